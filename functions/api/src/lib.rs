@@ -1,1 +1,56 @@
+//! The Lambda function behind the gateway. [`run`] is its whole life: a cold start, then one
+//! [`handle`] after the other. A request flows one way: [`routes`] names the use case, one file for each
+//! noun reads the request and words the answer, `okd-core` does the work, and [`problem`] words whatever
+//! was refused.
 
+mod documents;
+mod form;
+mod problem;
+mod routes;
+mod uploads;
+
+use std::time::Instant;
+
+use lambda_http::{Body, Request, RequestExt, Response, service_fn};
+use okd_core::{Config, Stores, token::Verifier};
+
+pub use routes::ROUTES;
+
+/// What a running function keeps between requests.
+pub struct App {
+    verifier: Verifier,
+    stores: Stores,
+}
+
+/// Cold start, then requests until Lambda ends the process. Settings come from the environment; see
+/// [`Config::from_env`].
+pub async fn run() -> Result<(), lambda_http::Error> {
+    tracing_subscriber::fmt().json().with_current_span(false).with_max_level(tracing::Level::INFO).init();
+    let config = Config::from_env()?;
+    let app = App { verifier: Verifier::new(&config)?, stores: Stores::connect(&config).await };
+    let app = &app;
+    lambda_http::run(service_fn(async |request| Ok::<_, lambda_http::Error>(handle(app, request).await))).await
+}
+
+/// Answers one request; a refusal or failure is an answer too.
+pub async fn handle(app: &App, request: Request) -> Response<Body> {
+    let began = Instant::now();
+    let request_id = routes::request_id(&request);
+    let method = request.method().clone();
+    let route = routes::find(request.method(), request.raw_http_path());
+    let name = route.as_ref().map_or("none", |found| found.route.path);
+    let answered = match route {
+        Ok(found) => routes::call(app, found, request).await,
+        Err(refusal) => Err(refusal),
+    };
+    let response = answered.unwrap_or_else(|refusal| problem::render(&refusal, &request_id));
+    tracing::info!(
+        %request_id,
+        %method,
+        route = name,
+        status = response.status().as_u16(),
+        milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "answered"
+    );
+    response
+}

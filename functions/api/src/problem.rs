@@ -1,0 +1,175 @@
+//! Refusals and failures as RFC 9457 problem documents: the only table of statuses.
+//!
+//! The `detail` is for the sender; what only we may know goes to the log, here and once.
+
+use http::{HeaderValue, StatusCode, header};
+use lambda_http::{Body, Response};
+use okd_core::{Error, error::TokenFault};
+use serde_json::{Value, json};
+
+use crate::{form::MAX_INLINE_FILE, uploads::answer};
+
+/// Why a request gets no ordinary answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(transparent)]
+    Core(#[from] Error),
+    #[error("{error}")]
+    Incomplete { error: Error, upload: Value },
+    #[error("There is nothing at this path. Documents are handed in at /okd/v1/associations/{{associationId}} and /okd/v1/offerings/{{offeringId}}.")]
+    NoSuchRoute,
+    #[error("This path answers to {} only.", allowed.join(" and "))]
+    MethodNotAllowed { allowed: &'static [&'static str] },
+    #[error("The id in the path is not a UUID such as 123e4567-e89b-12d3-a456-426614174000.")]
+    InvalidId,
+    #[error(
+        "Send multipart/form-data with the parts metadata and file (up to {MAX_INLINE_FILE} bytes), or \
+         application/json with the metadata alone, its documentSize in the nl-okd consumer, for a file that follows."
+    )]
+    UnsupportedMediaType,
+    #[error("The multipart/form-data body cannot be read: {0}. Let an HTTP library build it, or see RFC 7578.")]
+    MalformedForm(&'static str),
+    #[error("The form has no part named {0}. Send one part metadata and one part file.")]
+    MissingPart(&'static str),
+    #[error("The form has two parts named {0}. Hand in one document a request.")]
+    RepeatedPart(&'static str),
+    #[error("The form has a part named {0:?}. Send one part metadata and one part file, and nothing else.")]
+    UnknownPart(String),
+    #[error("The part {0} is encoded. Send the file's bytes as they are, without Content-Transfer-Encoding, and the metadata in UTF-8.")]
+    EncodedPart(&'static str),
+    #[error("The file is empty: a document has at least one byte.")]
+    EmptyFile,
+    #[error(
+        "The file has {size} bytes; inline, {MAX_INLINE_FILE} (4 MiB) is the limit. Send the metadata alone as \
+         application/json with \"documentSize\": {size} in its nl-okd consumer: the answer tells where to send \
+         the file's parts."
+    )]
+    FileTooLarge { size: usize },
+    #[error("The Idempotency-Key must have 1 to 255 visible ASCII characters.")]
+    InvalidIdempotencyKey,
+}
+
+impl From<TokenFault> for Refusal {
+    fn from(fault: TokenFault) -> Self {
+        Self::Core(fault.into())
+    }
+}
+
+/// The status, the stable last word of the problem's `type`, and the title of a refusal.
+fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
+    use StatusCode as S;
+    match refusal {
+        Refusal::NoSuchRoute => (S::NOT_FOUND, "no-such-route", "No such path"),
+        Refusal::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
+        Refusal::InvalidId => (S::BAD_REQUEST, "invalid-id", "The id is not a UUID"),
+        Refusal::UnsupportedMediaType => {
+            (S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Neither a form nor JSON")
+        }
+        Refusal::MalformedForm(_) => (S::BAD_REQUEST, "malformed-form", "The form cannot be read"),
+        Refusal::MissingPart(_) | Refusal::RepeatedPart(_) | Refusal::UnknownPart(_) | Refusal::EncodedPart(_) => {
+            (S::UNPROCESSABLE_ENTITY, "invalid-form", "The form is not one metadata and one file")
+        }
+        Refusal::EmptyFile => (S::UNPROCESSABLE_ENTITY, "empty-file", "The file is empty"),
+        Refusal::FileTooLarge { .. } => {
+            (S::PAYLOAD_TOO_LARGE, "file-too-large-inline", "The file is too large to come inline")
+        }
+        Refusal::InvalidIdempotencyKey => {
+            (S::BAD_REQUEST, "invalid-idempotency-key", "The Idempotency-Key cannot be used")
+        }
+        Refusal::Incomplete { error, .. } | Refusal::Core(error) => core_kind(error),
+    }
+}
+
+fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
+    use StatusCode as S;
+    match error {
+        Error::MalformedJson { .. } => (S::BAD_REQUEST, "malformed-json", "The metadata is not JSON"),
+        Error::InvalidMetadata { .. } => (S::UNPROCESSABLE_ENTITY, "invalid-metadata", "The metadata breaks a rule"),
+        Error::MetadataTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "metadata-too-large", "The metadata is too large"),
+        Error::DocumentTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "document-too-large", "The document is too large"),
+        Error::Unauthenticated(_) => (S::UNAUTHORIZED, "unauthenticated", "No valid access token"),
+        Error::MissingScope => (S::FORBIDDEN, "missing-scope", "The access token lacks a scope"),
+        Error::NotFound => (S::NOT_FOUND, "no-such-document", "No such document"),
+        Error::UploadIncomplete(..) => (S::CONFLICT, "upload-incomplete", "Parts are missing"),
+        Error::UploadGone(_) => (S::GONE, "upload-gone", "The upload has ended"),
+        Error::SizeMismatch { .. } => (S::UNPROCESSABLE_ENTITY, "size-mismatch", "Not the size declared"),
+        Error::ChecksumMismatch { .. } => (S::UNPROCESSABLE_ENTITY, "checksum-mismatch", "Not the bytes declared"),
+        Error::StillCompleting(_) | Error::Contended | Error::Unavailable { .. } => {
+            (S::SERVICE_UNAVAILABLE, "try-again", "Temporarily unavailable")
+        }
+    }
+}
+
+/// The problem document of a refusal.
+pub(crate) fn render(refusal: &Refusal, request_id: &str) -> Response<Body> {
+    let (status, kind, title) = kind(refusal);
+    log(refusal, kind, request_id);
+    let mut body = json!({
+        "type": format!("urn:problem-type:okd:{kind}"),
+        "title": title,
+        "status": status.as_u16(),
+        "detail": refusal.to_string(),
+        "requestId": request_id,
+    });
+    match refusal {
+        Refusal::Core(Error::InvalidMetadata { pointer, .. }) => body["pointer"] = json!(pointer),
+        Refusal::Core(Error::MalformedJson { line, column, .. }) => {
+            body["line"] = json!(line);
+            body["column"] = json!(column);
+        }
+        Refusal::Incomplete { upload, .. } => body["upload"] = upload.clone(),
+        _ => {}
+    }
+    let mut response = answer(status, &body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    match refusal {
+        Refusal::MethodNotAllowed { allowed } => insert(headers, header::ALLOW, &allowed.join(", ")),
+        Refusal::Core(Error::Unauthenticated(fault)) => insert(headers, header::WWW_AUTHENTICATE, &challenge(fault)),
+        Refusal::Core(Error::MissingScope) => insert(
+            headers,
+            header::WWW_AUTHENTICATE,
+            "Bearer realm=\"okd\", error=\"insufficient_scope\", scope=\"okd:alldocuments okd:examdocuments\"",
+        ),
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => insert(headers, header::RETRY_AFTER, "2"),
+        _ => {}
+    }
+    response
+}
+
+fn insert(headers: &mut http::HeaderMap, name: header::HeaderName, value: &str) {
+    if let Ok(value) = value.parse() {
+        headers.insert(name, value);
+    }
+}
+
+/// RFC 6750, section 3: no error code where no token was sent.
+fn challenge(fault: &TokenFault) -> String {
+    match fault {
+        TokenFault::Missing => "Bearer realm=\"okd\"".to_owned(),
+        _ => format!(
+            "Bearer realm=\"okd\", error=\"invalid_token\", error_description=\"{}\"",
+            fault.to_string().replace(['"', '\\'], "'")
+        ),
+    }
+}
+
+fn log(refusal: &Refusal, kind: &str, request_id: &str) {
+    match refusal {
+        Refusal::Core(Error::Unavailable { during, source }) => {
+            tracing::error!(request_id, problem = kind, during, cause = %causes(source.as_ref()), "failed");
+        }
+        _ => tracing::info!(request_id, problem = kind, "refused"),
+    }
+}
+
+/// An error with all that caused it, in one line.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,169 @@
+//! The whole API as one table and one match.
+//!
+//! Paths are matched behind `/okd/v1/`, wherever that begins: a REST API's own URL carries its stage in
+//! front, a custom domain whatever base path it was mapped to. What stands in front is kept for the
+//! links in answers.
+
+use http::Method;
+use lambda_http::{Body, Request, RequestExt, Response, request::RequestContext};
+use okd_core::{
+    document::DocumentId,
+    metadata::parse_uuid,
+    tenant::{Subject, SubjectKind},
+};
+use uuid::Uuid;
+
+use crate::{App, documents, problem::Refusal, uploads};
+
+/// A path of the API, as `template.yaml` and `infra/openapi.yaml` spell it, and what it answers to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The path, with its one parameter in braces.
+    pub path: &'static str,
+    /// The methods that it answers to.
+    pub methods: &'static [&'static str],
+    action: Action,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    HandIn(SubjectKind),
+    Upload,
+    Complete,
+}
+
+/// Every route there is.
+pub const ROUTES: &[Route] = &[
+    Route {
+        path: "/okd/v1/associations/{associationId}",
+        methods: &["PUT", "POST"],
+        action: Action::HandIn(SubjectKind::Association),
+    },
+    Route {
+        path: "/okd/v1/offering/{offeringId}",
+        methods: &["PUT", "POST"],
+        action: Action::HandIn(SubjectKind::Offering),
+    },
+    Route {
+        path: "/okd/v1/offerings/{offeringId}",
+        methods: &["PUT", "POST"],
+        action: Action::HandIn(SubjectKind::Offering),
+    },
+    Route {
+        path: "/okd/v1/documents/{dmsDocumentId}/upload",
+        methods: &["GET", "DELETE"],
+        action: Action::Upload,
+    },
+    Route {
+        path: "/okd/v1/documents/{dmsDocumentId}/upload/complete",
+        methods: &["POST"],
+        action: Action::Complete,
+    },
+];
+
+/// A route with the id that its path holds.
+pub(crate) struct Found {
+    pub(crate) route: &'static Route,
+    id: Uuid,
+}
+
+/// The route of a request, or why there is none.
+pub(crate) fn find(method: &Method, path: &str) -> Result<Found, Refusal> {
+    let start = path.find("/okd/v1/").ok_or(Refusal::NoSuchRoute)?;
+    let (route, id) = ROUTES
+        .iter()
+        .find_map(|route| parameter(route.path, &path[start..]).map(|id| (route, id)))
+        .ok_or(Refusal::NoSuchRoute)?;
+    if !route.methods.contains(&method.as_str()) {
+        return Err(Refusal::MethodNotAllowed { allowed: route.methods });
+    }
+    let id = parse_uuid(id).ok_or(Refusal::InvalidId)?;
+    Ok(Found { route, id })
+}
+
+/// What `path` has where `pattern` has its parameter, if it has the rest of the pattern too.
+fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    let (before, rest) = pattern.split_once('{')?;
+    let (_, after) = rest.split_once('}')?;
+    let value = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!value.contains('/')).then_some(value)
+}
+
+/// Authenticates, then calls the route's use case.
+pub(crate) async fn call(app: &App, found: Found, request: Request) -> Result<Response<Body>, Refusal> {
+    let authorization: Vec<&str> = request
+        .headers()
+        .get_all(http::header::AUTHORIZATION)
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default())
+        .collect();
+    let caller = app.verifier.caller(&authorization).await?;
+    let links = Links { base: base_path(&request) };
+    match (found.route.action, request.method()) {
+        (Action::HandIn(kind), _) => {
+            documents::hand_in(app, &caller, Subject { kind, id: found.id }, request, &links).await
+        }
+        (Action::Upload, &Method::DELETE) => uploads::abort(app, &caller, found.id.into()).await,
+        (Action::Upload, _) => uploads::status(app, &caller, found.id.into(), &links).await,
+        (Action::Complete, _) => uploads::complete(app, &caller, found.id.into(), &links).await,
+    }
+}
+
+/// Makes the paths in answers.
+pub(crate) struct Links {
+    base: String,
+}
+
+impl Links {
+    pub(crate) fn upload(&self, id: DocumentId) -> String {
+        format!("{}/okd/v1/documents/{id}/upload", self.base)
+    }
+
+    pub(crate) fn complete(&self, id: DocumentId) -> String {
+        format!("{}/complete", self.upload(id))
+    }
+}
+
+/// What stands before `/okd/v1/` in the path that the client used: the stage, or a custom domain's base
+/// path. Only the gateway's own request context has the former.
+fn base_path(request: &Request) -> String {
+    let path = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.path.as_deref(),
+        _ => None,
+    };
+    let path = path.unwrap_or_else(|| request.raw_http_path());
+    path.find("/okd/v1/").map_or("", |start| &path[..start]).to_owned()
+}
+
+/// The gateway's id of the request, which its access log has too.
+pub(crate) fn request_id(request: &Request) -> String {
+    let gateway = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    gateway.unwrap_or_else(|| request.lambda_context().request_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
+
+    #[test]
+    fn a_stage_or_base_path_in_front_changes_nothing() {
+        for front in ["", "/Prod", "/dms/school"] {
+            let found = find(&Method::PUT, &format!("{front}/okd/v1/offering/{ID}")).unwrap_or_else(|_| panic!());
+            assert_eq!(found.route.path, "/okd/v1/offering/{offeringId}");
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_path_is_guessed() {
+        let refused = |path: &str| matches!(find(&Method::GET, path), Err(Refusal::NoSuchRoute));
+        for path in ["/", "/okd/v1", "/okd/v2/offering/x", "/okd/v1/offering", "/okd/v1/documents/a/b/upload"] {
+            assert!(refused(path), "{path}");
+        }
+        assert!(refused(&format!("/okd/v1/offering/{ID}/")));
+    }
+}

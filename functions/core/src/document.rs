@@ -1,0 +1,327 @@
+//! A document and the ways it can change: pure rules, the time given.
+//!
+//! A document has a current content, a pending upload, both or neither. It starts
+//! [empty](Document::empty); each transition gives a [`Change`]: the next state, one revision on, with
+//! what that puts aside. The store writes a change only over the revision that it was made from, so that
+//! of two racing requests one wins and the other sees the winner's state and decides again.
+
+use std::{fmt, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    checksum::Checksum,
+    metadata::Metadata,
+    parts::PartPlan,
+    tenant::{Caller, TenantId},
+};
+
+/// How long an upload may take from its PUT to its completion.
+pub const UPLOAD_LIFETIME: Duration = Duration::from_hours(24);
+
+/// The `dmsDocumentId`: the standard's answer to a PUT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DocumentId(Uuid);
+
+impl From<Uuid> for DocumentId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for DocumentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names one content of a document in its S3 key; never used for two contents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(String);
+
+impl Version {
+    /// For bytes that we hold: their SHA-256, so that storing them again meets the object that is there.
+    pub fn of_bytes(sha256: &Checksum) -> Self {
+        Self(sha256.hex())
+    }
+
+    /// For bytes yet to come.
+    pub fn of_upload() -> Self {
+        Self(Uuid::now_v7().to_string())
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One document, as its item in the table holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// The school that it belongs to.
+    pub tenant: TenantId,
+    /// Its id.
+    pub id: DocumentId,
+    /// The client that handed it in.
+    pub client: String,
+    /// How many changes it has seen; 0 is not yet written.
+    pub revision: u64,
+    /// What is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// What is being uploaded, or how the last upload ended when it ended badly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Upload>,
+}
+
+/// A stored file and what its sender said of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    /// Which of the document's contents this is, from 1.
+    #[serde(default)]
+    pub sequence: u32,
+    /// Names its object.
+    pub version: Version,
+    /// Bytes.
+    pub size: u64,
+    /// What is known of its bytes, and what was declared.
+    pub checksums: Vec<Checksum>,
+    /// Whether a declared SHA-256 has been compared with the bytes.
+    pub verification: Verification,
+    /// When it became the current content.
+    pub stored_at: Timestamp,
+    /// The metadata it came with.
+    pub metadata: Metadata,
+}
+
+impl Content {
+    /// Whether the bytes are known (or, until verified, declared) to have this checksum.
+    pub fn has(&self, checksum: Checksum) -> bool {
+        self.checksums.contains(&checksum)
+    }
+}
+
+/// Whether every declared checksum has been compared with the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verification {
+    /// Nothing was declared that has not been compared.
+    Done,
+    /// A SHA-256 was declared over an upload: S3 cannot compute it, so the object has yet to be read.
+    Pending,
+}
+
+/// A multipart upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Upload {
+    /// Names the object that it will become.
+    pub version: Version,
+    /// S3's id of it. Never leaves the service.
+    pub upload_id: String,
+    /// Its size and how it is cut.
+    pub plan: PartPlan,
+    /// What its sender declared of the bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<Checksum>,
+    /// When it ends by itself: [`UPLOAD_LIFETIME`] after it began.
+    pub expires_at: Timestamp,
+    /// Where it stands; see [`Upload::state_at`].
+    pub state: UploadState,
+    /// The metadata it came with.
+    pub metadata: Metadata,
+}
+
+/// Where an upload stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UploadState {
+    /// Parts may be sent.
+    Uploading,
+    /// The document has this content.
+    Stored,
+    /// The sender gave it up, or S3 no longer knows it.
+    Aborted,
+    /// It was not completed in time.
+    Expired,
+    /// Its bytes were not the ones declared.
+    ChecksumMismatch,
+}
+
+impl fmt::Display for UploadState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Uploading => "parts may be sent",
+            Self::Stored => "the document is stored",
+            Self::Aborted => "it was aborted",
+            Self::Expired => "it was not completed within 24 hours",
+            Self::ChecksumMismatch => "its bytes did not have the declared checksum",
+        })
+    }
+}
+
+impl Upload {
+    /// The state at `now`: an upload is expired by the clock, before anybody has written that down.
+    pub fn state_at(&self, now: Timestamp) -> UploadState {
+        match self.state {
+            UploadState::Uploading if now >= self.expires_at => UploadState::Expired,
+            state => state,
+        }
+    }
+
+    /// The content that this upload becomes, when S3 says what it computed over the bytes.
+    pub fn into_content(self, crc64nvme: Option<Checksum>, now: Timestamp) -> Content {
+        let mut checksums: Vec<Checksum> = crc64nvme.into_iter().collect();
+        let unverified = self.checksum.filter(|declared| !checksums.contains(declared));
+        checksums.extend(unverified);
+        Content {
+            sequence: 0,
+            version: self.version,
+            size: self.plan.size.bytes(),
+            checksums,
+            verification: if unverified.is_some() { Verification::Pending } else { Verification::Done },
+            stored_at: now,
+            metadata: self.metadata,
+        }
+    }
+}
+
+/// The next state of a document, and what it puts aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The state to write, over the revision before it.
+    pub next: Document,
+    /// The content that is no longer current, to be kept in the document's history.
+    pub replaced: Option<Content>,
+    /// The upload that nobody may add to any more, to be aborted in S3 once the change is written.
+    pub superseded: Option<Upload>,
+}
+
+/// What to do with the offer of a file that is yet to come; see [`Document::offer`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// That content is stored already; `change` is there where only the metadata is new.
+    Stored(Option<Change>),
+    /// That content is on its way already: the sender goes on with this upload.
+    Resume(Upload, Option<Change>),
+    /// A new upload begins.
+    Begin(Change),
+}
+
+impl Document {
+    /// The document that nobody has handed in yet.
+    pub fn empty(caller: &Caller, id: DocumentId) -> Self {
+        let Caller { tenant, client } = caller.clone();
+        Self { tenant, id, client, revision: 0, content: None, upload: None }
+    }
+
+    /// The S3 key of one of its contents.
+    pub fn object_key(&self, version: &Version) -> String {
+        self.tenant.object_key(self.id, version)
+    }
+
+    /// The upload to which parts may be sent at `now`.
+    pub fn open_upload(&self, now: Timestamp) -> Option<&Upload> {
+        self.upload.as_ref().filter(|upload| upload.state_at(now) == UploadState::Uploading)
+    }
+
+    /// The upload that S3 may still hold parts of, be it past its time.
+    fn pending_upload(&self) -> Option<&Upload> {
+        self.upload.as_ref().filter(|upload| upload.state == UploadState::Uploading)
+    }
+
+    /// A file arrived whole. `None` where that very content is current, with the same metadata.
+    pub fn receive(&self, content: Content, now: Timestamp) -> Option<Change> {
+        let current = self.content.as_ref().filter(|current| {
+            current.verification == Verification::Done
+                && content.checksums.iter().any(|checksum| current.has(*checksum) && checksum.proves_identity())
+        });
+        match current {
+            Some(current) => self.correct(current, content.metadata, now),
+            None => Some(self.with_content(content)),
+        }
+    }
+
+    /// A sender offers a file, for which `fresh` has been opened in S3.
+    ///
+    /// Only the same declared checksum can tell that the bytes are the same ones: equal sizes prove
+    /// nothing, and two contents must never be mixed in one upload.
+    pub fn offer(&self, fresh: Upload, now: Timestamp) -> Offer {
+        let same = |size: u64| size == fresh.plan.size.bytes();
+        if let (Some(checksum), Some(open)) = (fresh.checksum, self.open_upload(now))
+            && open.checksum == Some(checksum)
+            && same(open.plan.size.bytes())
+        {
+            let mut upload = open.clone();
+            let corrected = !open.metadata.says_the_same_as(&fresh.metadata);
+            upload.metadata = fresh.metadata;
+            let change = corrected.then(|| self.change(|next| next.upload = Some(upload.clone())));
+            return Offer::Resume(upload, change);
+        }
+        if let (Some(checksum), Some(current)) = (fresh.checksum, &self.content)
+            && current.has(checksum)
+            && same(current.size)
+        {
+            return Offer::Stored(self.correct(current, fresh.metadata, now));
+        }
+        let superseded = self.pending_upload().cloned();
+        let change = self.change(|next| next.upload = Some(fresh));
+        Offer::Begin(Change { superseded, ..change })
+    }
+
+    /// The pending upload has become `content`.
+    pub fn complete(&self, content: Content) -> Change {
+        Change { superseded: None, ..self.with_content(content) }
+    }
+
+    /// The pending upload ends as `state`, without a content.
+    pub fn end_upload(&self, state: UploadState) -> Change {
+        self.change(|next| {
+            if let Some(upload) = &mut next.upload {
+                upload.state = state;
+            }
+        })
+    }
+
+    /// The current content comes again: at most its metadata is new. An upload of something else that is
+    /// under way stays so, for this content was here before it.
+    fn correct(&self, current: &Content, metadata: Metadata, now: Timestamp) -> Option<Change> {
+        let repeated = current.metadata.says_the_same_as(&metadata);
+        let content = Content { metadata, stored_at: now, ..current.clone() };
+        (!repeated).then(|| self.change(|next| next.make_current(content)))
+    }
+
+    /// `content` becomes current and no upload is pending any more.
+    fn with_content(&self, content: Content) -> Change {
+        let superseded = self.pending_upload().cloned();
+        let change = self.change(|next| {
+            next.make_current(content);
+            next.upload = None;
+        });
+        Change { superseded, ..change }
+    }
+
+    fn make_current(&mut self, content: Content) {
+        let sequence = self.content.as_ref().map_or(1, |current| current.sequence + 1);
+        self.content = Some(Content { sequence, ..content });
+    }
+
+    /// One revision on, with whatever content that puts aside.
+    fn change(&self, edit: impl FnOnce(&mut Self)) -> Change {
+        let mut next = self.clone();
+        next.revision += 1;
+        edit(&mut next);
+        let replaced = self.content.clone().filter(|old| {
+            next.content.as_ref().is_some_and(|new| new.sequence != old.sequence)
+        });
+        Change { next, replaced, superseded: None }
+    }
+}

@@ -1,0 +1,151 @@
+//! What can go wrong, by what it means for the sender. HTTP-agnostic: the function that answers has the
+//! one table of statuses. A variant's text is for the sender and says what to do next; what only we may
+//! know (an AWS error) is its source, and goes to the log.
+
+use crate::{
+    checksum::Checksum,
+    document::{DocumentId, UploadState},
+    parts::MAX_DOCUMENT,
+    uploads::UploadView,
+};
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A refusal or a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The metadata is not JSON.
+    #[error(
+        "The metadata is not valid JSON: {reason} at line {line}, column {column}. Check the quotes, \
+         commas and braces there; the examples printed in the standard lack some."
+    )]
+    MalformedJson {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// The parser's words.
+        reason: String,
+    },
+    /// The metadata is JSON but breaks a rule.
+    #[error("{}: {detail}", if pointer.is_empty() { "The metadata" } else { pointer })]
+    InvalidMetadata {
+        /// Where, as a JSON pointer (RFC 6901).
+        pointer: String,
+        /// What is wrong and what to send instead.
+        detail: String,
+    },
+    /// More metadata than anyone needs.
+    #[error(
+        "The metadata has {size} bytes; at most {limit} are accepted. Send ids instead of expanded objects."
+    )]
+    MetadataTooLarge {
+        /// Bytes sent.
+        size: usize,
+        /// Bytes accepted.
+        limit: usize,
+    },
+    /// A document over [`MAX_DOCUMENT`].
+    #[error("A document has at most {MAX_DOCUMENT} bytes (1 GiB); this one is declared with {size}.")]
+    DocumentTooLarge {
+        /// Bytes declared.
+        size: u64,
+    },
+    /// No token, or one that does not hold.
+    #[error("{0}")]
+    Unauthenticated(#[from] TokenFault),
+    /// A good token without the scope for this.
+    #[error(
+        "The access token lacks the scope for exam documents. Ask the token endpoint for okd:examdocuments \
+         or okd:alldocuments; where the issuer grants scopes by role, have an administrator assign it."
+    )]
+    MissingScope,
+    /// No such document for this caller; another's looks the same.
+    #[error("There is no document with this id that this client handed in. Check the id and the token's client.")]
+    NotFound,
+    /// Complete was called with parts missing.
+    #[error(
+        "{} of {} parts have not arrived. Send each part in upload.parts to its href, then call complete again.",
+        .1.missing.len(), .1.plan.count()
+    )]
+    UploadIncomplete(DocumentId, Box<UploadView>),
+    /// The upload has ended without a document.
+    #[error("This upload has ended: {0}. Repeat the PUT of the metadata to begin a new one under the same dmsDocumentId.")]
+    UploadGone(UploadState),
+    /// The file has another length than was declared.
+    #[error("The file has {received} bytes, but documentSize declares {declared}. Nothing was stored: check which is right and send it again.")]
+    SizeMismatch {
+        /// What the sender said.
+        declared: u64,
+        /// What arrived.
+        received: u64,
+    },
+    /// The bytes are not the ones declared.
+    #[error("The file's checksum is {computed}, but {declared} was declared. Nothing was stored: send the whole file again.")]
+    ChecksumMismatch {
+        /// What the sender said.
+        declared: Checksum,
+        /// What arrived.
+        computed: Checksum,
+    },
+    /// S3 still joins the parts.
+    #[error("The storage is still joining the parts. Call complete again after the time in Retry-After.")]
+    StillCompleting(DocumentId),
+    /// Others changed the same document each time we tried.
+    #[error("Other requests keep changing this document. Repeat this request after the time in Retry-After.")]
+    Contended,
+    /// Something that we need did not answer as it should.
+    #[error("The service is temporarily unable to handle this request. Repeat it after the time in Retry-After: a repeat stores nothing twice.")]
+    Unavailable {
+        /// What we were doing, for the log.
+        during: &'static str,
+        /// Why it failed, for the log.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// A rule of the metadata broken at `pointer`.
+    pub(crate) fn metadata(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::InvalidMetadata { pointer: pointer.into(), detail: detail.into() }
+    }
+
+    /// A failure of something that we depend on, met while `during`.
+    pub(crate) fn unavailable(
+        during: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable { during, source: source.into() }
+    }
+}
+
+/// Why a bearer token does not hold (RFC 6750, RFC 8725). The texts tell the sender's developer what to
+/// mend and an attacker nothing that the token itself does not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFault {
+    /// No `Authorization: Bearer` header.
+    #[error("This request has no bearer token. Send `Authorization: Bearer <access token>`.")]
+    Missing,
+    /// Not a JWT that we can read, or over 8 KiB.
+    #[error("The bearer token is not a JWT access token of at most 8 KiB.")]
+    Malformed,
+    /// Not signed by a key of the issuer.
+    #[error("The access token is not signed by a key that its issuer publishes. Get a fresh token from the issuer.")]
+    Signature,
+    /// `exp` has passed.
+    #[error("The access token has expired. Get a fresh token and repeat the request.")]
+    Expired,
+    /// `nbf` is yet to come.
+    #[error("The access token is not valid yet (nbf). Check the clocks of the issuer and the sender.")]
+    NotYetValid,
+    /// The wrong `iss`.
+    #[error("The access token is from another issuer than the one this service trusts.")]
+    Issuer,
+    /// The wrong `aud`.
+    #[error("The access token is meant for another audience. Request it for this service's audience.")]
+    Audience,
+    /// A claim that is missing or has the wrong type.
+    #[error("The access token's claim `{0}` is missing or malformed.")]
+    Claim(String),
+}

@@ -1,0 +1,104 @@
+//! `retentionPeriodSuggestion` (`bewaartermijnsuggestie`): how long the sender would keep a document.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A period such as `3Y`, `6M`, `1321D` or `24H`: a number from 1 to 99,999 and one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Retention {
+    /// How many units.
+    pub amount: u32,
+    /// Of what.
+    pub unit: Unit,
+}
+
+/// The units that the standard's examples use, and hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Unit {
+    Years,
+    Months,
+    Days,
+    Hours,
+}
+
+impl FromStr for Retention {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str =
+            "must be a number from 1 to 99999 followed by Y, M, D or H, such as \"3Y\", \"6M\" or \"1321D\"";
+        let unit = match text.as_bytes().last() {
+            Some(b'Y') => Unit::Years,
+            Some(b'M') => Unit::Months,
+            Some(b'D') => Unit::Days,
+            Some(b'H') => Unit::Hours,
+            _ => return Err(EXPECTED),
+        };
+        let digits = &text[..text.len() - 1];
+        // `parse` alone would take a sign.
+        if !(1..=5).contains(&digits.len()) || !digits.bytes().all(|c| c.is_ascii_digit()) {
+            return Err(EXPECTED);
+        }
+        match digits.parse() {
+            Ok(amount) if amount > 0 => Ok(Self { amount, unit }),
+            _ => Err(EXPECTED),
+        }
+    }
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.unit {
+            Unit::Years => 'Y',
+            Unit::Months => 'M',
+            Unit::Days => 'D',
+            Unit::Hours => 'H',
+        };
+        write!(f, "{}{unit}", self.amount)
+    }
+}
+
+impl TryFrom<String> for Retention {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Retention> for String {
+    fn from(retention: Retention) -> Self {
+        retention.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read_back(amount in 1u32..=99_999, unit in "[YMDH]") {
+            let text = format!("{amount}{unit}");
+            prop_assert_eq!(text.parse::<Retention>().unwrap().to_string(), text);
+        }
+
+        #[test]
+        fn anything_else_is_refused_without_a_panic(text in "\\PC*") {
+            let fits = text.parse::<Retention>().is_ok();
+            let digits = text.trim_end_matches(['Y', 'M', 'D', 'H']);
+            prop_assert!(!fits || digits.bytes().all(|c| c.is_ascii_digit()));
+        }
+    }
+
+    #[test]
+    fn zero_signs_fractions_and_other_units_are_no_period() {
+        for text in ["", "Y", "0Y", "+3Y", "-1D", "1.5Y", "3y", "3W", "3 Y", "100000D", "3YY", "P3Y", "٣Y"] {
+            assert!(text.parse::<Retention>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The documents' items in `DynamoDB`: one table, one partition a document.
+//!
+//! Needs `dynamodb:GetItem`, `dynamodb:PutItem` on the table. (A transaction needs the rights of the
+//! writes that it holds.)
+//!
+//! | `pk` | `sk` | what |
+//! |-|-|-|
+//! | `{tenant}#{dmsDocumentId}` | `document` | the [`Document`]: current content and pending upload |
+//! | `{tenant}#{dmsDocumentId}` | `content#{sequence}` | a [`Content`] that was current once |
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    types::{
+        AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    },
+};
+use serde::Serialize;
+
+use crate::{
+    Error, Result,
+    document::{Change, Content, Document, DocumentId},
+    tenant::TenantId,
+};
+
+type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// The table of documents.
+pub struct Documents {
+    client: Client,
+    table: String,
+}
+
+/// What became of a conditional write.
+#[derive(Debug)]
+pub enum Written {
+    /// It is the document's state now.
+    Done,
+    /// Another request was first; this is the state that it left.
+    Lost(Box<Document>),
+}
+
+impl Documents {
+    pub(super) fn new(sdk: &SdkConfig, table: String) -> Self {
+        Self { client: Client::new(sdk), table }
+    }
+
+    /// The document as it is now (a consistent read).
+    pub async fn load(&self, tenant: &TenantId, id: DocumentId) -> Result<Option<Document>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(tenant.partition_key(id)))
+            .key("sk", AttributeValue::S("document".to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Error::unavailable("reading a document's item", error))?;
+        answer.item.map(read).transpose()
+    }
+
+    /// Writes a change over the very revision that it was made from, and what it replaces into the
+    /// document's history, in one call.
+    pub async fn write(&self, change: &Change) -> Result<Written> {
+        let put = self.put(&change.next)?;
+        let current = match &change.replaced {
+            None => self.write_alone(put).await?,
+            Some(replaced) => self.write_with_history(put, &change.next, replaced).await?,
+        };
+        match current.map(read).transpose()? {
+            // Our own write, whose first answer was lost.
+            Some(current) if current == change.next => Ok(Written::Done),
+            Some(current) => Ok(Written::Lost(Box::new(current))),
+            None => Ok(Written::Done),
+        }
+    }
+
+    /// The item that stood in the way, if one did.
+    async fn write_alone(&self, put: Put) -> Result<Option<Item>> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_values(put.expression_attribute_values)
+            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(None),
+            Err(error) => match error.into_service_error() {
+                PutItemError::ConditionalCheckFailedException(failed) => Ok(Some(failed.item.unwrap_or_default())),
+                error => Err(Error::unavailable("writing a document's item", error)),
+            },
+        }
+    }
+
+    async fn write_with_history(&self, put: Put, next: &Document, replaced: &Content) -> Result<Option<Item>> {
+        let history = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item(next, &format!("content#{:06}", replaced.sequence), replaced)?))
+            .build()
+            .map_err(|error| Error::unavailable("building a history item", error))?;
+        let sent = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(put).build())
+            .transact_items(TransactWriteItem::builder().put(history).build())
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(None) };
+        match standing_item(&error) {
+            Some(item) => Ok(Some(item)),
+            None => Err(Error::unavailable("writing a document's item and history", error)),
+        }
+    }
+
+    /// The conditional put of a document's item.
+    fn put(&self, next: &Document) -> Result<Put> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item(next, "document", next)?))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let put = match next.revision - 1 {
+            0 => put.condition_expression("attribute_not_exists(pk)"),
+            before => put
+                .condition_expression("revision = :before")
+                .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
+        };
+        put.build().map_err(|error| Error::unavailable("building a document's item", error))
+    }
+}
+
+/// The first item of the transaction, where its condition was what stopped it.
+fn standing_item(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(canceled) => {
+            let reason: &CancellationReason = canceled.cancellation_reasons().first()?;
+            (reason.code() == Some("ConditionalCheckFailed")).then(|| reason.item().cloned().unwrap_or_default())
+        }
+        _ => None,
+    }
+}
+
+/// `value` as an item of the document's partition.
+fn item(document: &Document, sk: &str, value: &impl Serialize) -> Result<Item> {
+    let mut item: Item = serde_dynamo::to_item(value)
+        .map_err(|error| Error::unavailable("writing a document as an item", error))?;
+    item.insert("pk".to_owned(), AttributeValue::S(document.tenant.partition_key(document.id)));
+    item.insert("sk".to_owned(), AttributeValue::S(sk.to_owned()));
+    Ok(item)
+}
+
+fn read(item: Item) -> Result<Document> {
+    serde_dynamo::from_item(item).map_err(|error| Error::unavailable("reading an item as a document", error))
+}

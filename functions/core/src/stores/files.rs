@@ -1,0 +1,281 @@
+//! The documents' bytes in S3.
+//!
+//! Needs `s3:PutObject` (also to open, to presign and to complete a multipart upload),
+//! `s3:ListMultipartUploadParts`, `s3:AbortMultipartUpload`, `s3:GetObject` (for `HeadObject`) and
+//! `s3:DeleteObject` on `{bucket}/*`, and `s3:ListBucket` on the bucket, without which S3 answers
+//! `HeadObject` of a missing object with 403 instead of 404.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::{
+    Client,
+    config::{RequestChecksumCalculation, timeout::TimeoutConfig},
+    error::{ProvideErrorMetadata, SdkError},
+    presigning::PresigningConfig,
+    primitives::ByteStream,
+    types::{ChecksumMode, CompletedMultipartUpload, CompletedPart},
+};
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::{
+    Error, Result,
+    checksum::Checksum,
+    parts::{Part, PartPlan},
+};
+
+/// How long a part's URL lives, at most: it also dies with the function's own credentials.
+const LINK_LIFETIME: Duration = Duration::from_hours(1);
+/// How long we wait for S3 to join the parts, within the gateway's 29 s.
+const COMPLETE_TIMEOUT: Duration = Duration::from_secs(18);
+
+/// The bucket of documents.
+pub struct Files {
+    client: Client,
+    bucket: String,
+}
+
+/// Permission to send one part straight to S3, for whoever holds it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PartLink {
+    /// Which slice of the file.
+    pub part: Part,
+    /// Where to `PUT` it, with no headers but its Content-Length. A secret.
+    pub href: String,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// A part that S3 has.
+#[derive(Debug, Clone)]
+pub struct ReceivedPart {
+    number: i32,
+    size: u64,
+    etag: String,
+}
+
+/// An object as S3 describes it.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredObject {
+    /// What S3 computed over its bytes.
+    pub crc64nvme: Option<Checksum>,
+}
+
+/// What became of a request to join the parts.
+#[derive(Debug)]
+pub enum Completion {
+    /// The object is there.
+    Done(StoredObject),
+    /// S3 has not said; ask again later.
+    Working,
+}
+
+impl PartPlan {
+    /// The parts of the plan that are not there with their right size.
+    pub fn missing(self, received: &[ReceivedPart]) -> impl Iterator<Item = Part> {
+        self.parts().filter(move |part| {
+            !received.iter().any(|there| there.number == part.number && there.size == part.size)
+        })
+    }
+}
+
+impl Files {
+    pub(super) fn new(sdk: &SdkConfig, bucket: String) -> Self {
+        // Where a checksum matters we send it ourselves: the SDK's default would sign the checksum of an
+        // empty body into every presigned part.
+        let config = aws_sdk_s3::config::Builder::from(sdk)
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .force_path_style(std::env::var_os("AWS_ENDPOINT_URL_S3").is_some())
+            .build();
+        Self { client: Client::from_conf(config), bucket }
+    }
+
+    /// Stores bytes under a key that names them. An object that is there already has these very bytes
+    /// and stays as it is; S3 itself checks them against `sha256` before it answers.
+    pub async fn put(&self, key: &str, bytes: Bytes, sha256: &Checksum) -> Result<()> {
+        for _ in 0..3 {
+            let sent = self
+                .client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(key)
+                .if_none_match("*")
+                .checksum_sha256(sha256.base64())
+                .body(ByteStream::from(bytes.clone()))
+                .send()
+                .await;
+            match sent {
+                Ok(_) => return Ok(()),
+                Err(error) if error.code() == Some("PreconditionFailed") => return Ok(()),
+                // Another request is storing these bytes at this moment.
+                Err(error) if error.code() == Some("ConditionalRequestConflict") => {}
+                Err(error) => return Err(Error::unavailable("storing a document", error)),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Opens a multipart upload and gives S3's id of it. No checksum algorithm is named: S3 then computes
+    /// CRC64NVME by itself and asks nothing of the parts.
+    pub async fn open_upload(&self, key: &str) -> Result<String> {
+        let answer = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await
+            .map_err(|error| Error::unavailable("opening a multipart upload", error))?;
+        answer.upload_id.ok_or_else(|| Error::unavailable("opening a multipart upload", "S3 gave no upload id"))
+    }
+
+    /// URLs for `parts`, none of which outlives the upload's `end`. Made here, without a call to S3. They
+    /// sign the host and the Content-Length and nothing else.
+    pub async fn link(
+        &self,
+        key: &str,
+        upload_id: &str,
+        parts: impl Iterator<Item = Part>,
+        now: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<PartLink>> {
+        let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
+        let lifetime = LINK_LIFETIME.min(left).max(Duration::from_secs(1));
+        let presigning = PresigningConfig::expires_in(lifetime)
+            .map_err(|error| Error::unavailable("presigning parts", error))?;
+        let expires_at = now + lifetime;
+        let mut links = Vec::new();
+        for part in parts {
+            let request = self
+                .client
+                .upload_part()
+                .bucket(&self.bucket)
+                .key(key)
+                .upload_id(upload_id)
+                .part_number(part.number)
+                .content_length(part.size.cast_signed())
+                .presigned(presigning.clone())
+                .await
+                .map_err(|error| Error::unavailable("presigning parts", error))?;
+            links.push(PartLink { part, href: request.uri().to_owned(), expires_at });
+        }
+        Ok(links)
+    }
+
+    /// The parts that S3 has: one call, since a plan has no more parts than a page. `None` where S3 does
+    /// not know the upload (any more).
+    pub async fn received(&self, key: &str, upload_id: &str) -> Result<Option<Vec<ReceivedPart>>> {
+        let sent = self.client.list_parts().bucket(&self.bucket).key(key).upload_id(upload_id).send().await;
+        let answer = match sent {
+            Ok(answer) => answer,
+            Err(error) if no_such_upload(&error) => return Ok(None),
+            Err(error) => return Err(Error::unavailable("listing an upload's parts", error)),
+        };
+        let part = |part: &aws_sdk_s3::types::Part| ReceivedPart {
+            number: part.part_number().unwrap_or_default(),
+            size: part.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+            etag: part.e_tag().unwrap_or_default().to_owned(),
+        };
+        Ok(Some(answer.parts().iter().map(part).collect()))
+    }
+
+    /// Joins the parts into the object. S3 may answer 200 with an error inside, take longer than we can
+    /// wait or have done it when its answer was lost: all of that is [`Completion::Working`].
+    pub async fn complete(
+        &self,
+        key: &str,
+        upload_id: &str,
+        plan: PartPlan,
+        received: &[ReceivedPart],
+    ) -> Result<Completion> {
+        // Parts beyond the plan cannot be: their URLs were never made.
+        let part = |part: &ReceivedPart| {
+            CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build()
+        };
+        let parts = CompletedMultipartUpload::builder()
+            .set_parts(Some(received.iter().map(part).collect()))
+            .build();
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(COMPLETE_TIMEOUT)
+            .operation_timeout(COMPLETE_TIMEOUT)
+            .build();
+        let sent = self
+            .client
+            .complete_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(upload_id)
+            .mpu_object_size(plan.size.bytes().cast_signed())
+            .multipart_upload(parts)
+            .customize()
+            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
+            .send()
+            .await;
+        match sent {
+            Ok(answer) => Ok(Completion::Done(StoredObject {
+                crc64nvme: answer.checksum_crc64_nvme().and_then(Checksum::from_s3_crc64nvme),
+            })),
+            // Someone else has just completed or aborted it, or S3 is busy: the next request will see.
+            Err(error) if no_such_upload(&error) || is_transient(&error) => Ok(Completion::Working),
+            Err(error) => Err(Error::unavailable("joining an upload's parts", error)),
+        }
+    }
+
+    /// The object, if it is there.
+    pub async fn find(&self, key: &str) -> Result<Option<StoredObject>> {
+        let sent = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await;
+        match sent {
+            Ok(answer) => Ok(Some(StoredObject {
+                crc64nvme: answer.checksum_crc64_nvme().and_then(Checksum::from_s3_crc64nvme),
+            })),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
+            Err(error) => Err(Error::unavailable("looking for an object", error)),
+        }
+    }
+
+    /// Ends a multipart upload, whether or not it is still there. Parts in flight may land after the
+    /// first abort, so it is aborted until S3 no longer knows it.
+    pub async fn abort(&self, key: &str, upload_id: &str) -> Result<()> {
+        for _ in 0..5 {
+            let sent =
+                self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload_id).send().await;
+            match sent {
+                Ok(_) => {}
+                Err(error) if no_such_upload(&error) => return Ok(()),
+                Err(error) => return Err(Error::unavailable("aborting a multipart upload", error)),
+            }
+        }
+        // Still landing: the bucket's lifecycle rule ends it.
+        Ok(())
+    }
+
+    /// Removes an object that no document points to.
+    pub async fn delete(&self, key: &str) -> Result<()> {
+        let sent = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
+        sent.map(drop).map_err(|error| Error::unavailable("deleting an object", error))
+    }
+}
+
+fn no_such_upload<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("NoSuchUpload")
+}
+
+/// Whether S3 may yet do what it was asked.
+fn is_transient<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    match error {
+        SdkError::ServiceError(error) => matches!(
+            error.err().code(),
+            Some("InternalError" | "SlowDown" | "ServiceUnavailable" | "RequestTimeout" | "OperationAborted")
+        ),
+        SdkError::ConstructionFailure(_) => false,
+        _ => true,
+    }
+}

@@ -1,0 +1,44 @@
+//! The two stores, each a concrete type over its AWS SDK: [`Documents`] (`DynamoDB`, the truth) and
+//! [`Files`] (S3, the bytes). The seam for tests is the wire: `AWS_ENDPOINT_URL_DYNAMODB` and
+//! `AWS_ENDPOINT_URL_S3` point them at whatever speaks those protocols.
+
+mod documents;
+mod files;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+
+pub use documents::{Documents, Written};
+pub use files::{Completion, Files, PartLink, ReceivedPart, StoredObject};
+
+use crate::Config;
+
+/// Both stores of a deployment.
+pub struct Stores {
+    /// The documents' items.
+    pub documents: Documents,
+    /// The documents' bytes.
+    pub files: Files,
+}
+
+impl Stores {
+    /// Connects to the stores that `config` names, with the credentials of the environment.
+    pub async fn connect(config: &Config) -> Self {
+        // Small calls, tried quickly and often: all tries of one must end well within the gateway's 29 s.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .operation_attempt_timeout(Duration::from_secs(4))
+            .operation_timeout(Duration::from_secs(9))
+            .build();
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Self {
+            documents: Documents::new(&sdk, config.table.clone()),
+            files: Files::new(&sdk, config.bucket.clone()),
+        }
+    }
+}

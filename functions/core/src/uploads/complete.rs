@@ -1,0 +1,94 @@
+//! The last step of form B: the parts are all there, make them the document.
+//!
+//! At most four calls, however many parts: read the item, list the parts, join them, write the item. Any
+//! of them may succeed while its answer is lost; the same request sent again finds out and goes on.
+
+use jiff::Timestamp;
+
+use super::{ATTEMPTS, link, load};
+use crate::{
+    Error, Result, Stores,
+    document::{Document, DocumentId, Upload, UploadState},
+    parts::Part,
+    stores::{Completion, StoredObject, Written},
+    tenant::Caller,
+};
+
+/// Completes the upload of one of the caller's documents; the same answer on every repeat.
+pub async fn complete(stores: &Stores, caller: &Caller, id: DocumentId, now: Timestamp) -> Result<()> {
+    let document = load(stores, caller, id).await?;
+    let Some(upload) = &document.upload else { return Ok(()) };
+    let state = upload.state_at(now);
+    if state != UploadState::Uploading {
+        return Err(Error::UploadGone(state));
+    }
+    let object = join(stores, &document, upload, now).await?;
+    match (upload.checksum, object.crc64nvme) {
+        (Some(declared), Some(computed))
+            if declared.algorithm() == computed.algorithm() && declared != computed =>
+        {
+            refuse(stores, &document, upload).await?;
+            Err(Error::ChecksumMismatch { declared, computed })
+        }
+        _ => record(stores, &document, upload, object, now).await,
+    }
+}
+
+/// The object that the parts make.
+async fn join(stores: &Stores, document: &Document, upload: &Upload, now: Timestamp) -> Result<StoredObject> {
+    let key = document.object_key(&upload.version);
+    let Some(received) = stores.files.received(&key, &upload.upload_id).await? else {
+        // Joined before and not written down, or gone.
+        return stores.files.find(&key).await?.ok_or(Error::UploadGone(UploadState::Aborted));
+    };
+    let missing: Vec<Part> = upload.plan.missing(&received).collect();
+    if !missing.is_empty() {
+        let view = link(stores, &key, upload, missing, now).await?;
+        return Err(Error::UploadIncomplete(document.id, Box::new(view)));
+    }
+    match stores.files.complete(&key, &upload.upload_id, upload.plan, &received).await? {
+        Completion::Done(object) => Ok(object),
+        Completion::Working => Err(Error::StillCompleting(document.id)),
+    }
+}
+
+/// Writes down that the upload has become the document's content.
+async fn record(
+    stores: &Stores,
+    document: &Document,
+    joined: &Upload,
+    object: StoredObject,
+    now: Timestamp,
+) -> Result<()> {
+    let mut document = document.clone();
+    for _ in 0..ATTEMPTS {
+        // Read anew each time: its metadata may have been corrected meanwhile.
+        let pending = document.upload.clone().filter(|upload| upload.version == joined.version);
+        let Some(upload) = pending else {
+            let recorded = document.content.as_ref().is_some_and(|content| content.version == joined.version);
+            // Otherwise a newer PUT has taken its place. The object may be in the history, so it stays.
+            return if recorded { Ok(()) } else { Err(Error::UploadGone(UploadState::Aborted)) };
+        };
+        if upload.state != UploadState::Uploading {
+            // Aborted while S3 was joining, so it never became a content: nothing points to the object.
+            stores.files.delete(&document.object_key(&joined.version)).await?;
+            return Err(Error::UploadGone(upload.state));
+        }
+        let content = upload.into_content(object.crc64nvme, now);
+        match stores.documents.write(&document.complete(content)).await? {
+            Written::Done => return Ok(()),
+            Written::Lost(current) => document = *current,
+        }
+    }
+    Err(Error::Contended)
+}
+
+/// Ends an upload whose bytes are not the ones declared; what was current stays so.
+async fn refuse(stores: &Stores, document: &Document, upload: &Upload) -> Result<()> {
+    let change = document.end_upload(UploadState::ChecksumMismatch);
+    match stores.documents.write(&change).await? {
+        Written::Done => stores.files.delete(&document.object_key(&upload.version)).await,
+        // Another request saw the same and was first.
+        Written::Lost(_) => Ok(()),
+    }
+}

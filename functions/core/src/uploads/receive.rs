@@ -1,0 +1,70 @@
+//! Form A: the file came with its metadata, in one request.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::{ATTEMPTS, discard};
+use crate::{
+    Error, Result, Stores,
+    checksum::Checksum,
+    document::{Content, Document, DocumentId, Verification, Version},
+    metadata::Metadata,
+    stores::Written,
+    tenant::{Caller, SenderKey},
+};
+
+/// Stores the file and answers when it is safe. The same file again, under the same key, is a no-op: its
+/// object is named by its bytes, and its item says so already.
+pub async fn receive(
+    stores: &Stores,
+    caller: &Caller,
+    key: &SenderKey,
+    metadata: Metadata,
+    bytes: Bytes,
+    now: Timestamp,
+) -> Result<DocumentId> {
+    let sha256 = Checksum::sha256(&bytes);
+    let content = Content {
+        sequence: 0,
+        version: Version::of_bytes(&sha256),
+        size: bytes.len() as u64,
+        checksums: vec![sha256, Checksum::crc64nvme(&bytes)],
+        verification: Verification::Done,
+        stored_at: now,
+        metadata,
+    };
+    check_declared(&content)?;
+
+    let id = caller.document_id(content.metadata.subject, key);
+    let mut document = Document::empty(caller, id);
+    stores.files.put(&document.object_key(&content.version), bytes, &sha256).await?;
+    for _ in 0..ATTEMPTS {
+        let Some(change) = document.receive(content.clone(), now) else { return Ok(id) };
+        match stores.documents.write(&change).await? {
+            Written::Lost(current) => document = *current,
+            Written::Done => {
+                if let Some(superseded) = &change.superseded {
+                    discard(stores, &document, superseded).await;
+                }
+                return Ok(id);
+            }
+        }
+    }
+    Err(Error::Contended)
+}
+
+/// Refuses bytes that are not the ones that their sender describes.
+fn check_declared(content: &Content) -> Result<()> {
+    let okd = &content.metadata.okd;
+    if let Some(declared) = okd.document_size.map(u64::from)
+        && declared != content.size
+    {
+        return Err(Error::SizeMismatch { declared, received: content.size });
+    }
+    let Some(declared) = okd.document_checksum else { return Ok(()) };
+    let computed = content.checksums.iter().find(|computed| computed.algorithm() == declared.algorithm());
+    match computed {
+        Some(&computed) if computed != declared => Err(Error::ChecksumMismatch { declared, computed }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,96 @@
+//! Form B: the metadata came, the file follows. Opens an upload, or finds the one to go on with.
+
+use jiff::Timestamp;
+
+use super::{ATTEMPTS, UploadView, discard, link, view};
+use crate::{
+    Error, Result, Stores,
+    document::{Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version},
+    metadata::OfferedFile,
+    parts::PartPlan,
+    stores::Written,
+    tenant::{Caller, SenderKey},
+};
+
+/// What became of an offered file.
+#[derive(Debug)]
+pub enum Started {
+    /// That very content is stored already: there is nothing to send.
+    Stored(DocumentId),
+    /// Its parts are awaited.
+    Uploading(DocumentId, UploadView),
+}
+
+/// Opens an upload for the offered file: one call to S3, then one conditional write that makes it the
+/// document's. An upload that was opened in vain is aborted again.
+pub async fn start(
+    stores: &Stores,
+    caller: &Caller,
+    key: &SenderKey,
+    offered: OfferedFile,
+    now: Timestamp,
+) -> Result<Started> {
+    let document = Document::empty(caller, caller.document_id(offered.metadata.subject, key));
+    let version = Version::of_upload();
+    let upload_id = stores.files.open_upload(&document.object_key(&version)).await?;
+    let fresh = Upload {
+        version,
+        upload_id,
+        plan: PartPlan::from(offered.size),
+        checksum: offered.metadata.okd.document_checksum,
+        expires_at: now + UPLOAD_LIFETIME,
+        state: UploadState::Uploading,
+        metadata: offered.metadata,
+    };
+    let decided = decide(stores, document.clone(), &fresh, now).await;
+    if !matches!(decided, Ok(Decision::Begun)) {
+        discard(stores, &document, &fresh).await;
+    }
+    match decided? {
+        Decision::Stored => Ok(Started::Stored(document.id)),
+        Decision::Resumed(view) => Ok(Started::Uploading(document.id, view)),
+        Decision::Begun => {
+            let parts = fresh.plan.parts().collect();
+            let key = document.object_key(&fresh.version);
+            Ok(Started::Uploading(document.id, link(stores, &key, &fresh, parts, now).await?))
+        }
+    }
+}
+
+enum Decision {
+    Stored,
+    Resumed(UploadView),
+    Begun,
+}
+
+/// Offers the file to the document as it turns out to be, and writes what follows.
+async fn decide(stores: &Stores, mut document: Document, fresh: &Upload, now: Timestamp) -> Result<Decision> {
+    for _ in 0..ATTEMPTS {
+        let (change, decision) = match document.offer(fresh.clone(), now) {
+            Offer::Stored(change) => (change, Decision::Stored),
+            Offer::Begin(change) => (Some(change), Decision::Begun),
+            Offer::Resume(upload, change) => match view(stores, &document, &upload, now).await? {
+                Some(view) => (change, Decision::Resumed(view)),
+                // S3 has forgotten it: note that, then decide again.
+                None => {
+                    document = match stores.documents.write(&document.end_upload(UploadState::Aborted)).await? {
+                        Written::Done => document.end_upload(UploadState::Aborted).next,
+                        Written::Lost(current) => *current,
+                    };
+                    continue;
+                }
+            },
+        };
+        let Some(change) = change else { return Ok(decision) };
+        match stores.documents.write(&change).await? {
+            Written::Lost(current) => document = *current,
+            Written::Done => {
+                if let Some(superseded) = &change.superseded {
+                    discard(stores, &document, superseded).await;
+                }
+                return Ok(decision);
+            }
+        }
+    }
+    Err(Error::Contended)
+}
