@@ -1,1 +1,203 @@
+//! The OKD document service's cloud on one machine: no Docker, no account, no network.
+//!
+//! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [`s3`] on a
+//! folder, [`dynamodb`] on `SQLite`, and a token [`issuer`], put together as `template.yaml` says. It
+//! cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither
+//! reads nor passes on real credentials.
 
+pub mod demo;
+pub mod dynamodb;
+pub mod gateway;
+pub mod issuer;
+pub mod runtime;
+pub mod s3;
+pub mod setup;
+pub mod template;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use issuer::Issuer;
+use runtime::Function;
+use template::{Template, physical_name};
+
+/// A result whose error is only to be read by a person.
+pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// The access key of the local stores, and its secret.
+pub const ACCESS_KEY: (&str, &str) = ("local-access-key", "local-secret-key");
+/// The functions' logs in the data folder, a JSON object a line.
+pub const FUNCTIONS_LOG: &str = "functions.log";
+/// The region of the local stores.
+pub const REGION: &str = "local";
+
+/// How to start a [`Cloud`].
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where everything is kept.
+    pub data: PathBuf,
+    /// The gateway's port; the issuer, S3 and `DynamoDB` have the next three. With 0 all are chosen freely.
+    pub port: u16,
+    /// Whether an answer waits until what it says is on the disk, and not only in the system's memory.
+    pub durable: bool,
+    /// The template to read.
+    pub template: PathBuf,
+    /// The executable that runs a function when called with `function NAME`.
+    pub executable: PathBuf,
+    /// Another S3 to use instead of ours.
+    pub s3_endpoint: Option<String>,
+    /// Another `DynamoDB` to use instead of ours.
+    pub dynamodb_endpoint: Option<String>,
+}
+
+/// The template of this repository.
+pub fn default_template() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml"))
+}
+
+/// The running cloud. It runs until the process ends.
+pub struct Cloud {
+    /// The gateway's base URL.
+    pub url: String,
+    /// The issuer's base URL.
+    pub issuer_url: String,
+    /// The issuer itself, for tokens.
+    pub issuer: Arc<Issuer>,
+    /// The functions by their logical ids.
+    pub functions: BTreeMap<String, Arc<Function>>,
+    /// The bucket's name.
+    pub bucket: String,
+    /// The table's name.
+    pub table: String,
+    /// A client of the S3 in use.
+    pub s3_client: aws_sdk_s3::Client,
+    /// A client of the `DynamoDB` in use.
+    pub dynamodb_client: aws_sdk_dynamodb::Client,
+    /// Our own S3, unless another is used.
+    pub s3: Option<s3::S3>,
+    /// Where everything is kept.
+    pub data: PathBuf,
+    /// What `DynamoDB` was asked.
+    pub dynamodb_calls: Arc<dynamodb::Calls>,
+}
+
+impl Cloud {
+    /// Starts everything and returns when it answers.
+    pub async fn start(options: Options) -> Result<Self> {
+        fs::create_dir_all(&options.data)?;
+        let port = |offset: u16| if options.port == 0 { 0 } else { options.port + offset };
+        let gateway = bind(port(0)).await?;
+        let issuer_listener = bind(port(1)).await?;
+        let issuer_url = url(&issuer_listener)?;
+        let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
+        serve(issuer_listener, issuer.clone().router());
+
+        let (s3_url, s3) = match &options.s3_endpoint {
+            Some(endpoint) => (endpoint.clone(), None),
+            None => {
+                let s3 = s3::S3::open(&options.data.join("s3"), options.durable)?;
+                let listener = bind(port(2)).await?;
+                let url = url(&listener)?;
+                let (key, secret) = ACCESS_KEY;
+                tokio::spawn(s3.clone().serve(listener, key, secret, std::future::pending()));
+                (url, Some(s3))
+            }
+        };
+        let dynamodb_calls = Arc::new(dynamodb::Calls::default());
+        let target = match &options.dynamodb_endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => dynamodb::serve(&options.data.join("dynamodb.sqlite")).await?,
+        };
+        let dynamodb_listener = bind(port(3)).await?;
+        let dynamodb_url = url(&dynamodb_listener)?;
+        serve(dynamodb_listener, dynamodb::front(target, dynamodb_calls.clone()));
+
+        let template = Template::read(&options.template, parameters(&issuer_url))?;
+        let functions = functions(&template, &options, &s3_url, &dynamodb_url)?;
+        let s3_client = setup::s3_client(&s3_url);
+        let dynamodb_client = setup::dynamodb_client(&dynamodb_url);
+        setup::create_buckets(&template, &s3_client).await?;
+        setup::create_tables(&template, &dynamodb_client).await?;
+
+        let only = |kind| template.resources(kind).next().map(|(name, _)| physical_name(name));
+        let cloud = Self {
+            url: url(&gateway)?,
+            issuer_url,
+            issuer,
+            bucket: only("AWS::S3::Bucket").ok_or("the template has no bucket")?,
+            table: only("AWS::DynamoDB::Table").ok_or("the template has no table")?,
+            s3_client,
+            dynamodb_client,
+            s3,
+            data: options.data.clone(),
+            dynamodb_calls,
+            functions,
+        };
+        serve(gateway, gateway::Gateway::new(&template, &cloud.functions).router());
+        Ok(cloud)
+    }
+}
+
+/// What the template's parameters are here.
+fn parameters(issuer_url: &str) -> BTreeMap<String, String> {
+    [
+        ("Tenant", "local-school".to_owned()),
+        ("Issuer", issuer_url.to_owned()),
+        ("Audience", issuer::AUDIENCE.to_owned()),
+        ("JwksUrl", format!("{issuer_url}/jwks")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// Every function of the template, with its own variables and those that Lambda sets.
+fn functions(
+    template: &Template,
+    options: &Options,
+    s3_url: &str,
+    dynamodb_url: &str,
+) -> Result<BTreeMap<String, Arc<Function>>> {
+    let (key, secret) = ACCESS_KEY;
+    let lambda = [
+        ("AWS_ACCESS_KEY_ID", key),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+        ("AWS_REGION", REGION),
+        ("AWS_ENDPOINT_URL_S3", s3_url),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url),
+    ];
+    let function = |(name, properties): (&str, &serde_json::Value)| {
+        let mut environment = template.environment(properties)?;
+        environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let timeout = Duration::from_secs(properties["Timeout"].as_u64().unwrap_or(3));
+        let memory = properties["MemorySize"].as_u64().unwrap_or(128);
+        let function = Function::new(name, options, environment, timeout, memory);
+        Ok((name.to_owned(), Arc::new(function)))
+    };
+    template.resources("AWS::Serverless::Function").map(function).collect()
+}
+
+async fn bind(port: u16) -> Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
+        format!("port {port} of 127.0.0.1 cannot be used ({error}); choose others with --port N, or free ones with --port 0").into()
+    })
+}
+
+fn url(listener: &TcpListener) -> Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}
+
+fn serve(listener: TcpListener, router: Router) {
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "a server of the local cloud failed");
+        }
+    });
+}

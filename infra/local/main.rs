@@ -1,1 +1,114 @@
-fn main(){}
+//! `cargo run`: the whole service on this machine. `cargo run -- demo`: the same, shown at work.
+//!
+//! Called as `local function NAME`, this executable is one of the functions: that is how the stand-in for
+//! Lambda starts its processes.
+#![expect(clippy::print_stdout, reason = "a command line talks to its user")]
+
+use std::{env, io::Read, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use okd_local::{Cloud, Options, Result, demo};
+
+/// The OKD document service on this machine.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Where documents are kept, across restarts.
+    #[arg(long, default_value = ".okd")]
+    data: PathBuf,
+    /// Keep nothing: use a folder that is removed in the end.
+    #[arg(long)]
+    ephemeral: bool,
+    /// The gateway's port; the issuer, S3 and DynamoDB have the next three. 0: any free ones.
+    #[arg(long, default_value_t = 7080)]
+    port: u16,
+    /// Use the S3 at this URL instead of the one built in.
+    #[arg(long)]
+    s3_endpoint: Option<String>,
+    /// Use the DynamoDB at this URL instead of the one built in.
+    #[arg(long)]
+    dynamodb_endpoint: Option<String>,
+    /// The SAM template that says what there is.
+    #[arg(long, default_value_os_t = okd_local::default_template())]
+    template: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Send a small PDF inline and a large file in parts, read both back and compare.
+    Demo(demo::Arguments),
+    /// Be a function of the template; for the stand-in of Lambda only.
+    #[command(hide = true)]
+    Function { name: String },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    if let Some(Command::Function { name }) = &arguments.command {
+        return function(name);
+    }
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        // The demo leaves nothing behind and minds nobody's ports.
+        let demo = matches!(arguments.command, Some(Command::Demo(_)));
+        let folder = match arguments.ephemeral || demo {
+            true => Some(ephemeral_folder()?),
+            false => None,
+        };
+        let cloud = Cloud::start(Options {
+            data: folder.as_ref().map_or(arguments.data, |folder| folder.path().to_owned()),
+            port: if demo { 0 } else { arguments.port },
+            durable: folder.is_none(),
+            template: arguments.template,
+            executable: env::current_exe()?,
+            s3_endpoint: arguments.s3_endpoint,
+            dynamodb_endpoint: arguments.dynamodb_endpoint,
+        })
+        .await?;
+        match arguments.command {
+            Some(Command::Demo(demo)) => demo::run(&cloud, &demo).await,
+            _ => wait(&cloud).await,
+        }
+    })
+}
+
+/// On the disk of the repository: the system's own may be small, or memory.
+fn ephemeral_folder() -> Result<tempfile::TempDir> {
+    let parent = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
+    Ok(match tempfile::Builder::new().prefix("local-").tempdir_in(parent) {
+        Ok(folder) => folder,
+        Err(_) => tempfile::tempdir()?,
+    })
+}
+
+async fn wait(cloud: &Cloud) -> Result<()> {
+    println!("{}", demo::welcome(cloud)?);
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+/// One process of a function: like its Lambda binary, and gone when the stand-in for Lambda is.
+fn function(name: &str) -> Result<()> {
+    std::thread::spawn(|| {
+        // Ends when the other side does, with nothing read or an error; either way it is time to go.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match name {
+        "ApiFunction" => runtime.block_on(okd_api::run()),
+        _ => Err(format!("the template has a function {name}, but infra/local/main.rs does not know it").into()),
+    }
+}

@@ -1,0 +1,247 @@
+//! The Lambda Runtime API, and the processes that ask it for work.
+//!
+//! As in Lambda, a function runs in processes of its own, one request at a time in each, and there are as
+//! many as there are requests at once. Each process gets a Runtime API endpoint to itself, so that it is
+//! known which request dies with it. The processes are this very executable, run again as the function.
+
+use std::{
+    collections::BTreeMap,
+    fs::OpenOptions,
+    path::PathBuf,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    routing::{get, post},
+};
+use tokio::{
+    net::TcpListener,
+    process::{Child, ChildStdin, Command},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use crate::{FUNCTIONS_LOG, Options, Result};
+
+/// A function: how to start its processes, and those that wait for work.
+pub struct Function {
+    name: String,
+    executable: PathBuf,
+    log: PathBuf,
+    environment: BTreeMap<String, String>,
+    timeout: Duration,
+    memory_mb: u64,
+    idle: Mutex<Vec<Process>>,
+    peak_memory: Mutex<u64>,
+}
+
+/// Why an invocation has no answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// The process ended, or could not be started.
+    Crashed,
+    /// It took longer than the function's timeout, and was killed.
+    TimedOut,
+    /// The function answered with an error instead of a response.
+    Error,
+}
+
+type Outcome = std::result::Result<Bytes, Failed>;
+
+struct Invocation {
+    event: Bytes,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// One process and its Runtime API endpoint; both end when this is dropped.
+struct Process {
+    child: Child,
+    /// Kept apart because waiting for the child would close it.
+    _stdin: Option<ChildStdin>,
+    work: mpsc::Sender<Invocation>,
+    endpoint: JoinHandle<()>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.endpoint.abort();
+    }
+}
+
+/// What an endpoint knows: where work comes from, and who waits for the answer to what was given out.
+struct Endpoint {
+    work: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
+    waiting: Mutex<Option<oneshot::Sender<Outcome>>>,
+    timeout: Duration,
+}
+
+impl Function {
+    /// A function named `name` (`template.yaml`'s logical id), run as `options` say, in exactly this
+    /// environment: nothing of ours, such as real credentials, is passed on.
+    pub fn new(
+        name: &str,
+        options: &Options,
+        environment: BTreeMap<String, String>,
+        timeout: Duration,
+        memory_mb: u64,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            executable: options.executable.clone(),
+            log: options.data.join(FUNCTIONS_LOG),
+            environment,
+            timeout,
+            memory_mb,
+            idle: Mutex::default(),
+            peak_memory: Mutex::default(),
+        }
+    }
+
+    /// Runs the function on one event, in a process that is idle or else in a new one.
+    pub async fn invoke(&self, event: Bytes) -> Outcome {
+        let mut process = match self.take_idle() {
+            Some(process) => process,
+            None => self.start().await.map_err(|error| {
+                tracing::error!(function = self.name, %error, "a process could not be started");
+                Failed::Crashed
+            })?,
+        };
+        let (reply, answer) = oneshot::channel();
+        process.work.send(Invocation { event, reply }).await.map_err(|_| Failed::Crashed)?;
+        let outcome = tokio::select! {
+            answer = answer => answer.unwrap_or(Err(Failed::Crashed)),
+            status = process.child.wait() => {
+                tracing::error!(function = self.name, ?status, "a process ended with a request in hand");
+                return Err(Failed::Crashed);
+            }
+            () = tokio::time::sleep(self.timeout) => return Err(Failed::TimedOut),
+        };
+        self.note_memory(&process);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
+        outcome
+    }
+
+    /// The most memory that any process of this function has held, in bytes; 0 where the system does not
+    /// tell (only Linux does).
+    pub fn peak_memory(&self) -> u64 {
+        *self.peak_memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_idle(&self) -> Option<Process> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(mut process) = idle.pop() {
+            if matches!(process.child.try_wait(), Ok(None)) {
+                return Some(process);
+            }
+        }
+        None
+    }
+
+    async fn start(&self) -> Result<Process> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (work, receiver) = mpsc::channel(1);
+        let endpoint = Arc::new(Endpoint {
+            work: receiver.into(),
+            waiting: Mutex::default(),
+            timeout: self.timeout,
+        });
+        let endpoint = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, endpoint_routes(endpoint)).await {
+                tracing::error!(%error, "a Runtime API endpoint failed");
+            }
+        });
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let mut child = Command::new(&self.executable)
+            .args(["function", &self.name])
+            .env_clear()
+            .envs(&self.environment)
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", format!("local-{}", self.name))
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory_mb.to_string())
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "local")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "local")
+            // The process reads its end there when this one is gone, however it went.
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Process { _stdin: child.stdin.take(), child, work, endpoint })
+    }
+
+    fn note_memory(&self, process: &Process) {
+        let Some(bytes) = process.child.id().and_then(peak_memory_of) else { return };
+        let mut peak = self.peak_memory.lock().unwrap_or_else(PoisonError::into_inner);
+        *peak = bytes.max(*peak);
+    }
+}
+
+/// `VmHWM` of a process, in bytes.
+fn peak_memory_of(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// The Runtime API, version 2018-06-01, as Lambda's custom runtimes use it.
+fn endpoint_routes(endpoint: Arc<Endpoint>) -> Router {
+    let base = "/2018-06-01/runtime";
+    Router::new()
+        .route(&format!("{base}/invocation/next"), get(next))
+        .route(&format!("{base}/invocation/{{id}}/response"), post(respond))
+        .route(&format!("{base}/invocation/{{id}}/error"), post(fail))
+        .route(&format!("{base}/init/error"), post(fail_to_start))
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .with_state(endpoint)
+}
+
+async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, Bytes) {
+    let Some(invocation) = endpoint.work.lock().await.recv().await else {
+        return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
+    };
+    let id = uuid::Uuid::new_v4().to_string();
+    *endpoint.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(invocation.reply);
+    let deadline = (SystemTime::now() + endpoint.timeout).duration_since(UNIX_EPOCH).unwrap_or_default();
+    let headers = [
+        ("lambda-runtime-aws-request-id", id),
+        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:local:000000000000:function:local".to_owned()),
+    ];
+    let headers = headers
+        .into_iter()
+        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?)))
+        .collect();
+    (StatusCode::OK, headers, invocation.event)
+}
+
+async fn respond(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
+    settle(&endpoint, Ok(body))
+}
+
+async fn fail(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
+    tracing::error!(error = %String::from_utf8_lossy(&body), "a function answered with an error");
+    settle(&endpoint, Err(Failed::Error))
+}
+
+async fn fail_to_start(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> StatusCode {
+    tracing::error!(error = %String::from_utf8_lossy(&body), "a function failed to start");
+    settle(&endpoint, Err(Failed::Crashed))
+}
+
+fn settle(endpoint: &Endpoint, outcome: Outcome) -> StatusCode {
+    let waiting = endpoint.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(waiting) = waiting {
+        // Nobody waits any more after a timeout.
+        let _ = waiting.send(outcome);
+    }
+    StatusCode::ACCEPTED
+}

@@ -1,0 +1,43 @@
+//! The request log: who asked for what and what it was answered. In memory only, and without
+//! query strings, which hold signatures.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// How many calls are remembered.
+const CALLS_KEPT: usize = 10_000;
+
+/// One answered request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// When the answer's head was ready; a `GetObject`'s body follows after.
+    pub time: SystemTime,
+    /// S3's name, `UploadPart` for one; `CorsPreflight` for an OPTIONS request, and empty for a
+    /// request refused before its operation was known (a bad signature, an expired URL).
+    pub operation: String,
+    /// The bucket in the path, or empty.
+    pub bucket: String,
+    /// The key in the path, or empty.
+    pub key: String,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+#[derive(Default)]
+pub(super) struct CallLog(Mutex<VecDeque<Call>>);
+
+impl CallLog {
+    pub(super) fn push(&self, call: Call) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls.len() == CALLS_KEPT {
+            calls.pop_front();
+        }
+        calls.push_back(call);
+    }
+
+    pub(super) fn all(&self) -> Vec<Call> {
+        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.iter().cloned().collect()
+    }
+}

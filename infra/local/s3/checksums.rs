@@ -1,0 +1,389 @@
+//! The checksums a client can name and S3 checks, stores and combines.
+//!
+//! Every object has exactly one stored checksum. Unless the client named an algorithm it is
+//! CRC-64/NVME over the whole object, which S3 computes itself. CRCs of parts combine into the
+//! CRC of the whole without reading the bytes again; SHAs do not, so theirs is a checksum over the
+//! parts' checksums (`COMPOSITE`).
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use crc_fast::{CrcAlgorithm, checksum_combine};
+use http::HeaderMap;
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+use s3s::dto::{self, ChecksumAlgorithm, ChecksumType};
+use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Algorithm {
+    Crc32,
+    Crc32c,
+    Crc64Nvme,
+    Sha1,
+    Sha256,
+}
+
+impl Algorithm {
+    const ALL: [Algorithm; 5] = [
+        Algorithm::Crc32,
+        Algorithm::Crc32c,
+        Algorithm::Crc64Nvme,
+        Algorithm::Sha1,
+        Algorithm::Sha256,
+    ];
+
+    /// As in `x-amz-checksum-algorithm`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Algorithm::Crc32 => ChecksumAlgorithm::CRC32,
+            Algorithm::Crc32c => ChecksumAlgorithm::CRC32C,
+            Algorithm::Crc64Nvme => ChecksumAlgorithm::CRC64NVME,
+            Algorithm::Sha1 => ChecksumAlgorithm::SHA1,
+            Algorithm::Sha256 => ChecksumAlgorithm::SHA256,
+        }
+    }
+
+    pub(super) fn lower(self) -> String {
+        self.name().to_ascii_lowercase()
+    }
+
+    fn header(self) -> String {
+        format!("x-amz-checksum-{}", self.lower())
+    }
+
+    pub(super) fn named(name: &str) -> S3Result<Algorithm> {
+        let found = Algorithm::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name);
+        found.ok_or_else(|| {
+            s3_error!(
+                InvalidRequest,
+                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+            )
+        })
+    }
+
+    pub(super) fn dto(self) -> ChecksumAlgorithm {
+        ChecksumAlgorithm::from_static(self.name())
+    }
+
+    fn crc(self) -> Option<CrcAlgorithm> {
+        match self {
+            Algorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            Algorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+            Algorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+            Algorithm::Sha1 | Algorithm::Sha256 => None,
+        }
+    }
+
+    fn digest_bytes(self) -> usize {
+        match self {
+            Algorithm::Crc32 | Algorithm::Crc32c => 4,
+            Algorithm::Crc64Nvme => 8,
+            Algorithm::Sha1 => 20,
+            Algorithm::Sha256 => 32,
+        }
+    }
+}
+
+/// Whether a multipart object's checksum is over its bytes or over its parts' checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Kind {
+    FullObject,
+    Composite,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::FullObject => ChecksumType::FULL_OBJECT,
+            Kind::Composite => ChecksumType::COMPOSITE,
+        }
+    }
+
+    pub(super) fn dto(self) -> ChecksumType {
+        ChecksumType::from_static(self.name())
+    }
+}
+
+/// The stored checksum of an object.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Checksum {
+    pub(super) algorithm: Algorithm,
+    pub(super) kind: Kind,
+    /// Base64; with `-<number of parts>` if composite.
+    pub(super) value: String,
+}
+
+/// The algorithm and kind a `CreateMultipartUpload` asks for; `None` if it names no algorithm.
+pub(super) fn asked_for(
+    algorithm: Option<&ChecksumAlgorithm>,
+    kind: Option<&ChecksumType>,
+) -> S3Result<Option<(Algorithm, Kind)>> {
+    let Some(algorithm) = algorithm else {
+        return match kind {
+            None => Ok(None),
+            Some(_) => Err(s3_error!(
+                InvalidRequest,
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+            )),
+        };
+    };
+    let algorithm = Algorithm::named(algorithm.as_str())?;
+    let kind = match (kind.map(ChecksumType::as_str), algorithm) {
+        (None, Algorithm::Crc64Nvme) | (Some(ChecksumType::FULL_OBJECT), _) => Kind::FullObject,
+        (None | Some(ChecksumType::COMPOSITE), _) => Kind::Composite,
+        (Some(_), _) => {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Value for x-amz-checksum-type header is invalid."
+            ));
+        }
+    };
+    let possible = match kind {
+        Kind::FullObject => algorithm.crc().is_some(),
+        Kind::Composite => algorithm != Algorithm::Crc64Nvme,
+    };
+    if !possible {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The {} checksum type cannot be used with the {} checksum algorithm.",
+            kind.name(),
+            algorithm.lower()
+        ));
+    }
+    Ok(Some((algorithm, kind)))
+}
+
+/// The checksum fields of an input or of a listed part, whichever are set.
+macro_rules! given_checksums {
+    ($from:expr) => {{
+        use $crate::s3::checksums::Algorithm;
+        [
+            (Algorithm::Crc32, $from.checksum_crc32.clone()),
+            (Algorithm::Crc32c, $from.checksum_crc32c.clone()),
+            (Algorithm::Crc64Nvme, $from.checksum_crc64nvme.clone()),
+            (Algorithm::Sha1, $from.checksum_sha1.clone()),
+            (Algorithm::Sha256, $from.checksum_sha256.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(algorithm, value)| Some((algorithm, value?)))
+        .collect::<Vec<(Algorithm, String)>>()
+    }};
+}
+pub(super) use given_checksums;
+
+/// Sets the one checksum field of an output that goes with the algorithm.
+macro_rules! set_checksum {
+    ($output:expr, $algorithm:expr, $value:expr) => {{
+        use $crate::s3::checksums::Algorithm;
+        let field = match $algorithm {
+            Algorithm::Crc32 => &mut $output.checksum_crc32,
+            Algorithm::Crc32c => &mut $output.checksum_crc32c,
+            Algorithm::Crc64Nvme => &mut $output.checksum_crc64nvme,
+            Algorithm::Sha1 => &mut $output.checksum_sha1,
+            Algorithm::Sha256 => &mut $output.checksum_sha256,
+        };
+        *field = Some($value.clone());
+    }};
+}
+pub(super) use set_checksum;
+
+/// Hashes a body while it arrives.
+pub(super) struct Hashes {
+    md5: Md5,
+    sums: ChecksumHasher,
+}
+
+/// What was computed over a body; CRC-64/NVME always.
+pub(super) struct Sums(dto::Checksum);
+
+impl Hashes {
+    pub(super) fn new(named: Option<Algorithm>) -> Hashes {
+        let mut sums = ChecksumHasher {
+            crc64nvme: Some(Crc64Nvme::new()),
+            ..ChecksumHasher::default()
+        };
+        match named {
+            Some(Algorithm::Crc32) => sums.crc32 = Some(Crc32::new()),
+            Some(Algorithm::Crc32c) => sums.crc32c = Some(Crc32c::new()),
+            Some(Algorithm::Sha1) => sums.sha1 = Some(Sha1::new()),
+            Some(Algorithm::Sha256) => sums.sha256 = Some(Sha256::new()),
+            Some(Algorithm::Crc64Nvme) | None => {}
+        }
+        Hashes {
+            md5: Md5::new(),
+            sums,
+        }
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.md5.update(bytes);
+        self.sums.update(bytes);
+    }
+
+    pub(super) fn finish(self) -> ([u8; 16], Sums) {
+        (self.md5.finalize(), Sums(self.sums.finalize()))
+    }
+}
+
+impl Sums {
+    /// Base64; empty if the algorithm was not asked for.
+    pub(super) fn get(&self, algorithm: Algorithm) -> String {
+        let computed = given_checksums!(self.0);
+        let found = computed.into_iter().find(|(of, _)| *of == algorithm);
+        found.map(|(_, value)| value).unwrap_or_default()
+    }
+}
+
+/// What a client says about a body: the sums it must have.
+pub(super) struct Claims {
+    md5: Option<[u8; 16]>,
+    /// `None` for the value: it comes in the trailer, after the body.
+    sum: Option<(Algorithm, Option<String>)>,
+}
+
+impl Claims {
+    pub(super) fn read(
+        headers: &HeaderMap,
+        md5: Option<&str>,
+        given: Vec<(Algorithm, String)>,
+    ) -> S3Result<Claims> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let md5 = md5.map(decode_md5).transpose()?;
+        if given.len() > 1 {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+            ));
+        }
+        let trailer = text("x-amz-trailer")
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        let in_trailer = Algorithm::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.header() == trailer);
+        let sum = match (given.into_iter().next(), in_trailer) {
+            (Some((algorithm, value)), _) => {
+                if decode(algorithm, &value).is_none() {
+                    return Err(invalid_value(algorithm));
+                }
+                Some((algorithm, Some(value)))
+            }
+            (None, in_trailer) => in_trailer.map(|algorithm| (algorithm, None)),
+        };
+        if sum.is_none() && text("x-amz-sdk-checksum-algorithm").is_some() {
+            return Err(s3_error!(
+                InvalidRequest,
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+            ));
+        }
+        Ok(Claims { md5, sum })
+    }
+
+    pub(super) fn algorithm(&self) -> Option<Algorithm> {
+        self.sum.as_ref().map(|(algorithm, _)| *algorithm)
+    }
+
+    /// Compares with what was computed. Only after the body: a trailer is known then.
+    pub(super) fn check(
+        &self,
+        md5: [u8; 16],
+        sums: &Sums,
+        trailer: Option<&TrailingHeaders>,
+    ) -> S3Result {
+        if self.md5.is_some_and(|claimed| claimed != md5) {
+            let message = "The Content-MD5 you specified did not match what we received.";
+            return Err(S3Error::with_message(S3ErrorCode::BadDigest, message));
+        }
+        let Some((algorithm, value)) = &self.sum else {
+            return Ok(());
+        };
+        let in_trailer = || {
+            let found = trailer?.read(|headers| headers.get(algorithm.header()).cloned())??;
+            found.to_str().ok().map(str::to_owned)
+        };
+        let claimed = value.clone().or_else(in_trailer).ok_or_else(|| {
+            let message =
+                "The request contained trailing data that was not well-formed or did not conform to our published schema.";
+            super::refusal("MalformedTrailerError", http::StatusCode::BAD_REQUEST, message)
+        })?;
+        let bytes = decode(*algorithm, &claimed).ok_or_else(|| invalid_value(*algorithm))?;
+        if decode(*algorithm, &sums.get(*algorithm)) != Some(bytes) {
+            return Err(bad_digest(algorithm.name()));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn bad_digest(name: &str) -> S3Error {
+    s3_error!(
+        BadDigest,
+        "The {name} you specified did not match the calculated checksum."
+    )
+}
+
+fn invalid_value(algorithm: Algorithm) -> S3Error {
+    s3_error!(
+        InvalidRequest,
+        "Value for {} header is invalid.",
+        algorithm.header()
+    )
+}
+
+fn decode_md5(header: &str) -> S3Result<[u8; 16]> {
+    let bytes = BASE64_STANDARD
+        .decode(header)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| s3_error!(InvalidDigest, "The Content-MD5 you specified was invalid."))
+}
+
+fn decode(algorithm: Algorithm, base64: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64_STANDARD.decode(base64).ok()?;
+    (bytes.len() == algorithm.digest_bytes()).then_some(bytes)
+}
+
+/// The checksum of a multipart object out of its parts' (base64, size in bytes).
+///
+/// # Errors
+/// `InternalError` if a part's checksum is missing or not of the algorithm.
+pub(super) fn of_parts(
+    algorithm: Algorithm,
+    kind: Kind,
+    parts: &[(String, u64)],
+) -> S3Result<Checksum> {
+    let broken = || s3_error!(InternalError, "a part has no {} checksum", algorithm.name());
+    let digests: Vec<Vec<u8>> = parts
+        .iter()
+        .map(|(sum, _)| decode(algorithm, sum).ok_or_else(broken))
+        .collect::<S3Result<_>>()?;
+    let value = match (kind, algorithm.crc()) {
+        (Kind::FullObject, Some(crc)) => {
+            let mut whole = 0;
+            for (digest, (_, size)) in digests.iter().zip(parts) {
+                whole = checksum_combine(crc, whole, big_endian(digest), *size);
+            }
+            BASE64_STANDARD.encode(&whole.to_be_bytes()[8 - algorithm.digest_bytes()..])
+        }
+        (Kind::FullObject, None) => return Err(broken()),
+        (Kind::Composite, _) => {
+            let mut hashes = Hashes::new(Some(algorithm));
+            hashes.update(&digests.concat());
+            format!("{}-{}", hashes.finish().1.get(algorithm), parts.len())
+        }
+    };
+    Ok(Checksum {
+        algorithm,
+        kind,
+        value,
+    })
+}
+
+fn big_endian(digest: &[u8]) -> u64 {
+    digest
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}

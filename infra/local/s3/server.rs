@@ -1,0 +1,225 @@
+//! HTTP: connections in, `s3s` in the middle, and around it what every answer gets: a request id,
+//! CORS headers, a line in the call log.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::stream::{ByteStream, DynByteStream, RemainingLength};
+use s3s::{Body, S3Result, StdError, s3_error};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::calls::Call;
+use super::operations::Operations;
+use super::store::Store;
+use super::{cors, percent};
+
+/// How long requests under way may take to end after the shutdown.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
+pub(super) async fn serve(
+    store: Arc<Store>,
+    listener: TcpListener,
+    keys: Keys,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let mut builder = S3ServiceBuilder::new(Operations(Arc::clone(&store)));
+    builder.set_auth(keys);
+    builder.set_access(Signed);
+    let service = builder.build();
+    let (stop, stopped) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(Arc::clone(&store), service.clone(), stream, stopped.clone()));
+                }
+                Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
+            },
+        }
+    }
+    drop((listener, stop));
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(SHUTDOWN, ended).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+async fn connection(
+    store: Arc<Store>,
+    service: S3Service,
+    stream: TcpStream,
+    mut stopped: watch::Receiver<()>,
+) {
+    let _ = stream.set_nodelay(true); // only costs time if it fails
+    let answer = service_fn(move |request| {
+        let (store, service) = (Arc::clone(&store), service.clone());
+        async move { Ok::<_, Infallible>(answer(&store, &service, request).await) }
+    });
+    let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+async fn answer(
+    store: &Arc<Store>,
+    service: &S3Service,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let method = request.method().clone();
+    let origin = request
+        .headers()
+        .get(header::ORIGIN)
+        .and_then(|origin| origin.to_str().ok())
+        .map(str::to_owned);
+    let path = percent::decode(request.uri().path()).unwrap_or_default();
+    let (bucket, key) = path
+        .trim_start_matches('/')
+        .split_once('/')
+        .unwrap_or((path.trim_start_matches('/'), ""));
+    let operation = Operation::default();
+    let mut response = if method == Method::OPTIONS {
+        let _ = operation.0.set("CorsPreflight".to_owned());
+        preflight(store, bucket, &request)
+    } else {
+        let mut request =
+            request.map(|body| Body::from(Box::pin(Drained(Body::from(body))) as DynByteStream));
+        request.extensions_mut().insert(operation.clone());
+        service.call(request).await.unwrap_or_else(|error| {
+            tracing::error!(error = %StdError::from(error), "no answer");
+            status_only(StatusCode::INTERNAL_SERVER_ERROR)
+        })
+    };
+    if let (Some(origin), true) = (origin, method != Method::OPTIONS) {
+        response
+            .headers_mut()
+            .extend(cors::headers(store, bucket, method.as_str(), &origin));
+    }
+    let id = format!("{:016X}", Uuid::new_v4().as_u64_pair().0);
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-amz-request-id", id);
+    }
+    store.calls.push(Call {
+        time: SystemTime::now(),
+        operation: operation.0.get().cloned().unwrap_or_default(),
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        status: response.status().as_u16(),
+    });
+    response
+}
+
+fn preflight(store: &Store, bucket: &str, request: &Request<Incoming>) -> Response<Body> {
+    match cors::preflight(store, bucket, request.headers()) {
+        Ok(headers) => {
+            let mut response = status_only(StatusCode::OK);
+            *response.headers_mut() = headers;
+            response
+        }
+        Err(error) => error
+            .to_http_response()
+            .unwrap_or_else(|_| status_only(StatusCode::INTERNAL_SERVER_ERROR)),
+    }
+}
+
+fn status_only(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// Where `s3s` leaves the name of the operation it found in a request.
+#[derive(Clone, Default)]
+struct Operation(Arc<OnceLock<String>>);
+
+/// Lets every signed request in, and no other.
+struct Signed;
+
+#[async_trait::async_trait]
+impl S3Access for Signed {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result {
+        let name = context.s3_op().name().to_owned();
+        if let Some(operation) = context.extensions_mut().get::<Operation>() {
+            let _ = operation.0.set(name); // set once per request
+        }
+        match context.credentials() {
+            Some(_) => Ok(()),
+            None => Err(s3_error!(AccessDenied, "Access Denied")),
+        }
+    }
+}
+
+/// The one pair of keys that signs.
+pub(super) struct Keys {
+    pub(super) access_key: String,
+    pub(super) secret_key: SecretKey,
+}
+
+#[async_trait::async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        if access_key == self.access_key {
+            return Ok(self.secret_key.clone());
+        }
+        let message = "The AWS Access Key Id you provided does not exist in our records.";
+        Err(s3_error!(InvalidAccessKeyId, "{message}"))
+    }
+}
+
+/// A request's body that is read to its end even if nobody wants it. A client that is refused
+/// while it sends would otherwise see its connection reset instead of the refusal.
+struct Drained(Body);
+
+impl Stream for Drained {
+    type Item = Result<Bytes, StdError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(context)
+    }
+}
+
+impl ByteStream for Drained {
+    fn remaining_length(&self) -> RemainingLength {
+        self.0.remaining_length()
+    }
+}
+
+impl Drop for Drained {
+    fn drop(&mut self) {
+        let mut body = std::mem::take(&mut self.0);
+        if body.remaining_length().exact() != Some(0)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            // Ends with the connection: hyper then ends the body.
+            runtime.spawn(async move { while let Some(Ok(_)) = body.next().await {} });
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Makes the template's buckets and tables, through the same protocols as anybody would.
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use aws_sdk_s3::{
+    config::{BehaviorVersion, Credentials, Region},
+    types::{
+        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
+        LifecycleRule, LifecycleRuleFilter, VersioningConfiguration,
+    },
+};
+use serde_json::Value;
+
+use crate::{
+    ACCESS_KEY, REGION, Result,
+    template::{Template, physical_name},
+};
+
+/// A client of the S3 at `url`, with the local credentials.
+pub fn s3_client(url: &str) -> aws_sdk_s3::Client {
+    let (key, secret) = ACCESS_KEY;
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new(key, secret, None, None, "local"))
+        .endpoint_url(url)
+        .force_path_style(true)
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
+/// A client of the `DynamoDB` at `url`, with the local credentials.
+pub fn dynamodb_client(url: &str) -> aws_sdk_dynamodb::Client {
+    let (key, secret) = ACCESS_KEY;
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .region(aws_sdk_dynamodb::config::Region::new(REGION))
+        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(key, secret, None, None, "local"))
+        .endpoint_url(url)
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+/// Makes the buckets that are not there yet, with their versioning and lifecycle.
+pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Result<()> {
+    for (name, properties) in template.resources("AWS::S3::Bucket") {
+        let bucket = physical_name(name);
+        if s3.head_bucket().bucket(&bucket).send().await.is_err() {
+            s3.create_bucket().bucket(&bucket).send().await?;
+        }
+        if properties["VersioningConfiguration"]["Status"] == "Enabled" {
+            let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+            s3.put_bucket_versioning().bucket(&bucket).versioning_configuration(enabled).send().await?;
+        }
+        let rules = properties["LifecycleConfiguration"]["Rules"].as_array().into_iter().flatten();
+        let rules: Vec<_> = rules.map(lifecycle_rule).collect::<Result<_>>()?;
+        if !rules.is_empty() {
+            let lifecycle = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build()?;
+            s3.put_bucket_lifecycle_configuration()
+                .bucket(&bucket)
+                .lifecycle_configuration(lifecycle)
+                .send()
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn lifecycle_rule(rule: &Value) -> Result<LifecycleRule> {
+    let days = rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"].as_i64();
+    let abort = days.and_then(|days| i32::try_from(days).ok()).map(|days| {
+        AbortIncompleteMultipartUpload::builder().days_after_initiation(days).build()
+    });
+    let rule = LifecycleRule::builder()
+        .set_id(rule["Id"].as_str().map(str::to_owned))
+        .status(ExpirationStatus::Enabled)
+        .filter(LifecycleRuleFilter::builder().prefix(rule["Prefix"].as_str().unwrap_or_default()).build())
+        .set_abort_incomplete_multipart_upload(abort)
+        .build()?;
+    Ok(rule)
+}
+
+/// Makes the tables that are not there yet.
+pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Client) -> Result<()> {
+    let known = dynamodb.list_tables().send().await?;
+    for (name, properties) in template.resources("AWS::DynamoDB::Table") {
+        let table = physical_name(name);
+        if known.table_names().contains(&table) {
+            continue;
+        }
+        let mut create = dynamodb.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
+        for attribute in properties["AttributeDefinitions"].as_array().into_iter().flatten() {
+            let kind = ScalarAttributeType::from(text(attribute, "AttributeType"));
+            let name = text(attribute, "AttributeName");
+            create = create.attribute_definitions(
+                AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()?,
+            );
+        }
+        for key in properties["KeySchema"].as_array().into_iter().flatten() {
+            let kind = KeyType::from(text(key, "KeyType"));
+            let name = text(key, "AttributeName");
+            create = create.key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build()?);
+        }
+        create.send().await?;
+    }
+    Ok(())
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
