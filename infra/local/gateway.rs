@@ -2,10 +2,7 @@
 //! back into HTTP. Routes, binary media types and the gateway's own answers are the template's; so are
 //! its limits AWS's: 10 MB of body, and 6 MB of event for the function behind it.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
@@ -38,7 +35,11 @@ pub struct Gateway {
 impl Gateway {
     /// The gateway that the template describes, in front of the functions by their logical ids.
     pub fn new(template: &Template, functions: &BTreeMap<String, Arc<Function>>) -> Self {
-        let api = template.resources("AWS::Serverless::Api").next().map(|(_, api)| api.clone()).unwrap_or_default();
+        let api = template
+            .resources("AWS::Serverless::Api")
+            .next()
+            .map(|(_, api)| api.clone())
+            .unwrap_or_default();
         let routes = template.routes().into_iter().filter_map(|route| {
             let function = functions.get(&route.function)?.clone();
             Some((route, function))
@@ -47,8 +48,14 @@ impl Gateway {
         Self {
             routes: routes.collect(),
             stage: api["StageName"].as_str().unwrap_or("live").to_owned(),
-            binary: binary.filter_map(Value::as_str).map(|media| media.replace("~1", "/")).collect(),
-            responses: api["GatewayResponses"].as_object().cloned().unwrap_or_default(),
+            binary: binary
+                .filter_map(Value::as_str)
+                .map(|media| media.replace("~1", "/"))
+                .collect(),
+            responses: api["GatewayResponses"]
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
         }
     }
 
@@ -58,9 +65,15 @@ impl Gateway {
     }
 
     /// The function for a method and path, and the route's parameters.
-    fn route(&self, method: &str, path: &str) -> Option<(&Route, &Function, BTreeMap<String, String>)> {
+    fn route(
+        &self,
+        method: &str,
+        path: &str,
+    ) -> Option<(&Route, &Function, BTreeMap<String, String>)> {
         self.routes.iter().find_map(|(route, function)| {
-            let parameters = (route.method == method).then(|| parameters(&route.path, path)).flatten()?;
+            let parameters = (route.method == method)
+                .then(|| parameters(&route.path, path))
+                .flatten()?;
             Some((route, function.as_ref(), parameters))
         })
     }
@@ -68,12 +81,22 @@ impl Gateway {
     /// One of the gateway's own answers, as the template words it.
     fn answer(&self, kind: &str, default: StatusCode, request_id: &str) -> Response {
         let worded = self.responses.get(kind).unwrap_or(&Value::Null);
-        let status = worded["StatusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
-        let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(default);
-        let body = worded["ResponseTemplates"]["application/json"].as_str().unwrap_or("{}");
-        let mut response = Response::new(Body::from(body.replace("$context.requestId", request_id)));
+        let status = worded["StatusCode"]
+            .as_u64()
+            .and_then(|status| u16::try_from(status).ok());
+        let status = status
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .unwrap_or(default);
+        let body = worded["ResponseTemplates"]["application/json"]
+            .as_str()
+            .unwrap_or("{}");
+        let mut response =
+            Response::new(Body::from(body.replace("$context.requestId", request_id)));
         *response.status_mut() = status;
-        let headers = worded["ResponseParameters"]["Headers"].as_object().into_iter().flatten();
+        let headers = worded["ResponseParameters"]["Headers"]
+            .as_object()
+            .into_iter()
+            .flatten();
         for (name, value) in headers {
             let value = value.as_str().unwrap_or_default().trim_matches('\'');
             append(response.headers_mut(), name, value);
@@ -88,20 +111,46 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     let full_path = parts.uri.path().to_owned();
     let stage = format!("/{}", gateway.stage);
     // The API's own URL has the stage in front, a custom domain does not.
-    let path = full_path.strip_prefix(&stage).filter(|rest| rest.starts_with('/')).unwrap_or(&full_path);
+    let path = full_path
+        .strip_prefix(&stage)
+        .filter(|rest| rest.starts_with('/'))
+        .unwrap_or(&full_path);
     let Some((route, function, parameters)) = gateway.route(parts.method.as_str(), path) else {
-        return gateway.answer("MISSING_AUTHENTICATION_TOKEN", StatusCode::FORBIDDEN, &request_id);
+        return gateway.answer(
+            "MISSING_AUTHENTICATION_TOKEN",
+            StatusCode::FORBIDDEN,
+            &request_id,
+        );
     };
-    let too_large = || gateway.answer("REQUEST_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, &request_id);
-    let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else { return too_large() };
-    let event = event(&gateway, &parts, path, route, &parameters, &request_id, &body).to_string();
+    let too_large = || {
+        gateway.answer(
+            "REQUEST_TOO_LARGE",
+            StatusCode::PAYLOAD_TOO_LARGE,
+            &request_id,
+        )
+    };
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
+        return too_large();
+    };
+    let event = event(
+        &gateway,
+        &parts,
+        path,
+        route,
+        &parameters,
+        &request_id,
+        &body,
+    )
+    .to_string();
     if event.len() > MAX_EVENT {
         return too_large();
     }
     match function.invoke(event.into()).await {
         Ok(answer) => {
             let response = response(&answer);
-            response.unwrap_or_else(|| gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, &request_id))
+            response.unwrap_or_else(|| {
+                gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, &request_id)
+            })
         }
         Err(_) => gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, &request_id),
     }
@@ -125,8 +174,17 @@ fn event(
         headers.insert(name.to_string(), json!(value));
         multi.entry(name.as_str()).or_default().push(value);
     }
-    let media = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let media = media
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let binary = gateway.binary.contains(&media);
     let text = match (body.is_empty(), binary) {
         (true, _) => Value::Null,
@@ -164,17 +222,34 @@ fn response(answer: &[u8]) -> Option<Response> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let status = StatusCode::from_u16(u16::try_from(answer["statusCode"].as_u64()?).ok()?).ok()?;
     let text = answer["body"].as_str().unwrap_or_default();
-    let body = if answer["isBase64Encoded"] == true { BASE64.decode(text).ok()? } else { text.into() };
+    let body = if answer["isBase64Encoded"] == true {
+        BASE64.decode(text).ok()?
+    } else {
+        text.into()
+    };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let single = answer["headers"].as_object().into_iter().flatten();
-    let multi = answer["multiValueHeaders"].as_object().into_iter().flatten();
+    let multi = answer["multiValueHeaders"]
+        .as_object()
+        .into_iter()
+        .flatten();
     let multi: Vec<_> = multi
-        .flat_map(|(name, values)| values.as_array().into_iter().flatten().map(move |value| (name, value)))
+        .flat_map(|(name, values)| {
+            values
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(move |value| (name, value))
+        })
         .collect();
     let single = single.filter(|(name, _)| !multi.iter().any(|(other, _)| other == name));
     for (name, value) in single.chain(multi.iter().copied()) {
-        append(response.headers_mut(), name, value.as_str().unwrap_or_default());
+        append(
+            response.headers_mut(),
+            name,
+            value.as_str().unwrap_or_default(),
+        );
     }
     Some(response)
 }
@@ -193,7 +268,10 @@ fn parameters(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
     }
     let mut parameters = BTreeMap::new();
     for (wanted, given) in wanted.zip(given) {
-        match wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        match wanted
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
             Some(_) if given.is_empty() => return None,
             Some(name) => drop(parameters.insert(name.to_owned(), given.to_owned())),
             None if wanted == given => {}

@@ -1,7 +1,12 @@
 //! A token issuer for one machine: an OAuth 2.0 token endpoint (client credentials, any secret) and its
 //! JWKS. Whoever asks gets a token, which is why it signs for nobody but the local cloud.
 
-use std::{fs, path::Path, sync::Arc, time::{SystemTime, UNIX_EPOCH}};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -35,7 +40,10 @@ impl Issuer {
     pub fn open(folder: &Path, url: String) -> Result<Self> {
         let file = folder.join("local-issuer.p8");
         if !file.exists() {
-            let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
+            let key = EcdsaKeyPair::generate_pkcs8(
+                &ECDSA_P256_SHA256_FIXED_SIGNING,
+                &SystemRandom::new(),
+            )?;
             fs::write(&file, key.as_ref())?;
         }
         let pkcs8 = fs::read(&file)?;
@@ -47,7 +55,11 @@ impl Issuer {
             "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "local",
             "x": BASE64URL.encode(x), "y": BASE64URL.encode(y),
         });
-        Ok(Self { url, key: EncodingKey::from_ec_der(&pkcs8), jwk })
+        Ok(Self {
+            url,
+            key: EncodingKey::from_ec_der(&pkcs8),
+            jwk,
+        })
     }
 
     /// A token for `client` with `scope`, good for an hour.
@@ -69,7 +81,10 @@ impl Issuer {
 
     /// The HTTP side: `/token` and `/jwks`.
     pub fn router(self: Arc<Self>) -> Router {
-        Router::new().route("/token", post(token)).route("/jwks", get(jwks)).with_state(self)
+        Router::new()
+            .route("/token", post(token))
+            .route("/jwks", get(jwks))
+            .with_state(self)
     }
 }
 
@@ -90,12 +105,21 @@ async fn token(
     State(issuer): State<Arc<Issuer>>,
     Form(request): Form<TokenRequest>,
 ) -> std::result::Result<Json<Value>, (axum::http::StatusCode, Json<Value>)> {
-    let refuse = |error: &str| (axum::http::StatusCode::BAD_REQUEST, Json(json!({ "error": error })));
+    let refuse = |error: &str| {
+        (
+            axum::http::StatusCode::BAD_REQUEST,
+            Json(json!({ "error": error })),
+        )
+    };
     if request.grant_type != "client_credentials" {
         return Err(refuse("unsupported_grant_type"));
     }
     let client = request.client_id.ok_or_else(|| refuse("invalid_client"))?;
     let scope = request.scope.unwrap_or_else(|| DEFAULT_SCOPES.to_owned());
-    let token = issuer.token(&client, &scope).map_err(|_| refuse("server_error"))?;
-    Ok(Json(json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": scope })))
+    let token = issuer
+        .token(&client, &scope)
+        .map_err(|_| refuse("server_error"))?;
+    Ok(Json(
+        json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": scope }),
+    ))
 }

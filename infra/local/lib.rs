@@ -1,7 +1,7 @@
 //! The OKD document service's cloud on one machine: no Docker, no account, no network.
 //!
 //! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [`s3`] on a
-//! folder, [`dynamodb`] on `SQLite`, and a token [`issuer`], put together as `template.yaml` says. It
+//! folder, [`dynamodb`] on SQLite, and a token [`issuer`], put together as `template.yaml` says. It
 //! cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither
 //! reads nor passes on real credentials.
 
@@ -11,16 +11,12 @@ pub mod gateway;
 pub mod issuer;
 pub mod runtime;
 pub mod s3;
+pub mod sample;
 pub mod setup;
 pub mod template;
+pub mod welcome;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -44,7 +40,7 @@ pub const REGION: &str = "local";
 pub struct Options {
     /// Where everything is kept.
     pub data: PathBuf,
-    /// The gateway's port; the issuer, S3 and `DynamoDB` have the next three. With 0 all are chosen freely.
+    /// The gateway's port; the issuer, S3 and DynamoDB have the next three. With 0 all are chosen freely.
     pub port: u16,
     /// Whether an answer waits until what it says is on the disk, and not only in the system's memory.
     pub durable: bool,
@@ -54,7 +50,7 @@ pub struct Options {
     pub executable: PathBuf,
     /// Another S3 to use instead of ours.
     pub s3_endpoint: Option<String>,
-    /// Another `DynamoDB` to use instead of ours.
+    /// Another DynamoDB to use instead of ours.
     pub dynamodb_endpoint: Option<String>,
 }
 
@@ -79,13 +75,13 @@ pub struct Cloud {
     pub table: String,
     /// A client of the S3 in use.
     pub s3_client: aws_sdk_s3::Client,
-    /// A client of the `DynamoDB` in use.
+    /// A client of the DynamoDB in use.
     pub dynamodb_client: aws_sdk_dynamodb::Client,
     /// Our own S3, unless another is used.
     pub s3: Option<s3::S3>,
     /// Where everything is kept.
     pub data: PathBuf,
-    /// What `DynamoDB` was asked.
+    /// What DynamoDB was asked.
     pub dynamodb_calls: Arc<dynamodb::Calls>,
 }
 
@@ -93,7 +89,13 @@ impl Cloud {
     /// Starts everything and returns when it answers.
     pub async fn start(options: Options) -> Result<Self> {
         fs::create_dir_all(&options.data)?;
-        let port = |offset: u16| if options.port == 0 { 0 } else { options.port + offset };
+        let port = |offset: u16| {
+            if options.port == 0 {
+                0
+            } else {
+                options.port + offset
+            }
+        };
         let gateway = bind(port(0)).await?;
         let issuer_listener = bind(port(1)).await?;
         let issuer_url = url(&issuer_listener)?;
@@ -107,7 +109,10 @@ impl Cloud {
                 let listener = bind(port(2)).await?;
                 let url = url(&listener)?;
                 let (key, secret) = ACCESS_KEY;
-                tokio::spawn(s3.clone().serve(listener, key, secret, std::future::pending()));
+                tokio::spawn(
+                    s3.clone()
+                        .serve(listener, key, secret, std::future::pending()),
+                );
                 (url, Some(s3))
             }
         };
@@ -118,7 +123,10 @@ impl Cloud {
         };
         let dynamodb_listener = bind(port(3)).await?;
         let dynamodb_url = url(&dynamodb_listener)?;
-        serve(dynamodb_listener, dynamodb::front(target, dynamodb_calls.clone()));
+        serve(
+            dynamodb_listener,
+            dynamodb::front(target, dynamodb_calls.clone()),
+        );
 
         let template = Template::read(&options.template, parameters(&issuer_url))?;
         let functions = functions(&template, &options, &s3_url, &dynamodb_url)?;
@@ -127,7 +135,12 @@ impl Cloud {
         setup::create_buckets(&template, &s3_client).await?;
         setup::create_tables(&template, &dynamodb_client).await?;
 
-        let only = |kind| template.resources(kind).next().map(|(name, _)| physical_name(name));
+        let only = |kind| {
+            template
+                .resources(kind)
+                .next()
+                .map(|(name, _)| physical_name(name))
+        };
         let cloud = Self {
             url: url(&gateway)?,
             issuer_url,
@@ -141,7 +154,10 @@ impl Cloud {
             dynamodb_calls,
             functions,
         };
-        serve(gateway, gateway::Gateway::new(&template, &cloud.functions).router());
+        serve(
+            gateway,
+            gateway::Gateway::new(&template, &cloud.functions).router(),
+        );
         Ok(cloud)
     }
 }
@@ -181,7 +197,10 @@ fn functions(
         let function = Function::new(name, options, environment, timeout, memory);
         Ok((name.to_owned(), Arc::new(function)))
     };
-    template.resources("AWS::Serverless::Function").map(function).collect()
+    template
+        .resources("AWS::Serverless::Function")
+        .map(function)
+        .collect()
 }
 
 async fn bind(port: u16) -> Result<TcpListener> {

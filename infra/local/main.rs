@@ -7,7 +7,13 @@
 use std::{env, io::Read, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use okd_local::{Cloud, Options, Result, demo};
+use okd_local::{Cloud, Options, Result, demo, welcome};
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// The OKD document service on this machine.
 #[derive(Parser)]
@@ -58,17 +64,25 @@ fn run(arguments: Arguments) -> Result<()> {
     if let Some(Command::Function { name }) = &arguments.command {
         return function(name);
     }
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
+    // `s3s` logs every refusal as an error; the functions' logs tell what became of it.
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("s3s", LevelFilter::OFF);
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(log.with_filter(filter))
+        .init();
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         // The demo leaves nothing behind and minds nobody's ports.
         let demo = matches!(arguments.command, Some(Command::Demo(_)));
-        let folder = match arguments.ephemeral || demo {
-            true => Some(ephemeral_folder()?),
-            false => None,
-        };
+        let folder = (arguments.ephemeral || demo)
+            .then(ephemeral_folder)
+            .transpose()?;
         let cloud = Cloud::start(Options {
-            data: folder.as_ref().map_or(arguments.data, |folder| folder.path().to_owned()),
+            data: folder
+                .as_ref()
+                .map_or(arguments.data, |folder| folder.path().to_owned()),
             port: if demo { 0 } else { arguments.port },
             durable: folder.is_none(),
             template: arguments.template,
@@ -87,14 +101,16 @@ fn run(arguments: Arguments) -> Result<()> {
 /// On the disk of the repository: the system's own may be small, or memory.
 fn ephemeral_folder() -> Result<tempfile::TempDir> {
     let parent = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
-    Ok(match tempfile::Builder::new().prefix("local-").tempdir_in(parent) {
-        Ok(folder) => folder,
-        Err(_) => tempfile::tempdir()?,
-    })
+    Ok(
+        match tempfile::Builder::new().prefix("local-").tempdir_in(parent) {
+            Ok(folder) => folder,
+            Err(_) => tempfile::tempdir()?,
+        },
+    )
 }
 
 async fn wait(cloud: &Cloud) -> Result<()> {
-    println!("{}", demo::welcome(cloud)?);
+    println!("{}", welcome::text(cloud)?);
     tokio::signal::ctrl_c().await?;
     Ok(())
 }
@@ -106,9 +122,14 @@ fn function(name: &str) -> Result<()> {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     match name {
         "ApiFunction" => runtime.block_on(okd_api::run()),
-        _ => Err(format!("the template has a function {name}, but infra/local/main.rs does not know it").into()),
+        _ => Err(format!(
+            "the template has a function {name}, but infra/local/main.rs does not know it"
+        )
+        .into()),
     }
 }

@@ -113,7 +113,11 @@ impl Function {
             })?,
         };
         let (reply, answer) = oneshot::channel();
-        process.work.send(Invocation { event, reply }).await.map_err(|_| Failed::Crashed)?;
+        process
+            .work
+            .send(Invocation { event, reply })
+            .await
+            .map_err(|_| Failed::Crashed)?;
         let outcome = tokio::select! {
             answer = answer => answer.unwrap_or(Err(Failed::Crashed)),
             status = process.child.wait() => {
@@ -123,14 +127,20 @@ impl Function {
             () = tokio::time::sleep(self.timeout) => return Err(Failed::TimedOut),
         };
         self.note_memory(&process);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(process);
         outcome
     }
 
     /// The most memory that any process of this function has held, in bytes; 0 where the system does not
     /// tell (only Linux does).
     pub fn peak_memory(&self) -> u64 {
-        *self.peak_memory.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .peak_memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take_idle(&self) -> Option<Process> {
@@ -157,14 +167,20 @@ impl Function {
                 tracing::error!(%error, "a Runtime API endpoint failed");
             }
         });
-        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)?;
         let mut child = Command::new(&self.executable)
             .args(["function", &self.name])
             .env_clear()
             .envs(&self.environment)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", format!("local-{}", self.name))
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory_mb.to_string())
+            .env(
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+                self.memory_mb.to_string(),
+            )
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", "local")
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "local")
@@ -174,12 +190,22 @@ impl Function {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Process { _stdin: child.stdin.take(), child, work, endpoint })
+        Ok(Process {
+            _stdin: child.stdin.take(),
+            child,
+            work,
+            endpoint,
+        })
     }
 
     fn note_memory(&self, process: &Process) {
-        let Some(bytes) = process.child.id().and_then(peak_memory_of) else { return };
-        let mut peak = self.peak_memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(bytes) = process.child.id().and_then(peak_memory_of) else {
+            return;
+        };
+        let mut peak = self
+            .peak_memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *peak = bytes.max(*peak);
     }
 }
@@ -209,25 +235,49 @@ async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, 
         return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
     };
     let id = uuid::Uuid::new_v4().to_string();
-    *endpoint.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(invocation.reply);
-    let deadline = (SystemTime::now() + endpoint.timeout).duration_since(UNIX_EPOCH).unwrap_or_default();
+    *endpoint
+        .waiting
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = Some(invocation.reply);
+    let deadline = (SystemTime::now() + endpoint.timeout)
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let headers = [
         ("lambda-runtime-aws-request-id", id),
-        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:local:000000000000:function:local".to_owned()),
+        (
+            "lambda-runtime-deadline-ms",
+            deadline.as_millis().to_string(),
+        ),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:local:000000000000:function:local".to_owned(),
+        ),
     ];
     let headers = headers
         .into_iter()
-        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?)))
+        .filter_map(|(name, value)| {
+            Some((
+                HeaderName::from_static(name),
+                HeaderValue::from_str(&value).ok()?,
+            ))
+        })
         .collect();
     (StatusCode::OK, headers, invocation.event)
 }
 
-async fn respond(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
+async fn respond(
+    State(endpoint): State<Arc<Endpoint>>,
+    Path(_id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
     settle(&endpoint, Ok(body))
 }
 
-async fn fail(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
+async fn fail(
+    State(endpoint): State<Arc<Endpoint>>,
+    Path(_id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
     tracing::error!(error = %String::from_utf8_lossy(&body), "a function answered with an error");
     settle(&endpoint, Err(Failed::Error))
 }
@@ -238,7 +288,11 @@ async fn fail_to_start(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> St
 }
 
 fn settle(endpoint: &Endpoint, outcome: Outcome) -> StatusCode {
-    let waiting = endpoint.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let waiting = endpoint
+        .waiting
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
     if let Some(waiting) = waiting {
         // Nobody waits any more after a timeout.
         let _ = waiting.send(outcome);

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
     types::{
-        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
-        LifecycleRule, LifecycleRuleFilter, VersioningConfiguration,
+        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
+        ExpirationStatus, LifecycleRule, LifecycleRuleFilter, VersioningConfiguration,
     },
 };
 use serde_json::Value;
@@ -30,13 +30,15 @@ pub fn s3_client(url: &str) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(config)
 }
 
-/// A client of the `DynamoDB` at `url`, with the local credentials.
+/// A client of the DynamoDB at `url`, with the local credentials.
 pub fn dynamodb_client(url: &str) -> aws_sdk_dynamodb::Client {
     let (key, secret) = ACCESS_KEY;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
         .region(aws_sdk_dynamodb::config::Region::new(REGION))
-        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(key, secret, None, None, "local"))
+        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
+            key, secret, None, None, "local",
+        ))
         .endpoint_url(url)
         .build();
     aws_sdk_dynamodb::Client::from_conf(config)
@@ -50,13 +52,24 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
             s3.create_bucket().bucket(&bucket).send().await?;
         }
         if properties["VersioningConfiguration"]["Status"] == "Enabled" {
-            let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
-            s3.put_bucket_versioning().bucket(&bucket).versioning_configuration(enabled).send().await?;
+            let enabled = VersioningConfiguration::builder()
+                .status(BucketVersioningStatus::Enabled)
+                .build();
+            s3.put_bucket_versioning()
+                .bucket(&bucket)
+                .versioning_configuration(enabled)
+                .send()
+                .await?;
         }
-        let rules = properties["LifecycleConfiguration"]["Rules"].as_array().into_iter().flatten();
+        let rules = properties["LifecycleConfiguration"]["Rules"]
+            .as_array()
+            .into_iter()
+            .flatten();
         let rules: Vec<_> = rules.map(lifecycle_rule).collect::<Result<_>>()?;
         if !rules.is_empty() {
-            let lifecycle = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build()?;
+            let lifecycle = BucketLifecycleConfiguration::builder()
+                .set_rules(Some(rules))
+                .build()?;
             s3.put_bucket_lifecycle_configuration()
                 .bucket(&bucket)
                 .lifecycle_configuration(lifecycle)
@@ -70,12 +83,18 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
 fn lifecycle_rule(rule: &Value) -> Result<LifecycleRule> {
     let days = rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"].as_i64();
     let abort = days.and_then(|days| i32::try_from(days).ok()).map(|days| {
-        AbortIncompleteMultipartUpload::builder().days_after_initiation(days).build()
+        AbortIncompleteMultipartUpload::builder()
+            .days_after_initiation(days)
+            .build()
     });
     let rule = LifecycleRule::builder()
         .set_id(rule["Id"].as_str().map(str::to_owned))
         .status(ExpirationStatus::Enabled)
-        .filter(LifecycleRuleFilter::builder().prefix(rule["Prefix"].as_str().unwrap_or_default()).build())
+        .filter(
+            LifecycleRuleFilter::builder()
+                .prefix(rule["Prefix"].as_str().unwrap_or_default())
+                .build(),
+        )
         .set_abort_incomplete_multipart_upload(abort)
         .build()?;
     Ok(rule)
@@ -89,18 +108,33 @@ pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Cli
         if known.table_names().contains(&table) {
             continue;
         }
-        let mut create = dynamodb.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
-        for attribute in properties["AttributeDefinitions"].as_array().into_iter().flatten() {
+        let mut create = dynamodb
+            .create_table()
+            .table_name(&table)
+            .billing_mode(BillingMode::PayPerRequest);
+        for attribute in properties["AttributeDefinitions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
             let kind = ScalarAttributeType::from(text(attribute, "AttributeType"));
             let name = text(attribute, "AttributeName");
             create = create.attribute_definitions(
-                AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()?,
+                AttributeDefinition::builder()
+                    .attribute_name(name)
+                    .attribute_type(kind)
+                    .build()?,
             );
         }
         for key in properties["KeySchema"].as_array().into_iter().flatten() {
             let kind = KeyType::from(text(key, "KeyType"));
             let name = text(key, "AttributeName");
-            create = create.key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build()?);
+            create = create.key_schema(
+                KeySchemaElement::builder()
+                    .attribute_name(name)
+                    .key_type(kind)
+                    .build()?,
+            );
         }
         create.send().await?;
     }

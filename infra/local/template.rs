@@ -31,17 +31,26 @@ pub struct Route {
 impl Template {
     /// Reads the template; parameters that `given` lacks have their defaults.
     pub fn read(path: &Path, given: BTreeMap<String, String>) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let documents = Yaml::load_from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text =
+            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let documents =
+            Yaml::load_from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
         let template = to_json(documents.first().ok_or("the template is empty")?)?;
         let mut parameters = given;
         for (name, parameter) in template["Parameters"].as_object().into_iter().flatten() {
             if let Some(default) = parameter["Default"].as_str() {
-                parameters.entry(name.clone()).or_insert_with(|| default.to_owned());
+                parameters
+                    .entry(name.clone())
+                    .or_insert_with(|| default.to_owned());
             }
         }
-        let resources = template["Resources"].as_object().ok_or("the template has no Resources")?;
-        Ok(Self { resources: resources.clone(), parameters })
+        let resources = template["Resources"]
+            .as_object()
+            .ok_or("the template has no Resources")?;
+        Ok(Self {
+            resources: resources.clone(),
+            parameters,
+        })
     }
 
     /// The logical ids and properties of all resources of a type, such as `AWS::S3::Bucket`.
@@ -56,12 +65,21 @@ impl Template {
     pub fn routes(&self) -> Vec<Route> {
         let mut routes = Vec::new();
         for (function, properties) in self.resources("AWS::Serverless::Function") {
-            for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
-                if let (Some(path), Some(method)) =
-                    (event["Properties"]["Path"].as_str(), event["Properties"]["Method"].as_str())
-                {
+            for event in properties["Events"]
+                .as_object()
+                .into_iter()
+                .flat_map(Map::values)
+            {
+                if let (Some(path), Some(method)) = (
+                    event["Properties"]["Path"].as_str(),
+                    event["Properties"]["Method"].as_str(),
+                ) {
                     let (path, method) = (path.to_owned(), method.to_uppercase());
-                    routes.push(Route { path, method, function: function.to_owned() });
+                    routes.push(Route {
+                        path,
+                        method,
+                        function: function.to_owned(),
+                    });
                 }
             }
         }
@@ -70,8 +88,13 @@ impl Template {
 
     /// The environment variables of a function, resolved.
     pub fn environment(&self, function: &Value) -> Result<BTreeMap<String, String>> {
-        let variables = function["Environment"]["Variables"].as_object().into_iter().flatten();
-        variables.map(|(name, value)| Ok((name.clone(), self.resolve(value)?))).collect()
+        let variables = function["Environment"]["Variables"]
+            .as_object()
+            .into_iter()
+            .flatten();
+        variables
+            .map(|(name, value)| Ok((name.clone(), self.resolve(value)?)))
+            .collect()
     }
 
     /// A scalar, or the `Ref` of a parameter or resource.
@@ -81,11 +104,15 @@ impl Template {
             Value::Number(number) => Ok(number.to_string()),
             Value::Bool(flag) => Ok(flag.to_string()),
             _ => {
-                let name = value["Ref"].as_str().ok_or_else(|| format!("cannot resolve {value}"))?;
+                let name = value["Ref"]
+                    .as_str()
+                    .ok_or_else(|| format!("cannot resolve {value}"))?;
                 match self.parameters.get(name) {
                     Some(parameter) => Ok(parameter.clone()),
                     None if self.resources.contains_key(name) => Ok(physical_name(name)),
-                    None => Err(format!("{name} is no resource, and no parameter with a value").into()),
+                    None => {
+                        Err(format!("{name} is no resource, and no parameter with a value").into())
+                    }
                 }
             }
         }

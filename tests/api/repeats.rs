@@ -14,12 +14,18 @@ async fn pending_and_the_same_checksum_resumes_with_only_the_missing_parts() {
     let file = bytes(16 * MIB + 10, 1);
     let metadata = with(&offer(file.len()), "documentChecksum", json!(sha256(&file)));
     let first = sender.offer(&metadata).await.accepted();
-    sender.send_parts(&first.body["upload"], &file, Some(&[1])).await;
+    sender
+        .send_parts(&first.body["upload"], &file, Some(&[1]))
+        .await;
     let second = sender.offer(&metadata).await.accepted();
     assert_eq!(second.id(), first.id());
     assert_eq!(second.body["upload"]["partsReceived"], 1);
     assert_eq!(second.body["upload"]["parts"].as_array().unwrap().len(), 1);
-    assert_eq!(sender.open_uploads(&first.id()).await.len(), 1, "no second upload is left open");
+    assert_eq!(
+        sender.open_uploads(&first.id()).await.len(),
+        1,
+        "no second upload is left open"
+    );
     sender.send_parts(&second.body["upload"], &file, None).await;
     sender.call("POST", complete(&second)).await.ok();
     assert!(sender.stored_bytes(&first.id()).await == file);
@@ -29,13 +35,36 @@ async fn pending_and_the_same_checksum_resumes_with_only_the_missing_parts() {
 async fn pending_and_another_checksum_begins_afresh_and_ends_the_old_upload() {
     let sender = Sender::new();
     let metadata = offer(5);
-    let first = sender.offer(&with(&metadata, "documentChecksum", json!(sha256(b"11111")))).await.accepted();
-    sender.send_parts(&first.body["upload"], b"11111", None).await;
-    let second = sender.offer(&with(&metadata, "documentChecksum", json!(sha256(b"22222")))).await.accepted();
-    assert_eq!((second.id(), &second.body["upload"]["partsReceived"]), (first.id(), &json!(0)));
-    let (status, _) = sender.send_part(&first.body["upload"]["parts"][0], b"11111").await;
+    let first = sender
+        .offer(&with(
+            &metadata,
+            "documentChecksum",
+            json!(sha256(b"11111")),
+        ))
+        .await
+        .accepted();
+    sender
+        .send_parts(&first.body["upload"], b"11111", None)
+        .await;
+    let second = sender
+        .offer(&with(
+            &metadata,
+            "documentChecksum",
+            json!(sha256(b"22222")),
+        ))
+        .await
+        .accepted();
+    assert_eq!(
+        (second.id(), &second.body["upload"]["partsReceived"]),
+        (first.id(), &json!(0))
+    );
+    let (status, _) = sender
+        .send_part(&first.body["upload"]["parts"][0], b"11111")
+        .await;
     assert_eq!(status, 404, "the old URL leads nowhere");
-    sender.send_parts(&second.body["upload"], b"22222", None).await;
+    sender
+        .send_parts(&second.body["upload"], b"22222", None)
+        .await;
     sender.call("POST", complete(&second)).await.ok();
     assert_eq!(sender.stored_bytes(&first.id()).await, b"22222");
 }
@@ -45,11 +74,16 @@ async fn pending_without_a_checksum_begins_afresh_since_an_equal_size_proves_not
     let sender = Sender::new();
     let metadata = offer(5);
     let first = sender.offer(&metadata).await.accepted();
-    sender.send_parts(&first.body["upload"], b"11111", None).await;
+    sender
+        .send_parts(&first.body["upload"], b"11111", None)
+        .await;
     let second = sender.offer(&metadata).await.accepted();
     assert_eq!(second.body["upload"]["partsReceived"], 0);
     assert_eq!(sender.open_uploads(&first.id()).await.len(), 1);
-    sender.call("POST", complete(&second)).await.problem(409, "upload-incomplete");
+    sender
+        .call("POST", complete(&second))
+        .await
+        .problem(409, "upload-incomplete");
 }
 
 #[tokio::test]
@@ -58,7 +92,9 @@ async fn stored_and_the_same_checksum_has_nothing_to_send() {
     for checksum in [sha256(b"12345"), crc64nvme(b"12345")] {
         let metadata = with(&offer(5), "documentChecksum", json!(checksum));
         let first = sender.offer(&metadata).await.accepted();
-        sender.send_parts(&first.body["upload"], b"12345", None).await;
+        sender
+            .send_parts(&first.body["upload"], b"12345", None)
+            .await;
         sender.call("POST", complete(&first)).await.ok();
         let again = sender.offer(&metadata).await.ok();
         assert_eq!(again.body, json!({ "dmsDocumentId": first.id() }));
@@ -83,11 +119,20 @@ async fn stored_and_anything_else_is_a_new_version_while_the_stored_one_stays_cu
     assert_eq!(offer.id(), stored.id());
     let item = sender.item(&stored.id()).await.unwrap();
     assert!(item.contains_key("content") && item.contains_key("upload"));
-    sender.send_parts(&offer.body["upload"], b"other", None).await;
+    sender
+        .send_parts(&offer.body["upload"], b"other", None)
+        .await;
     sender.call("POST", complete(&offer)).await.ok();
     let item = sender.item(&stored.id()).await.unwrap();
-    assert_eq!(item["content"].as_m().unwrap()["sequence"].as_n().unwrap(), "2");
-    assert_eq!(sender.objects(&stored.id()).await.len(), 2, "the first stays kept");
+    assert_eq!(
+        item["content"].as_m().unwrap()["sequence"].as_n().unwrap(),
+        "2"
+    );
+    assert_eq!(
+        sender.objects(&stored.id()).await.len(),
+        2,
+        "the first stays kept"
+    );
 }
 
 #[tokio::test]
@@ -96,7 +141,11 @@ async fn what_was_replaced_is_listed_in_the_history() {
     let metadata = offer(5);
     let id = sender.hand_in(&metadata, b"first").await.ok().id();
     sender.hand_in(&metadata, b"other").await.ok();
-    let query = sender.cloud.dynamodb_client.query().table_name(&sender.cloud.table);
+    let query = sender
+        .cloud
+        .dynamodb_client
+        .query()
+        .table_name(&sender.cloud.table);
     let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :content)");
     let query = query.expression_attribute_values(
         ":pk",
@@ -117,11 +166,18 @@ async fn corrected_metadata_travels_with_a_resumed_upload() {
     let sender = Sender::new();
     let metadata = with(&offer(5), "documentChecksum", json!(sha256(b"12345")));
     let first = sender.offer(&metadata).await.accepted();
-    let second = sender.offer(&with(&metadata, "documentName", json!("beter.pdf"))).await.accepted();
-    sender.send_parts(&first.body["upload"], b"12345", None).await;
+    let second = sender
+        .offer(&with(&metadata, "documentName", json!("beter.pdf")))
+        .await
+        .accepted();
+    sender
+        .send_parts(&first.body["upload"], b"12345", None)
+        .await;
     sender.call("POST", complete(&second)).await.ok();
     let item = sender.item(&first.id()).await.unwrap();
-    let okd = item["content"].as_m().unwrap()["metadata"].as_m().unwrap()["okd"].as_m().unwrap();
+    let okd = item["content"].as_m().unwrap()["metadata"].as_m().unwrap()["okd"]
+        .as_m()
+        .unwrap();
     assert_eq!(okd["documentName"].as_s().unwrap(), "beter.pdf");
 }
 
@@ -132,9 +188,16 @@ async fn eight_offers_of_the_same_file_at_once_meet_in_one_upload() {
     let racing = (0..8).map(|_| sender.offer(&metadata));
     let answers = futures_util::future::join_all(racing).await;
     let id = answers[0].id();
-    assert!(answers.iter().all(|answer| answer.status == 202 && answer.id() == id), "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.status == 202 && answer.id() == id),
+        "{answers:?}"
+    );
     assert_eq!(sender.open_uploads(&id).await.len(), 1);
     // Whichever answer a sender goes on with, it is the same upload.
-    sender.send_parts(&answers[3].body["upload"], b"12345", None).await;
+    sender
+        .send_parts(&answers[3].body["upload"], b"12345", None)
+        .await;
     sender.call("POST", complete(&answers[7])).await.ok();
 }

@@ -15,12 +15,12 @@ use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub const ASSOCIATION: &str = "123e4567-e89b-12d3-a456-426614174000";
-pub const OFFERING: &str = "c9c3875b-0c6b-435a-a8a4-211bf66620b5";
-pub const MIB: usize = 1 << 20;
+pub(crate) const ASSOCIATION: &str = "123e4567-e89b-12d3-a456-426614174000";
+pub(crate) const OFFERING: &str = "c9c3875b-0c6b-435a-a8a4-211bf66620b5";
+pub(crate) const MIB: usize = 1 << 20;
 
 /// The cloud that most tests share.
-pub static SHARED: LazyLock<Cloud> = LazyLock::new(|| {
+pub(crate) static SHARED: LazyLock<Cloud> = LazyLock::new(|| {
     start(
         std::env::var("OKD_TEST_S3_ENDPOINT").ok(),
         std::env::var("OKD_TEST_DYNAMODB_ENDPOINT").ok(),
@@ -28,7 +28,7 @@ pub static SHARED: LazyLock<Cloud> = LazyLock::new(|| {
 });
 
 /// A cloud for one test alone, on our own stores.
-pub fn own_cloud() -> &'static Cloud {
+pub(crate) fn own_cloud() -> &'static Cloud {
     Box::leak(Box::new(start(None, None)))
 }
 
@@ -61,80 +61,109 @@ fn data_folder() -> PathBuf {
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
     for entry in std::fs::read_dir(parent).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
-        let pid = name.strip_prefix("cloud-").and_then(|rest| rest.split('-').next());
-        if pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists()) {
+        let pid = name
+            .strip_prefix("cloud-")
+            .and_then(|rest| rest.split('-').next());
+        if pid.is_some_and(|pid| {
+            Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists()
+        }) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
-    parent.join(format!("cloud-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+    parent.join(format!(
+        "cloud-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    ))
 }
 
 /// A school system with a token, unlike any other test's.
-pub struct Sender {
-    pub cloud: &'static Cloud,
-    pub client: String,
-    pub token: String,
+pub(crate) struct Sender {
+    pub(crate) cloud: &'static Cloud,
+    pub(crate) client: String,
+    pub(crate) token: String,
     http: reqwest::Client,
 }
 
 /// What was answered.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Sender {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::to(&SHARED)
     }
 
-    pub fn to(cloud: &'static Cloud) -> Self {
+    pub(crate) fn to(cloud: &'static Cloud) -> Self {
         let client = format!("test-{}", Uuid::new_v4());
         let token = cloud.issuer.token(&client, "okd:examdocuments").unwrap();
-        Self { cloud, client, token, http: reqwest::Client::new() }
+        Self {
+            cloud,
+            client,
+            token,
+            http: reqwest::Client::new(),
+        }
     }
 
-    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.cloud.url) };
+        let url = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.cloud.url)
+        };
         self.http.request(method, url)
     }
 
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         answer(request.bearer_auth(&self.token).send().await.unwrap()).await
     }
 
-    pub async fn call(&self, method: &str, path: &str) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str) -> Answer {
         self.send(self.request(method, path)).await
     }
 
     /// Form B on the association of the examples.
-    pub async fn offer(&self, metadata: &Value) -> Answer {
-        self.send(self.request("PUT", &association()).json(metadata)).await
+    pub(crate) async fn offer(&self, metadata: &Value) -> Answer {
+        self.send(self.request("PUT", &association()).json(metadata))
+            .await
     }
 
     /// Form A on the association of the examples.
-    pub async fn hand_in(&self, metadata: &Value, file: &[u8]) -> Answer {
+    pub(crate) async fn hand_in(&self, metadata: &Value, file: &[u8]) -> Answer {
         self.hand_in_at(&association(), metadata, file).await
     }
 
-    pub async fn hand_in_at(&self, path: &str, metadata: &Value, file: &[u8]) -> Answer {
+    pub(crate) async fn hand_in_at(&self, path: &str, metadata: &Value, file: &[u8]) -> Answer {
         let body = form(&[
-            ("content-disposition: form-data; name=\"metadata\"\r\ncontent-type: application/json", metadata.to_string().as_bytes()),
-            ("content-disposition: form-data; name=\"file\"; filename=\"a.pdf\"\r\ncontent-type: application/pdf", file),
+            (
+                "content-disposition: form-data; name=\"metadata\"\r\ncontent-type: application/json",
+                metadata.to_string().as_bytes(),
+            ),
+            (
+                "content-disposition: form-data; name=\"file\"; filename=\"a.pdf\"\r\ncontent-type: application/pdf",
+                file,
+            ),
         ]);
         self.send_form(path, body).await
     }
 
-    pub async fn send_form(&self, path: &str, body: Vec<u8>) -> Answer {
+    pub(crate) async fn send_form(&self, path: &str, body: Vec<u8>) -> Answer {
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        self.send(self.request("PUT", path).header("content-type", content_type).body(body)).await
+        self.send(
+            self.request("PUT", path)
+                .header("content-type", content_type)
+                .body(body),
+        )
+        .await
     }
 
     /// Sends the parts of an upload, all or those of these numbers, and no token with them.
-    pub async fn send_parts(&self, upload: &Value, file: &[u8], only: Option<&[u64]>) {
+    pub(crate) async fn send_parts(&self, upload: &Value, file: &[u8], only: Option<&[u64]>) {
         for part in upload["parts"].as_array().unwrap() {
             if only.is_some_and(|only| !only.contains(&part["partNumber"].as_u64().unwrap())) {
                 continue;
@@ -144,64 +173,132 @@ impl Sender {
         }
     }
 
-    pub async fn send_part(&self, part: &Value, file: &[u8]) -> (u16, String) {
+    pub(crate) async fn send_part(&self, part: &Value, file: &[u8]) -> (u16, String) {
         let number = |key: &str| usize::try_from(part[key].as_u64().unwrap()).unwrap();
         let bytes = file[number("offset")..number("offset") + number("size")].to_vec();
-        let answer = self.http.put(part["href"].as_str().unwrap()).body(bytes).send().await.unwrap();
+        let answer = self
+            .http
+            .put(part["href"].as_str().unwrap())
+            .body(bytes)
+            .send()
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// The document's item, as the table has it.
-    pub async fn item(&self, id: &str) -> Option<std::collections::HashMap<String, AttributeValue>> {
-        let get = self.cloud.dynamodb_client.get_item().table_name(&self.cloud.table);
+    pub(crate) async fn item(
+        &self,
+        id: &str,
+    ) -> Option<std::collections::HashMap<String, AttributeValue>> {
+        let get = self
+            .cloud
+            .dynamodb_client
+            .get_item()
+            .table_name(&self.cloud.table);
         let get = get.key("pk", AttributeValue::S(format!("local-school#{id}")));
-        get.key("sk", AttributeValue::S("document".to_owned())).send().await.unwrap().item
+        get.key("sk", AttributeValue::S("document".to_owned()))
+            .send()
+            .await
+            .unwrap()
+            .item
     }
 
     /// The keys of the document's objects.
-    pub async fn objects(&self, id: &str) -> Vec<String> {
-        let list = self.cloud.s3_client.list_objects_v2().bucket(&self.cloud.bucket);
-        let listed = list.prefix(format!("local-school/{id}/")).send().await.unwrap();
-        listed.contents().iter().map(|object| object.key().unwrap().to_owned()).collect()
+    pub(crate) async fn objects(&self, id: &str) -> Vec<String> {
+        let list = self
+            .cloud
+            .s3_client
+            .list_objects_v2()
+            .bucket(&self.cloud.bucket);
+        let listed = list
+            .prefix(format!("local-school/{id}/"))
+            .send()
+            .await
+            .unwrap();
+        listed
+            .contents()
+            .iter()
+            .map(|object| object.key().unwrap().to_owned())
+            .collect()
     }
 
     /// The ids of the document's open multipart uploads.
-    pub async fn open_uploads(&self, id: &str) -> Vec<String> {
-        let list = self.cloud.s3_client.list_multipart_uploads().bucket(&self.cloud.bucket);
-        let listed = list.prefix(format!("local-school/{id}/")).send().await.unwrap();
-        listed.uploads().iter().map(|upload| upload.upload_id().unwrap().to_owned()).collect()
+    pub(crate) async fn open_uploads(&self, id: &str) -> Vec<String> {
+        let list = self
+            .cloud
+            .s3_client
+            .list_multipart_uploads()
+            .bucket(&self.cloud.bucket);
+        let listed = list
+            .prefix(format!("local-school/{id}/"))
+            .send()
+            .await
+            .unwrap();
+        listed
+            .uploads()
+            .iter()
+            .map(|upload| upload.upload_id().unwrap().to_owned())
+            .collect()
     }
 
     /// The bytes of the document's one object.
-    pub async fn stored_bytes(&self, id: &str) -> Vec<u8> {
+    pub(crate) async fn stored_bytes(&self, id: &str) -> Vec<u8> {
         let objects = self.objects(id).await;
         assert_eq!(objects.len(), 1, "{objects:?}");
-        let get = self.cloud.s3_client.get_object().bucket(&self.cloud.bucket).key(&objects[0]);
-        get.send().await.unwrap().body.collect().await.unwrap().to_vec()
+        let get = self
+            .cloud
+            .s3_client
+            .get_object()
+            .bucket(&self.cloud.bucket)
+            .key(&objects[0]);
+        get.send()
+            .await
+            .unwrap()
+            .body
+            .collect()
+            .await
+            .unwrap()
+            .to_vec()
     }
 }
 
 impl Answer {
-    pub fn id(&self) -> String {
-        self.body["dmsDocumentId"].as_str().unwrap_or_else(|| panic!("no id in {self:?}")).to_owned()
+    pub(crate) fn id(&self) -> String {
+        self.body["dmsDocumentId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no id in {self:?}"))
+            .to_owned()
     }
 
     /// Asserts a problem document of this status and kind, and gives its detail.
-    pub fn problem(&self, status: u16, kind: &str) -> String {
+    pub(crate) fn problem(&self, status: u16, kind: &str) -> String {
         assert_eq!(self.status, status, "{self:?}");
-        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
-        assert_eq!(self.body["type"], format!("urn:problem-type:okd:{kind}"), "{self:?}");
+        assert_eq!(
+            self.headers["content-type"], "application/problem+json",
+            "{self:?}"
+        );
+        assert_eq!(
+            self.body["type"],
+            format!("urn:problem-type:okd:{kind}"),
+            "{self:?}"
+        );
         assert_eq!(self.body["status"], status, "{self:?}");
-        assert!(self.body["requestId"].as_str().is_some_and(|id| id.len() == 36), "{self:?}");
+        assert!(
+            self.body["requestId"]
+                .as_str()
+                .is_some_and(|id| id.len() == 36),
+            "{self:?}"
+        );
         self.body["detail"].as_str().unwrap().to_owned()
     }
 
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert_eq!(self.status, 200, "{self:?}");
         self
     }
 
-    pub fn accepted(self) -> Self {
+    pub(crate) fn accepted(self) -> Self {
         assert_eq!(self.status, 202, "{self:?}");
         self
     }
@@ -211,13 +308,17 @@ async fn answer(response: reqwest::Response) -> Answer {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Answer { status, headers, body }
+    Answer {
+        status,
+        headers,
+        body,
+    }
 }
 
-pub const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxkTrZu0gW";
+pub(crate) const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxkTrZu0gW";
 
 /// A form of parts, each its headers and its body.
-pub fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (headers, bytes) in parts {
         body.extend_from_slice(format!("--{BOUNDARY}\r\n{headers}\r\n\r\n").as_bytes());
@@ -228,12 +329,12 @@ pub fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     body
 }
 
-pub fn association() -> String {
+pub(crate) fn association() -> String {
     format!("/okd/v1/associations/{ASSOCIATION}")
 }
 
 /// The metadata of an exam result with a new documentId.
-pub fn metadata() -> Value {
+pub(crate) fn metadata() -> Value {
     json!({
         "associationId": ASSOCIATION,
         "associationType": "programOfferingAssociation",
@@ -249,26 +350,29 @@ pub fn metadata() -> Value {
 }
 
 /// The same for a file that follows.
-pub fn offer(size: usize) -> Value {
+pub(crate) fn offer(size: usize) -> Value {
     with(&metadata(), "documentSize", json!(size))
 }
 
 /// A field of the nl-okd consumer, changed.
-pub fn with(metadata: &Value, key: &str, value: Value) -> Value {
+pub(crate) fn with(metadata: &Value, key: &str, value: Value) -> Value {
     let mut metadata = metadata.clone();
     metadata["consumers"][0][key] = value;
     metadata
 }
 
 /// The nl-okd consumer without a field.
-pub fn without(metadata: &Value, key: &str) -> Value {
+pub(crate) fn without(metadata: &Value, key: &str) -> Value {
     let mut metadata = metadata.clone();
-    metadata["consumers"][0].as_object_mut().unwrap().remove(key);
+    metadata["consumers"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove(key);
     metadata
 }
 
 /// Bytes that differ from place to place, and from one seed to the next.
-pub fn bytes(size: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn bytes(size: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut bytes = Vec::with_capacity(size + 8);
     while bytes.len() < size {
@@ -281,12 +385,19 @@ pub fn bytes(size: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
-pub fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("sha-256:{hex}")
 }
 
-pub fn crc64nvme(bytes: &[u8]) -> String {
-    format!("crc64nvme:{:016x}", crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes))
+pub(crate) fn crc64nvme(bytes: &[u8]) -> String {
+    format!(
+        "crc64nvme:{:016x}",
+        crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes)
+    )
 }

@@ -17,8 +17,12 @@ async fn a_file_in_two_parts_sent_in_any_order_is_stored_byte_for_byte() {
     let sender = Sender::new();
     let file = bytes(TWO_PARTS, 7);
     let offer = sender.offer(&offer(file.len())).await.accepted();
-    sender.send_parts(&offer.body["upload"], &file, Some(&[2])).await;
-    sender.send_parts(&offer.body["upload"], &file, Some(&[1])).await;
+    sender
+        .send_parts(&offer.body["upload"], &file, Some(&[2]))
+        .await;
+    sender
+        .send_parts(&offer.body["upload"], &file, Some(&[1]))
+        .await;
     let done = sender.call("POST", href(&offer, "complete")).await.ok();
     assert_eq!(done.body, json!({ "dmsDocumentId": offer.id() }));
     assert!(sender.stored_bytes(&offer.id()).await == file);
@@ -29,25 +33,56 @@ async fn the_offer_is_answered_as_designed() {
     let sender = Sender::new();
     let answer = sender.offer(&offer(TWO_PARTS)).await.accepted();
     let (id, upload) = (answer.id(), &answer.body["upload"]);
-    assert_eq!(answer.headers["location"], format!("/okd/v1/documents/{id}/upload"));
+    assert_eq!(
+        answer.headers["location"],
+        format!("/okd/v1/documents/{id}/upload")
+    );
     assert_eq!(answer.headers["cache-control"], "no-store");
     assert_eq!(upload["state"], "uploading");
     assert_eq!(upload["documentSize"], TWO_PARTS);
-    assert_eq!((&upload["partSize"], &upload["partCount"], &upload["partsReceived"]), (&json!(16 * MIB), &json!(2), &json!(0)));
+    assert_eq!(
+        (
+            &upload["partSize"],
+            &upload["partCount"],
+            &upload["partsReceived"]
+        ),
+        (&json!(16 * MIB), &json!(2), &json!(0))
+    );
     let last = &upload["parts"][1];
-    assert_eq!((&last["partNumber"], &last["offset"], &last["size"]), (&json!(2), &json!(16 * MIB), &json!(100)));
-    assert_eq!((&last["method"], &last["headers"]), (&json!("PUT"), &json!({})));
-    assert_eq!(upload["complete"], json!({ "method": "POST", "href": format!("/okd/v1/documents/{id}/upload/complete") }));
-    assert_eq!(upload["status"], json!({ "method": "GET", "href": format!("/okd/v1/documents/{id}/upload") }));
-    assert_eq!(upload["abort"], json!({ "method": "DELETE", "href": format!("/okd/v1/documents/{id}/upload") }));
+    assert_eq!(
+        (&last["partNumber"], &last["offset"], &last["size"]),
+        (&json!(2), &json!(16 * MIB), &json!(100))
+    );
+    assert_eq!(
+        (&last["method"], &last["headers"]),
+        (&json!("PUT"), &json!({}))
+    );
+    assert_eq!(
+        upload["complete"],
+        json!({ "method": "POST", "href": format!("/okd/v1/documents/{id}/upload/complete") })
+    );
+    assert_eq!(
+        upload["status"],
+        json!({ "method": "GET", "href": format!("/okd/v1/documents/{id}/upload") })
+    );
+    assert_eq!(
+        upload["abort"],
+        json!({ "method": "DELETE", "href": format!("/okd/v1/documents/{id}/upload") })
+    );
 }
 
 #[tokio::test]
 async fn a_part_url_signs_host_and_content_length_only_and_lives_an_hour_at_most() {
     let sender = Sender::new();
     let answer = sender.offer(&offer(10)).await.accepted();
-    let href = answer.body["upload"]["parts"][0]["href"].as_str().unwrap().to_owned();
-    assert!(href.contains("X-Amz-SignedHeaders=content-length%3Bhost&"), "{href}");
+    let href = answer.body["upload"]["parts"][0]["href"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        href.contains("X-Amz-SignedHeaders=content-length%3Bhost&"),
+        "{href}"
+    );
     assert!(href.contains("X-Amz-Expires=3600&"), "{href}");
     assert!(!href.to_lowercase().contains("checksum"), "{href}");
 }
@@ -74,7 +109,9 @@ fn with_size(part: &Value, size: u64) -> Value {
 async fn completing_twice_gives_the_same_answer() {
     let sender = Sender::new();
     let offer = sender.offer(&offer(5)).await.accepted();
-    sender.send_parts(&offer.body["upload"], b"12345", None).await;
+    sender
+        .send_parts(&offer.body["upload"], b"12345", None)
+        .await;
     let first = sender.call("POST", href(&offer, "complete")).await.ok();
     let second = sender.call("POST", href(&offer, "complete")).await.ok();
     assert_eq!(first.body, second.body);
@@ -84,12 +121,22 @@ async fn completing_twice_gives_the_same_answer() {
 async fn completing_at_once_from_eight_places_stores_the_document_once() {
     let sender = Sender::new();
     let offer = sender.offer(&offer(5)).await.accepted();
-    sender.send_parts(&offer.body["upload"], b"12345", None).await;
+    sender
+        .send_parts(&offer.body["upload"], b"12345", None)
+        .await;
     let racing = (0..8).map(|_| sender.call("POST", href(&offer, "complete")));
     let answers = futures_util::future::join_all(racing).await;
-    assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 202)), "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer.status, 200 | 202)),
+        "{answers:?}"
+    );
     sender.call("POST", href(&offer, "complete")).await.ok();
-    let content = sender.item(&offer.id()).await.unwrap()["content"].as_m().unwrap().clone();
+    let content = sender.item(&offer.id()).await.unwrap()["content"]
+        .as_m()
+        .unwrap()
+        .clone();
     assert_eq!(content["sequence"].as_n().unwrap(), "1");
 }
 
@@ -98,7 +145,9 @@ async fn completing_too_early_names_the_missing_parts_with_fresh_urls() {
     let sender = Sender::new();
     let file = bytes(TWO_PARTS, 8);
     let offer = sender.offer(&offer(file.len())).await.accepted();
-    sender.send_parts(&offer.body["upload"], &file, Some(&[1])).await;
+    sender
+        .send_parts(&offer.body["upload"], &file, Some(&[1]))
+        .await;
     let early = sender.call("POST", href(&offer, "complete")).await;
     early.problem(409, "upload-incomplete");
     let upload = &early.body["upload"];
@@ -115,25 +164,41 @@ async fn the_status_shows_what_is_there_and_what_is_missing() {
     let sender = Sender::new();
     let file = bytes(TWO_PARTS, 9);
     let offer = sender.offer(&offer(file.len())).await.accepted();
-    sender.send_parts(&offer.body["upload"], &file, Some(&[2])).await;
+    sender
+        .send_parts(&offer.body["upload"], &file, Some(&[2]))
+        .await;
     let status = sender.call("GET", href(&offer, "status")).await.ok();
     assert_eq!(status.id(), offer.id());
     let upload = &status.body["upload"];
-    assert_eq!((&upload["state"], &upload["partsReceived"]), (&json!("uploading"), &json!(1)));
+    assert_eq!(
+        (&upload["state"], &upload["partsReceived"]),
+        (&json!("uploading"), &json!(1))
+    );
     assert_eq!(upload["parts"][0]["partNumber"], 1);
     sender.send_parts(upload, &file, None).await;
     let status = sender.call("GET", href(&offer, "status")).await.ok();
-    assert_eq!((&status.body["upload"]["partsReceived"], &status.body["upload"]["parts"]), (&json!(2), &json!([])));
+    assert_eq!(
+        (
+            &status.body["upload"]["partsReceived"],
+            &status.body["upload"]["parts"]
+        ),
+        (&json!(2), &json!([]))
+    );
 }
 
 #[tokio::test]
 async fn the_status_of_a_stored_document_says_so() {
     let sender = Sender::new();
     let offer = sender.offer(&offer(5)).await.accepted();
-    sender.send_parts(&offer.body["upload"], b"12345", None).await;
+    sender
+        .send_parts(&offer.body["upload"], b"12345", None)
+        .await;
     sender.call("POST", href(&offer, "complete")).await.ok();
     let status = sender.call("GET", href(&offer, "status")).await.ok();
-    assert_eq!(status.body["upload"], json!({ "state": "stored", "documentSize": 5 }));
+    assert_eq!(
+        status.body["upload"],
+        json!({ "state": "stored", "documentSize": 5 })
+    );
 }
 
 #[tokio::test]
@@ -147,7 +212,10 @@ async fn an_aborted_upload_is_gone_and_aborting_again_is_fine() {
     assert!(sender.open_uploads(&offer.id()).await.is_empty());
     let status = sender.call("GET", href(&offer, "status")).await.ok();
     assert_eq!(status.body["upload"], json!({ "state": "aborted" }));
-    let detail = sender.call("POST", href(&offer, "complete")).await.problem(410, "upload-gone");
+    let detail = sender
+        .call("POST", href(&offer, "complete"))
+        .await
+        .problem(410, "upload-gone");
     assert!(detail.contains("aborted"), "{detail}");
 }
 
@@ -156,7 +224,10 @@ async fn aborting_leaves_what_was_stored_before() {
     let sender = Sender::new();
     let metadata = offer(4);
     let id = sender.hand_in(&metadata, b"file").await.ok().id();
-    let replacing = sender.offer(&with(&metadata, "documentSize", json!(9))).await.accepted();
+    let replacing = sender
+        .offer(&with(&metadata, "documentSize", json!(9)))
+        .await
+        .accepted();
     sender.call("DELETE", href(&replacing, "abort")).await;
     assert_eq!(sender.stored_bytes(&id).await, b"file");
     assert!(sender.item(&id).await.unwrap().contains_key("content"));
@@ -166,20 +237,36 @@ async fn aborting_leaves_what_was_stored_before() {
 async fn aborting_after_completion_changes_nothing() {
     let sender = Sender::new();
     let offer = sender.offer(&offer(5)).await.accepted();
-    sender.send_parts(&offer.body["upload"], b"12345", None).await;
+    sender
+        .send_parts(&offer.body["upload"], b"12345", None)
+        .await;
     sender.call("POST", href(&offer, "complete")).await.ok();
-    assert_eq!(sender.call("DELETE", href(&offer, "abort")).await.status, 204);
+    assert_eq!(
+        sender.call("DELETE", href(&offer, "abort")).await.status,
+        204
+    );
     sender.call("POST", href(&offer, "complete")).await.ok();
     assert_eq!(sender.stored_bytes(&offer.id()).await, b"12345");
 }
 
 /// Makes a pending upload look as it will when its time is over.
 async fn expire(sender: &Sender, id: &str) {
-    let update = sender.cloud.dynamodb_client.update_item().table_name(&sender.cloud.table);
+    let update = sender
+        .cloud
+        .dynamodb_client
+        .update_item()
+        .table_name(&sender.cloud.table);
     let update = update.key("pk", AttributeValue::S(format!("local-school#{id}")));
     let update = update.key("sk", AttributeValue::S("document".to_owned()));
     let update = update.update_expression("SET upload.expiresAt = :past");
-    update.expression_attribute_values(":past", AttributeValue::S("2026-01-01T00:00:00Z".to_owned())).send().await.unwrap();
+    update
+        .expression_attribute_values(
+            ":past",
+            AttributeValue::S("2026-01-01T00:00:00Z".to_owned()),
+        )
+        .send()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -188,20 +275,32 @@ async fn an_upload_past_its_time_is_gone_and_the_put_repeated_begins_a_new_one()
     let metadata = with(&offer(5), "documentChecksum", json!(sha256(b"12345")));
     let first = sender.offer(&metadata).await.accepted();
     expire(&sender, &first.id()).await;
-    let detail = sender.call("POST", href(&first, "complete")).await.problem(410, "upload-gone");
+    let detail = sender
+        .call("POST", href(&first, "complete"))
+        .await
+        .problem(410, "upload-gone");
     assert!(detail.contains("24 hours"), "{detail}");
     let status = sender.call("GET", href(&first, "status")).await.ok();
     assert_eq!(status.body["upload"]["state"], "expired");
     let second = sender.offer(&metadata).await.accepted();
     assert_eq!(second.id(), first.id());
-    assert_eq!(sender.open_uploads(&first.id()).await.len(), 1, "the old one is aborted");
-    sender.send_parts(&second.body["upload"], b"12345", None).await;
+    assert_eq!(
+        sender.open_uploads(&first.id()).await.len(),
+        1,
+        "the old one is aborted"
+    );
+    sender
+        .send_parts(&second.body["upload"], b"12345", None)
+        .await;
     sender.call("POST", href(&second, "complete")).await.ok();
 }
 
 /// S3's id and key of the document's pending upload.
 async fn in_s3(sender: &Sender, id: &str) -> (String, String) {
-    let upload = sender.item(id).await.unwrap()["upload"].as_m().unwrap().clone();
+    let upload = sender.item(id).await.unwrap()["upload"]
+        .as_m()
+        .unwrap()
+        .clone();
     let key = format!("local-school/{id}/{}", upload["version"].as_s().unwrap());
     (upload["uploadId"].as_s().unwrap().clone(), key)
 }
@@ -210,16 +309,42 @@ async fn in_s3(sender: &Sender, id: &str) -> (String, String) {
 async fn a_completion_that_s3_did_and_nobody_wrote_down_is_found_out() {
     let sender = Sender::new();
     let offer = sender.offer(&offer(5)).await.accepted();
-    sender.send_parts(&offer.body["upload"], b"12345", None).await;
+    sender
+        .send_parts(&offer.body["upload"], b"12345", None)
+        .await;
     let (upload_id, key) = in_s3(&sender, &offer.id()).await;
     let s3 = &sender.cloud.s3_client;
-    let listed = s3.list_parts().bucket(&sender.cloud.bucket).key(&key).upload_id(&upload_id).send().await.unwrap();
-    let part = CompletedPart::builder().part_number(1).set_e_tag(listed.parts()[0].e_tag().map(Into::into)).build();
-    let complete = s3.complete_multipart_upload().bucket(&sender.cloud.bucket).key(&key).upload_id(upload_id);
-    complete.multipart_upload(CompletedMultipartUpload::builder().parts(part).build()).send().await.unwrap();
+    let listed = s3
+        .list_parts()
+        .bucket(&sender.cloud.bucket)
+        .key(&key)
+        .upload_id(&upload_id)
+        .send()
+        .await
+        .unwrap();
+    let part = CompletedPart::builder()
+        .part_number(1)
+        .set_e_tag(listed.parts()[0].e_tag().map(Into::into))
+        .build();
+    let complete = s3
+        .complete_multipart_upload()
+        .bucket(&sender.cloud.bucket)
+        .key(&key)
+        .upload_id(upload_id);
+    complete
+        .multipart_upload(CompletedMultipartUpload::builder().parts(part).build())
+        .send()
+        .await
+        .unwrap();
 
     let status = sender.call("GET", href(&offer, "status")).await.ok();
-    assert_eq!((&status.body["upload"]["partsReceived"], &status.body["upload"]["parts"]), (&json!(1), &json!([])));
+    assert_eq!(
+        (
+            &status.body["upload"]["partsReceived"],
+            &status.body["upload"]["parts"]
+        ),
+        (&json!(1), &json!([]))
+    );
     sender.call("POST", href(&offer, "complete")).await.ok();
     assert_eq!(sender.stored_bytes(&offer.id()).await, b"12345");
 }
@@ -230,37 +355,79 @@ async fn an_upload_that_s3_has_forgotten_is_gone_and_the_put_repeated_begins_a_n
     let metadata = with(&offer(5), "documentChecksum", json!(sha256(b"12345")));
     let first = sender.offer(&metadata).await.accepted();
     let (upload_id, key) = in_s3(&sender, &first.id()).await;
-    let abort = sender.cloud.s3_client.abort_multipart_upload().bucket(&sender.cloud.bucket).key(key);
+    let abort = sender
+        .cloud
+        .s3_client
+        .abort_multipart_upload()
+        .bucket(&sender.cloud.bucket)
+        .key(key);
     abort.upload_id(upload_id).send().await.unwrap();
 
-    assert_eq!(sender.call("GET", href(&first, "status")).await.ok().body["upload"]["state"], "aborted");
-    sender.call("POST", href(&first, "complete")).await.problem(410, "upload-gone");
+    assert_eq!(
+        sender.call("GET", href(&first, "status")).await.ok().body["upload"]["state"],
+        "aborted"
+    );
+    sender
+        .call("POST", href(&first, "complete"))
+        .await
+        .problem(410, "upload-gone");
     let second = sender.offer(&metadata).await.accepted();
-    sender.send_parts(&second.body["upload"], b"12345", None).await;
+    sender
+        .send_parts(&second.body["upload"], b"12345", None)
+        .await;
     sender.call("POST", href(&second, "complete")).await.ok();
 }
 
 #[tokio::test]
 async fn a_declared_crc64nvme_that_holds_is_accepted_at_completion() {
     let sender = Sender::new();
-    let offer = sender.offer(&with(&offer(5), "documentChecksum", json!(crc64nvme(b"12345")))).await.accepted();
-    sender.send_parts(&offer.body["upload"], b"12345", None).await;
+    let offer = sender
+        .offer(&with(
+            &offer(5),
+            "documentChecksum",
+            json!(crc64nvme(b"12345")),
+        ))
+        .await
+        .accepted();
+    sender
+        .send_parts(&offer.body["upload"], b"12345", None)
+        .await;
     sender.call("POST", href(&offer, "complete")).await.ok();
 }
 
 #[tokio::test]
-async fn a_declared_crc64nvme_that_does_not_hold_refuses_the_completion_and_keeps_what_was_stored() {
+async fn a_declared_crc64nvme_that_does_not_hold_refuses_the_completion_and_keeps_what_was_stored()
+{
     if std::env::var_os("OKD_TEST_S3_ENDPOINT").is_some() {
         return; // moto computes no CRC64NVME
     }
     let sender = Sender::new();
     let metadata = offer(5);
     let id = sender.hand_in(&metadata, b"first").await.ok().id();
-    let offer = sender.offer(&with(&metadata, "documentChecksum", json!(crc64nvme(b"12345")))).await.accepted();
-    sender.send_parts(&offer.body["upload"], b"54321", None).await;
-    sender.call("POST", href(&offer, "complete")).await.problem(422, "checksum-mismatch");
-    assert_eq!(sender.stored_bytes(&id).await, b"first", "the wrong bytes are gone");
-    sender.call("POST", href(&offer, "complete")).await.problem(410, "upload-gone");
+    let offer = sender
+        .offer(&with(
+            &metadata,
+            "documentChecksum",
+            json!(crc64nvme(b"12345")),
+        ))
+        .await
+        .accepted();
+    sender
+        .send_parts(&offer.body["upload"], b"54321", None)
+        .await;
+    sender
+        .call("POST", href(&offer, "complete"))
+        .await
+        .problem(422, "checksum-mismatch");
+    assert_eq!(
+        sender.stored_bytes(&id).await,
+        b"first",
+        "the wrong bytes are gone"
+    );
+    sender
+        .call("POST", href(&offer, "complete"))
+        .await
+        .problem(410, "upload-gone");
 }
 
 #[tokio::test]
@@ -269,9 +436,18 @@ async fn an_upload_of_nobody_or_of_another_client_is_not_found() {
     let offer = owner.offer(&offer(5)).await.accepted();
     let nobodys = "/okd/v1/documents/4e12169d-84b9-4d21-a987-f373bbbe4e6e/upload";
     for path in [href(&offer, "status"), nobodys] {
-        other.call("GET", path).await.problem(404, "no-such-document");
-        other.call("DELETE", path).await.problem(404, "no-such-document");
-        other.call("POST", &format!("{path}/complete")).await.problem(404, "no-such-document");
+        other
+            .call("GET", path)
+            .await
+            .problem(404, "no-such-document");
+        other
+            .call("DELETE", path)
+            .await
+            .problem(404, "no-such-document");
+        other
+            .call("POST", &format!("{path}/complete"))
+            .await
+            .problem(404, "no-such-document");
     }
     assert_eq!(owner.open_uploads(&offer.id()).await.len(), 1);
 }
@@ -282,18 +458,34 @@ async fn a_size_of_1_gib_is_accepted_in_64_parts_and_one_byte_more_is_not() {
     let whole = sender.offer(&offer(1024 * MIB)).await.accepted();
     assert_eq!(whole.body["upload"]["parts"].as_array().unwrap().len(), 64);
     sender.call("DELETE", href(&whole, "abort")).await;
-    sender.offer(&offer(1024 * MIB + 1)).await.problem(413, "document-too-large");
+    sender
+        .offer(&offer(1024 * MIB + 1))
+        .await
+        .problem(413, "document-too-large");
 }
 
 #[tokio::test]
 async fn a_put_makes_two_aws_calls_in_either_form_and_complete_four() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
-    let s3 = || cloud.s3.as_ref().unwrap().calls().into_iter().map(|call| call.operation).collect::<Vec<_>>();
+    let s3 = || {
+        cloud
+            .s3
+            .as_ref()
+            .unwrap()
+            .calls()
+            .into_iter()
+            .map(|call| call.operation)
+            .collect::<Vec<_>>()
+    };
     let (mut s3_before, mut dynamodb_before) = (s3().len(), cloud.dynamodb_calls.all().len());
     let mut since = || {
         let (s3, dynamodb) = (s3(), cloud.dynamodb_calls.all());
-        let calls: Vec<String> = s3[s3_before..].iter().chain(&dynamodb[dynamodb_before..]).cloned().collect();
+        let calls: Vec<String> = s3[s3_before..]
+            .iter()
+            .chain(&dynamodb[dynamodb_before..])
+            .cloned()
+            .collect();
         (s3_before, dynamodb_before) = (s3.len(), dynamodb.len());
         calls
     };
@@ -308,7 +500,11 @@ async fn a_put_makes_two_aws_calls_in_either_form_and_complete_four() {
     sender.send_parts(&offer.body["upload"], &file, None).await;
     assert_eq!(since(), ["UploadPart", "UploadPart"]);
     sender.call("POST", href(&offer, "complete")).await.ok();
-    assert_eq!(since(), ["ListParts", "CompleteMultipartUpload", "GetItem", "PutItem"], "complete");
+    assert_eq!(
+        since(),
+        ["ListParts", "CompleteMultipartUpload", "GetItem", "PutItem"],
+        "complete"
+    );
     sender.call("POST", href(&offer, "complete")).await.ok();
     assert_eq!(since(), ["GetItem"], "complete, repeated");
 }

@@ -30,7 +30,10 @@ pub(crate) async fn hand_in(
     links: &Links,
 ) -> Result<Response<Body>, Refusal> {
     let (parts, body) = request.into_parts();
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
     let now = Timestamp::now();
     match essence(content_type).as_str() {
@@ -47,7 +50,8 @@ pub(crate) async fn hand_in(
             match uploads::start(&app.stores, caller, &key, offered, now).await? {
                 Started::Stored(id) => Ok(stored(id)),
                 Started::Uploading(id, view) => {
-                    let body = json!({ "dmsDocumentId": id, "upload": upload_json(id, &view, links) });
+                    let body =
+                        json!({ "dmsDocumentId": id, "upload": upload_json(id, &view, links) });
                     let mut response = answer(StatusCode::ACCEPTED, &body);
                     if let Ok(location) = links.upload(id).parse() {
                         response.headers_mut().insert(header::LOCATION, location);
@@ -67,7 +71,12 @@ pub(crate) fn stored(id: DocumentId) -> Response<Body> {
 
 /// A media type without its parameters.
 fn essence(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 /// The gateway decides by media type whether a body is text or binary to us; we do not care.
@@ -84,7 +93,9 @@ fn sender_key(okd: &OkdConsumer, headers: &HeaderMap) -> Result<SenderKey, Refus
     if let Some(id) = &okd.document_id {
         return Ok(SenderKey::DocumentId(id.clone()));
     }
-    let Some(key) = headers.get("idempotency-key") else { return Ok(SenderKey::None) };
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(SenderKey::None);
+    };
     match key.to_str() {
         Ok(key) if (1..=255).contains(&key.len()) => Ok(SenderKey::IdempotencyKey(key.to_owned())),
         _ => Err(Refusal::InvalidIdempotencyKey),

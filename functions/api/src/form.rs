@@ -24,11 +24,19 @@ impl Form {
         let body = stream::iter([Ok::<_, std::io::Error>(body)]);
         let mut multipart = Multipart::new(body, boundary);
         let (mut metadata, mut file) = (None, None);
-        while let Some(field) = multipart.next_field().await.map_err(|error| malformed(&error))? {
+        while let Some(field) = multipart
+            .next_field()
+            .await
+            .map_err(|error| malformed(&error))?
+        {
             let (name, part) = match field.name() {
                 Some("metadata") => ("metadata", &mut metadata),
                 Some("file") => ("file", &mut file),
-                other => return Err(Refusal::UnknownPart(other.unwrap_or_default().chars().take(64).collect())),
+                other => {
+                    return Err(Refusal::UnknownPart(
+                        other.unwrap_or_default().chars().take(64).collect(),
+                    ));
+                }
             };
             if part.is_some() {
                 return Err(Refusal::RepeatedPart(name));
@@ -48,13 +56,20 @@ impl Form {
 
 /// Bytes are taken as they stand: a part that says it is encoded would be stored wrong.
 fn check_encoding(field: &Field<'_>, name: &'static str) -> Result<(), Refusal> {
-    let header = field.headers().get("content-transfer-encoding").map(|value| value.as_bytes().to_ascii_lowercase());
+    let header = field
+        .headers()
+        .get("content-transfer-encoding")
+        .map(|value| value.as_bytes().to_ascii_lowercase());
     let plain: [&[u8]; 3] = [b"binary", b"8bit", b"7bit"];
     if header.is_some_and(|encoding| !plain.contains(&encoding.trim_ascii())) {
         return Err(Refusal::EncodedPart(name));
     }
-    let charset = field.content_type().and_then(|media| media.get_param("charset"));
-    if name == "metadata" && charset.is_some_and(|charset| !charset.as_str().eq_ignore_ascii_case("utf-8")) {
+    let charset = field
+        .content_type()
+        .and_then(|media| media.get_param("charset"));
+    if name == "metadata"
+        && charset.is_some_and(|charset| !charset.as_str().eq_ignore_ascii_case("utf-8"))
+    {
         return Err(Refusal::EncodedPart(name));
     }
     Ok(())
@@ -62,9 +77,9 @@ fn check_encoding(field: &Field<'_>, name: &'static str) -> Result<(), Refusal> 
 
 fn malformed(error: &multer::Error) -> Refusal {
     let reason = match error {
-        multer::Error::NoBoundary | multer::Error::NoMultipart | multer::Error::DecodeContentType(_) => {
-            "its Content-Type names no boundary"
-        }
+        multer::Error::NoBoundary
+        | multer::Error::NoMultipart
+        | multer::Error::DecodeContentType(_) => "its Content-Type names no boundary",
         multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteStream => {
             "it ends before its last boundary"
         }

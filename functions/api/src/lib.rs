@@ -25,11 +25,21 @@ pub struct App {
 /// Cold start, then requests until Lambda ends the process. Settings come from the environment; see
 /// [`Config::from_env`].
 pub async fn run() -> Result<(), lambda_http::Error> {
-    tracing_subscriber::fmt().json().with_current_span(false).with_max_level(tracing::Level::INFO).init();
+    tracing_subscriber::fmt()
+        .json()
+        .with_current_span(false)
+        .with_max_level(tracing::Level::INFO)
+        .init();
     let config = Config::from_env()?;
-    let app = App { verifier: Verifier::new(&config)?, stores: Stores::connect(&config).await };
+    let app = App {
+        verifier: Verifier::new(&config)?,
+        stores: Stores::connect(&config).await,
+    };
     let app = &app;
-    lambda_http::run(service_fn(async |request| Ok::<_, lambda_http::Error>(handle(app, request).await))).await
+    lambda_http::run(service_fn(async |request| {
+        Ok::<_, lambda_http::Error>(handle(app, request).await)
+    }))
+    .await
 }
 
 /// Answers one request; a refusal or failure is an answer too.

@@ -16,7 +16,9 @@ pub(crate) enum Refusal {
     Core(#[from] Error),
     #[error("{error}")]
     Incomplete { error: Error, upload: Value },
-    #[error("There is nothing at this path. Documents are handed in at /okd/v1/associations/{{associationId}} and /okd/v1/offerings/{{offeringId}}.")]
+    #[error(
+        "There is nothing at this path. Documents are handed in at /okd/v1/associations/{{associationId}} and /okd/v1/offerings/{{offeringId}}."
+    )]
     NoSuchRoute,
     #[error("This path answers to {} only.", allowed.join(" and "))]
     MethodNotAllowed { allowed: &'static [&'static str] },
@@ -27,15 +29,21 @@ pub(crate) enum Refusal {
          application/json with the metadata alone, its documentSize in the nl-okd consumer, for a file that follows."
     )]
     UnsupportedMediaType,
-    #[error("The multipart/form-data body cannot be read: {0}. Let an HTTP library build it, or see RFC 7578.")]
+    #[error(
+        "The multipart/form-data body cannot be read: {0}. Let an HTTP library build it, or see RFC 7578."
+    )]
     MalformedForm(&'static str),
     #[error("The form has no part named {0}. Send one part metadata and one part file.")]
     MissingPart(&'static str),
     #[error("The form has two parts named {0}. Hand in one document a request.")]
     RepeatedPart(&'static str),
-    #[error("The form has a part named {0:?}. Send one part metadata and one part file, and nothing else.")]
+    #[error(
+        "The form has a part named {0:?}. Send one part metadata and one part file, and nothing else."
+    )]
     UnknownPart(String),
-    #[error("The part {0} is encoded. Send the file's bytes as they are, without Content-Transfer-Encoding, and the metadata in UTF-8.")]
+    #[error(
+        "The part {0} is encoded. Send the file's bytes as they are, without Content-Transfer-Encoding, and the metadata in UTF-8."
+    )]
     EncodedPart(&'static str),
     #[error("The file is empty: a document has at least one byte.")]
     EmptyFile,
@@ -60,22 +68,37 @@ fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
     use StatusCode as S;
     match refusal {
         Refusal::NoSuchRoute => (S::NOT_FOUND, "no-such-route", "No such path"),
-        Refusal::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
+        Refusal::MethodNotAllowed { .. } => (
+            S::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "Method not allowed",
+        ),
         Refusal::InvalidId => (S::BAD_REQUEST, "invalid-id", "The id is not a UUID"),
-        Refusal::UnsupportedMediaType => {
-            (S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Neither a form nor JSON")
-        }
+        Refusal::UnsupportedMediaType => (
+            S::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "Neither a form nor JSON",
+        ),
         Refusal::MalformedForm(_) => (S::BAD_REQUEST, "malformed-form", "The form cannot be read"),
-        Refusal::MissingPart(_) | Refusal::RepeatedPart(_) | Refusal::UnknownPart(_) | Refusal::EncodedPart(_) => {
-            (S::UNPROCESSABLE_ENTITY, "invalid-form", "The form is not one metadata and one file")
-        }
+        Refusal::MissingPart(_)
+        | Refusal::RepeatedPart(_)
+        | Refusal::UnknownPart(_)
+        | Refusal::EncodedPart(_) => (
+            S::UNPROCESSABLE_ENTITY,
+            "invalid-form",
+            "The form is not one metadata and one file",
+        ),
         Refusal::EmptyFile => (S::UNPROCESSABLE_ENTITY, "empty-file", "The file is empty"),
-        Refusal::FileTooLarge { .. } => {
-            (S::PAYLOAD_TOO_LARGE, "file-too-large-inline", "The file is too large to come inline")
-        }
-        Refusal::InvalidIdempotencyKey => {
-            (S::BAD_REQUEST, "invalid-idempotency-key", "The Idempotency-Key cannot be used")
-        }
+        Refusal::FileTooLarge { .. } => (
+            S::PAYLOAD_TOO_LARGE,
+            "file-too-large-inline",
+            "The file is too large to come inline",
+        ),
+        Refusal::InvalidIdempotencyKey => (
+            S::BAD_REQUEST,
+            "invalid-idempotency-key",
+            "The Idempotency-Key cannot be used",
+        ),
         Refusal::Incomplete { error, .. } | Refusal::Core(error) => core_kind(error),
     }
 }
@@ -83,20 +106,48 @@ fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
 fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
     use StatusCode as S;
     match error {
-        Error::MalformedJson { .. } => (S::BAD_REQUEST, "malformed-json", "The metadata is not JSON"),
-        Error::InvalidMetadata { .. } => (S::UNPROCESSABLE_ENTITY, "invalid-metadata", "The metadata breaks a rule"),
-        Error::MetadataTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "metadata-too-large", "The metadata is too large"),
-        Error::DocumentTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "document-too-large", "The document is too large"),
+        Error::MalformedJson { .. } => {
+            (S::BAD_REQUEST, "malformed-json", "The metadata is not JSON")
+        }
+        Error::InvalidMetadata { .. } => (
+            S::UNPROCESSABLE_ENTITY,
+            "invalid-metadata",
+            "The metadata breaks a rule",
+        ),
+        Error::MetadataTooLarge { .. } => (
+            S::PAYLOAD_TOO_LARGE,
+            "metadata-too-large",
+            "The metadata is too large",
+        ),
+        Error::DocumentTooLarge { .. } => (
+            S::PAYLOAD_TOO_LARGE,
+            "document-too-large",
+            "The document is too large",
+        ),
         Error::Unauthenticated(_) => (S::UNAUTHORIZED, "unauthenticated", "No valid access token"),
-        Error::MissingScope => (S::FORBIDDEN, "missing-scope", "The access token lacks a scope"),
+        Error::MissingScope => (
+            S::FORBIDDEN,
+            "missing-scope",
+            "The access token lacks a scope",
+        ),
         Error::NotFound => (S::NOT_FOUND, "no-such-document", "No such document"),
         Error::UploadIncomplete(..) => (S::CONFLICT, "upload-incomplete", "Parts are missing"),
         Error::UploadGone(_) => (S::GONE, "upload-gone", "The upload has ended"),
-        Error::SizeMismatch { .. } => (S::UNPROCESSABLE_ENTITY, "size-mismatch", "Not the size declared"),
-        Error::ChecksumMismatch { .. } => (S::UNPROCESSABLE_ENTITY, "checksum-mismatch", "Not the bytes declared"),
-        Error::StillCompleting(_) | Error::Contended | Error::Unavailable { .. } => {
-            (S::SERVICE_UNAVAILABLE, "try-again", "Temporarily unavailable")
-        }
+        Error::SizeMismatch { .. } => (
+            S::UNPROCESSABLE_ENTITY,
+            "size-mismatch",
+            "Not the size declared",
+        ),
+        Error::ChecksumMismatch { .. } => (
+            S::UNPROCESSABLE_ENTITY,
+            "checksum-mismatch",
+            "Not the bytes declared",
+        ),
+        Error::StillCompleting(_) | Error::Contended | Error::Unavailable { .. } => (
+            S::SERVICE_UNAVAILABLE,
+            "try-again",
+            "Temporarily unavailable",
+        ),
     }
 }
 
@@ -122,10 +173,17 @@ pub(crate) fn render(refusal: &Refusal, request_id: &str) -> Response<Body> {
     }
     let mut response = answer(status, &body);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     match refusal {
-        Refusal::MethodNotAllowed { allowed } => insert(headers, header::ALLOW, &allowed.join(", ")),
-        Refusal::Core(Error::Unauthenticated(fault)) => insert(headers, header::WWW_AUTHENTICATE, &challenge(fault)),
+        Refusal::MethodNotAllowed { allowed } => {
+            insert(headers, header::ALLOW, &allowed.join(", "));
+        }
+        Refusal::Core(Error::Unauthenticated(fault)) => {
+            insert(headers, header::WWW_AUTHENTICATE, &challenge(fault));
+        }
         Refusal::Core(Error::MissingScope) => insert(
             headers,
             header::WWW_AUTHENTICATE,
@@ -155,11 +213,11 @@ fn challenge(fault: &TokenFault) -> String {
 }
 
 fn log(refusal: &Refusal, kind: &str, request_id: &str) {
-    match refusal {
-        Refusal::Core(Error::Unavailable { during, source }) => {
-            tracing::error!(request_id, problem = kind, during, cause = %causes(source.as_ref()), "failed");
-        }
-        _ => tracing::info!(request_id, problem = kind, "refused"),
+    if let Refusal::Core(Error::Unavailable { during, source }) = refusal {
+        let cause = causes(source.as_ref());
+        tracing::error!(request_id, problem = kind, during, cause, "failed");
+    } else {
+        tracing::info!(request_id, problem = kind, "refused");
     }
 }
 

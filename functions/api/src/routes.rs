@@ -75,7 +75,9 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<Found, Refusal> {
         .find_map(|route| parameter(route.path, &path[start..]).map(|id| (route, id)))
         .ok_or(Refusal::NoSuchRoute)?;
     if !route.methods.contains(&method.as_str()) {
-        return Err(Refusal::MethodNotAllowed { allowed: route.methods });
+        return Err(Refusal::MethodNotAllowed {
+            allowed: route.methods,
+        });
     }
     let id = parse_uuid(id).ok_or(Refusal::InvalidId)?;
     Ok(Found { route, id })
@@ -90,18 +92,30 @@ fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 }
 
 /// Authenticates, then calls the route's use case.
-pub(crate) async fn call(app: &App, found: Found, request: Request) -> Result<Response<Body>, Refusal> {
-    let authorization: Vec<&str> = request
+pub(crate) async fn call(
+    app: &App,
+    found: Found,
+    request: Request,
+) -> Result<Response<Body>, Refusal> {
+    // Of repeated headers `lambda_http` keeps the last one only.
+    let authorization = request
         .headers()
-        .get_all(http::header::AUTHORIZATION)
-        .iter()
-        .map(|value| value.to_str().unwrap_or_default())
-        .collect();
-    let caller = app.verifier.caller(&authorization).await?;
-    let links = Links { base: base_path(&request) };
+        .get(http::header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let caller = app.verifier.caller(authorization).await?;
+    let links = Links {
+        base: base_path(&request),
+    };
     match (found.route.action, request.method()) {
         (Action::HandIn(kind), _) => {
-            documents::hand_in(app, &caller, Subject { kind, id: found.id }, request, &links).await
+            documents::hand_in(
+                app,
+                &caller,
+                Subject { kind, id: found.id },
+                request,
+                &links,
+            )
+            .await
         }
         (Action::Upload, &Method::DELETE) => uploads::abort(app, &caller, found.id.into()).await,
         (Action::Upload, _) => uploads::status(app, &caller, found.id.into(), &links).await,
@@ -132,7 +146,9 @@ fn base_path(request: &Request) -> String {
         _ => None,
     };
     let path = path.unwrap_or_else(|| request.raw_http_path());
-    path.find("/okd/v1/").map_or("", |start| &path[..start]).to_owned()
+    path.find("/okd/v1/")
+        .map_or("", |start| &path[..start])
+        .to_owned()
 }
 
 /// The gateway's id of the request, which its access log has too.
@@ -153,7 +169,8 @@ mod tests {
     #[test]
     fn a_stage_or_base_path_in_front_changes_nothing() {
         for front in ["", "/Prod", "/dms/school"] {
-            let found = find(&Method::PUT, &format!("{front}/okd/v1/offering/{ID}")).unwrap_or_else(|_| panic!());
+            let found = find(&Method::PUT, &format!("{front}/okd/v1/offering/{ID}"))
+                .unwrap_or_else(|_| panic!());
             assert_eq!(found.route.path, "/okd/v1/offering/{offeringId}");
         }
     }
@@ -161,7 +178,13 @@ mod tests {
     #[test]
     fn no_part_of_a_path_is_guessed() {
         let refused = |path: &str| matches!(find(&Method::GET, path), Err(Refusal::NoSuchRoute));
-        for path in ["/", "/okd/v1", "/okd/v2/offering/x", "/okd/v1/offering", "/okd/v1/documents/a/b/upload"] {
+        for path in [
+            "/",
+            "/okd/v1",
+            "/okd/v2/offering/x",
+            "/okd/v1/offering",
+            "/okd/v1/documents/a/b/upload",
+        ] {
             assert!(refused(path), "{path}");
         }
         assert!(refused(&format!("/okd/v1/offering/{ID}/")));

@@ -25,7 +25,10 @@ pub(crate) async fn status(
         UploadStatus::Stored(size) => json!({ "state": "stored", "documentSize": size }),
         UploadStatus::Ended(state) => json!({ "state": state }),
     };
-    Ok(answer(StatusCode::OK, &json!({ "dmsDocumentId": id, "upload": upload })))
+    Ok(answer(
+        StatusCode::OK,
+        &json!({ "dmsDocumentId": id, "upload": upload }),
+    ))
 }
 
 /// `POST …/complete`: 200 when stored, and the same on every repeat; 202 while S3 works.
@@ -45,14 +48,21 @@ pub(crate) async fn complete(
         }
         Err(Error::UploadIncomplete(id, view)) => {
             let upload = upload_json(id, &view, links);
-            Err(Refusal::Incomplete { error: Error::UploadIncomplete(id, view), upload })
+            Err(Refusal::Incomplete {
+                error: Error::UploadIncomplete(id, view),
+                upload,
+            })
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// `DELETE`: 204, also when there was nothing left to abort.
-pub(crate) async fn abort(app: &App, caller: &Caller, id: DocumentId) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn abort(
+    app: &App,
+    caller: &Caller,
+    id: DocumentId,
+) -> Result<Response<Body>, Refusal> {
     uploads::abort(&app.stores, caller, id).await?;
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -91,7 +101,13 @@ pub(crate) fn answer(status: StatusCode, body: &Value) -> Response<Body> {
     let mut response = Response::new(Body::Text(body.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-store"),
+    );
     response
 }

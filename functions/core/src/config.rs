@@ -15,7 +15,7 @@ pub struct Config {
     pub audience: String,
     /// `OKD_JWKS_URL`: where the issuer publishes its keys.
     pub jwks_url: String,
-    /// `OKD_TABLE`: the `DynamoDB` table.
+    /// `OKD_TABLE`: the DynamoDB table.
     pub table: String,
     /// `OKD_BUCKET`: the S3 bucket.
     pub bucket: String,
@@ -33,8 +33,10 @@ impl Config {
     /// Reads the variables named above. A deployment without one of them must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
         let tenant = required("OKD_TENANT")?;
-        let tenant = TenantId::try_from(tenant)
-            .map_err(|problem| ConfigError { variable: "OKD_TENANT", problem })?;
+        let tenant = TenantId::try_from(tenant).map_err(|problem| ConfigError {
+            variable: "OKD_TENANT",
+            problem,
+        })?;
         Ok(Self {
             tenant,
             issuer: required("OKD_ISSUER")?,
@@ -48,5 +50,8 @@ impl Config {
 
 fn required(variable: &'static str) -> Result<String, ConfigError> {
     let value = env::var(variable).ok().filter(|value| !value.is_empty());
-    value.ok_or_else(|| ConfigError { variable, problem: "is not set".to_owned() })
+    value.ok_or_else(|| ConfigError {
+        variable,
+        problem: "is not set".to_owned(),
+    })
 }

@@ -180,14 +180,20 @@ impl Upload {
     /// The content that this upload becomes, when S3 says what it computed over the bytes.
     pub fn into_content(self, crc64nvme: Option<Checksum>, now: Timestamp) -> Content {
         let mut checksums: Vec<Checksum> = crc64nvme.into_iter().collect();
-        let unverified = self.checksum.filter(|declared| !checksums.contains(declared));
+        let unverified = self
+            .checksum
+            .filter(|declared| !checksums.contains(declared));
         checksums.extend(unverified);
         Content {
             sequence: 0,
             version: self.version,
             size: self.plan.size.bytes(),
             checksums,
-            verification: if unverified.is_some() { Verification::Pending } else { Verification::Done },
+            verification: if unverified.is_some() {
+                Verification::Pending
+            } else {
+                Verification::Done
+            },
             stored_at: now,
             metadata: self.metadata,
         }
@@ -211,7 +217,7 @@ pub enum Offer {
     /// That content is stored already; `change` is there where only the metadata is new.
     Stored(Option<Change>),
     /// That content is on its way already: the sender goes on with this upload.
-    Resume(Upload, Option<Change>),
+    Resume(Box<Upload>, Option<Change>),
     /// A new upload begins.
     Begin(Change),
 }
@@ -220,7 +226,14 @@ impl Document {
     /// The document that nobody has handed in yet.
     pub fn empty(caller: &Caller, id: DocumentId) -> Self {
         let Caller { tenant, client } = caller.clone();
-        Self { tenant, id, client, revision: 0, content: None, upload: None }
+        Self {
+            tenant,
+            id,
+            client,
+            revision: 0,
+            content: None,
+            upload: None,
+        }
     }
 
     /// The S3 key of one of its contents.
@@ -230,19 +243,26 @@ impl Document {
 
     /// The upload to which parts may be sent at `now`.
     pub fn open_upload(&self, now: Timestamp) -> Option<&Upload> {
-        self.upload.as_ref().filter(|upload| upload.state_at(now) == UploadState::Uploading)
+        self.upload
+            .as_ref()
+            .filter(|upload| upload.state_at(now) == UploadState::Uploading)
     }
 
     /// The upload that S3 may still hold parts of, be it past its time.
     fn pending_upload(&self) -> Option<&Upload> {
-        self.upload.as_ref().filter(|upload| upload.state == UploadState::Uploading)
+        self.upload
+            .as_ref()
+            .filter(|upload| upload.state == UploadState::Uploading)
     }
 
     /// A file arrived whole. `None` where that very content is current, with the same metadata.
     pub fn receive(&self, content: Content, now: Timestamp) -> Option<Change> {
         let current = self.content.as_ref().filter(|current| {
             current.verification == Verification::Done
-                && content.checksums.iter().any(|checksum| current.has(*checksum) && checksum.proves_identity())
+                && content
+                    .checksums
+                    .iter()
+                    .any(|checksum| current.has(*checksum) && checksum.proves_identity())
         });
         match current {
             Some(current) => self.correct(current, content.metadata, now),
@@ -264,7 +284,7 @@ impl Document {
             let corrected = !open.metadata.says_the_same_as(&fresh.metadata);
             upload.metadata = fresh.metadata;
             let change = corrected.then(|| self.change(|next| next.upload = Some(upload.clone())));
-            return Offer::Resume(upload, change);
+            return Offer::Resume(Box::new(upload), change);
         }
         if let (Some(checksum), Some(current)) = (fresh.checksum, &self.content)
             && current.has(checksum)
@@ -274,12 +294,18 @@ impl Document {
         }
         let superseded = self.pending_upload().cloned();
         let change = self.change(|next| next.upload = Some(fresh));
-        Offer::Begin(Change { superseded, ..change })
+        Offer::Begin(Change {
+            superseded,
+            ..change
+        })
     }
 
     /// The pending upload has become `content`.
     pub fn complete(&self, content: Content) -> Change {
-        Change { superseded: None, ..self.with_content(content) }
+        Change {
+            superseded: None,
+            ..self.with_content(content)
+        }
     }
 
     /// The pending upload ends as `state`, without a content.
@@ -295,7 +321,11 @@ impl Document {
     /// under way stays so, for this content was here before it.
     fn correct(&self, current: &Content, metadata: Metadata, now: Timestamp) -> Option<Change> {
         let repeated = current.metadata.says_the_same_as(&metadata);
-        let content = Content { metadata, stored_at: now, ..current.clone() };
+        let content = Content {
+            metadata,
+            stored_at: now,
+            ..current.clone()
+        };
         (!repeated).then(|| self.change(|next| next.make_current(content)))
     }
 
@@ -306,12 +336,21 @@ impl Document {
             next.make_current(content);
             next.upload = None;
         });
-        Change { superseded, ..change }
+        Change {
+            superseded,
+            ..change
+        }
     }
 
     fn make_current(&mut self, content: Content) {
-        let sequence = self.content.as_ref().map_or(1, |current| current.sequence + 1);
-        self.content = Some(Content { sequence, ..content });
+        let sequence = self
+            .content
+            .as_ref()
+            .map_or(1, |current| current.sequence + 1);
+        self.content = Some(Content {
+            sequence,
+            ..content
+        });
     }
 
     /// One revision on, with whatever content that puts aside.
@@ -320,8 +359,14 @@ impl Document {
         next.revision += 1;
         edit(&mut next);
         let replaced = self.content.clone().filter(|old| {
-            next.content.as_ref().is_some_and(|new| new.sequence != old.sequence)
+            next.content
+                .as_ref()
+                .is_some_and(|new| new.sequence != old.sequence)
         });
-        Change { next, replaced, superseded: None }
+        Change {
+            next,
+            replaced,
+            superseded: None,
+        }
     }
 }

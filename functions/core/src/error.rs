@@ -47,7 +47,9 @@ pub enum Error {
         limit: usize,
     },
     /// A document over [`MAX_DOCUMENT`].
-    #[error("A document has at most {MAX_DOCUMENT} bytes (1 GiB); this one is declared with {size}.")]
+    #[error(
+        "A document has at most {MAX_DOCUMENT} bytes (1 GiB); this one is declared with {size}."
+    )]
     DocumentTooLarge {
         /// Bytes declared.
         size: u64,
@@ -62,7 +64,9 @@ pub enum Error {
     )]
     MissingScope,
     /// No such document for this caller; another's looks the same.
-    #[error("There is no document with this id that this client handed in. Check the id and the token's client.")]
+    #[error(
+        "There is no document with this id that this client handed in. Check the id and the token's client."
+    )]
     NotFound,
     /// Complete was called with parts missing.
     #[error(
@@ -71,10 +75,14 @@ pub enum Error {
     )]
     UploadIncomplete(DocumentId, Box<UploadView>),
     /// The upload has ended without a document.
-    #[error("This upload has ended: {0}. Repeat the PUT of the metadata to begin a new one under the same dmsDocumentId.")]
+    #[error(
+        "This upload has ended: {0}. Repeat the PUT of the metadata to begin a new one under the same dmsDocumentId."
+    )]
     UploadGone(UploadState),
     /// The file has another length than was declared.
-    #[error("The file has {received} bytes, but documentSize declares {declared}. Nothing was stored: check which is right and send it again.")]
+    #[error(
+        "The file has {received} bytes, but documentSize declares {declared}. Nothing was stored: check which is right and send it again."
+    )]
     SizeMismatch {
         /// What the sender said.
         declared: u64,
@@ -82,7 +90,9 @@ pub enum Error {
         received: u64,
     },
     /// The bytes are not the ones declared.
-    #[error("The file's checksum is {computed}, but {declared} was declared. Nothing was stored: send the whole file again.")]
+    #[error(
+        "The file's checksum is {computed}, but {declared} was declared. Nothing was stored: send the whole file again."
+    )]
     ChecksumMismatch {
         /// What the sender said.
         declared: Checksum,
@@ -90,13 +100,19 @@ pub enum Error {
         computed: Checksum,
     },
     /// S3 still joins the parts.
-    #[error("The storage is still joining the parts. Call complete again after the time in Retry-After.")]
+    #[error(
+        "The storage is still joining the parts. Call complete again after the time in Retry-After."
+    )]
     StillCompleting(DocumentId),
     /// Others changed the same document each time we tried.
-    #[error("Other requests keep changing this document. Repeat this request after the time in Retry-After.")]
+    #[error(
+        "Other requests keep changing this document. Repeat this request after the time in Retry-After."
+    )]
     Contended,
     /// Something that we need did not answer as it should.
-    #[error("The service is temporarily unable to handle this request. Repeat it after the time in Retry-After: a repeat stores nothing twice.")]
+    #[error(
+        "The service is temporarily unable to handle this request. Repeat it after the time in Retry-After: a repeat stores nothing twice."
+    )]
     Unavailable {
         /// What we were doing, for the log.
         during: &'static str,
@@ -108,7 +124,10 @@ pub enum Error {
 impl Error {
     /// A rule of the metadata broken at `pointer`.
     pub(crate) fn metadata(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::InvalidMetadata { pointer: pointer.into(), detail: detail.into() }
+        Self::InvalidMetadata {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
     }
 
     /// A failure of something that we depend on, met while `during`.
@@ -116,7 +135,10 @@ impl Error {
         during: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Unavailable { during, source: source.into() }
+        Self::Unavailable {
+            during,
+            source: source.into(),
+        }
     }
 }
 
@@ -131,19 +153,25 @@ pub enum TokenFault {
     #[error("The bearer token is not a JWT access token of at most 8 KiB.")]
     Malformed,
     /// Not signed by a key of the issuer.
-    #[error("The access token is not signed by a key that its issuer publishes. Get a fresh token from the issuer.")]
+    #[error(
+        "The access token is not signed by a key that its issuer publishes. Get a fresh token from the issuer."
+    )]
     Signature,
     /// `exp` has passed.
     #[error("The access token has expired. Get a fresh token and repeat the request.")]
     Expired,
     /// `nbf` is yet to come.
-    #[error("The access token is not valid yet (nbf). Check the clocks of the issuer and the sender.")]
+    #[error(
+        "The access token is not valid yet (nbf). Check the clocks of the issuer and the sender."
+    )]
     NotYetValid,
     /// The wrong `iss`.
     #[error("The access token is from another issuer than the one this service trusts.")]
     Issuer,
     /// The wrong `aud`.
-    #[error("The access token is meant for another audience. Request it for this service's audience.")]
+    #[error(
+        "The access token is meant for another audience. Request it for this service's audience."
+    )]
     Audience,
     /// A claim that is missing or has the wrong type.
     #[error("The access token's claim `{0}` is missing or malformed.")]

@@ -3,7 +3,7 @@
 //! Start at [`uploads`]: each use case (a document handed in whole, an upload begun, asked after,
 //! completed or aborted) is one file there and reads as a checklist. The rules that they obey are pure
 //! and live in [`document`] (the states of a document), [`parts`] (how a file is cut) and [`metadata`]
-//! (what a sender may say). [`stores`] speaks to `DynamoDB` and S3. Nothing in this crate knows HTTP:
+//! (what a sender may say). [`stores`] speaks to DynamoDB and S3. Nothing in this crate knows HTTP:
 //! an [`Error`] says what went wrong, and the function that answers decides how that looks on its wire.
 
 pub mod checksum;

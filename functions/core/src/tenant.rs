@@ -1,4 +1,4 @@
-//! Whose data it is. Every key in `DynamoDB` and in S3 begins with the tenant, and this module is the
+//! Whose data it is. Every key in DynamoDB and in S3 begins with the tenant, and this module is the
 //! only one that makes such keys: two tenants cannot meet in one item or one object.
 
 use std::fmt;
@@ -25,7 +25,9 @@ impl TryFrom<String> for TenantId {
         if (1..=40).contains(&text.len()) && text.chars().all(allowed) {
             Ok(Self(text))
         } else {
-            Err(format!("the tenant {text:?} is not 1 to 40 characters of a-z, 0-9 and '-'"))
+            Err(format!(
+                "the tenant {text:?} is not 1 to 40 characters of a-z, 0-9 and '-'"
+            ))
         }
     }
 }

@@ -71,7 +71,9 @@ impl Verifier {
             .timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(|error| Error::unavailable("setting up the client for the issuer's keys", error))?;
+            .map_err(|error| {
+                Error::unavailable("setting up the client for the issuer's keys", error)
+            })?;
         Ok(Self {
             tenant: config.tenant.clone(),
             issuer: config.issuer.clone(),
@@ -82,15 +84,19 @@ impl Verifier {
         })
     }
 
-    /// The caller whose token the `Authorization` headers hold, if that token may hand in documents.
-    pub async fn caller(&self, authorization: &[&str]) -> Result<Caller> {
+    /// The caller whose token the `Authorization` header holds, if that token may hand in documents.
+    pub async fn caller(&self, authorization: Option<&str>) -> Result<Caller> {
         let token = bearer(authorization)?;
         let header = decode_header(token).map_err(|_| TokenFault::Malformed)?;
-        if !matches!(header.typ.as_deref().map(str::to_ascii_lowercase).as_deref(), None | Some("jwt" | "at+jwt" | "application/at+jwt")) {
+        let kind = header.typ.map(|typ| typ.to_ascii_lowercase());
+        if !matches!(
+            kind.as_deref(),
+            None | Some("jwt" | "at+jwt" | "application/at+jwt")
+        ) {
             return Err(TokenFault::Malformed.into());
         }
-        let kid = header.kid.ok_or(TokenFault::Signature)?;
-        let key = self.key(&kid).await?.ok_or(TokenFault::Signature)?;
+        let key_id = header.kid.ok_or(TokenFault::Signature)?;
+        let key = self.key(&key_id).await?.ok_or(TokenFault::Signature)?;
         let claims = self.verify(token, &key, header.alg)?;
         if !claims.may_hand_in() {
             return Err(Error::MissingScope);
@@ -100,7 +106,10 @@ impl Verifier {
             .flatten()
             .find(|client| (1..=256).contains(&client.len()))
             .ok_or_else(|| TokenFault::Claim("client_id".to_owned()))?;
-        Ok(Caller { tenant: self.tenant.clone(), client })
+        Ok(Caller {
+            tenant: self.tenant.clone(),
+            client,
+        })
     }
 
     fn verify(&self, token: &str, key: &Jwk, algorithm: Algorithm) -> Result<Claims, TokenFault> {
@@ -112,16 +121,26 @@ impl Verifier {
         validation.set_audience(&[&self.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         let decoding = DecodingKey::from_jwk(key).map_err(|_| TokenFault::Signature)?;
-        decode(token, &decoding, &validation).map(|data| data.claims).map_err(|error| fault(&error))
+        decode(token, &decoding, &validation)
+            .map(|data| data.claims)
+            .map_err(|error| fault(&error))
     }
 
     /// The issuer's key `kid`. Requests that need the same fetch wait for the one that does it.
     async fn key(&self, kid: &str) -> Result<Option<Jwk>> {
         let mut keys = self.keys.lock().await;
         let known = keys.set.as_ref().and_then(|set| set.find(kid)).cloned();
-        let wait = if known.is_some() { KEYS_FRESH } else { KEYS_RETRY };
+        let wait = if known.is_some() {
+            KEYS_FRESH
+        } else {
+            KEYS_RETRY
+        };
         if keys.asked_at.is_some_and(|at| at.elapsed() < wait) {
-            return if keys.set.is_some() { Ok(known) } else { Err(issuer_is_down("it did not answer before")) };
+            return if keys.set.is_some() {
+                Ok(known)
+            } else {
+                Err(issuer_is_down("it did not answer before"))
+            };
         }
         keys.asked_at = Some(Instant::now());
         match self.fetch().await {
@@ -140,7 +159,12 @@ impl Verifier {
     }
 
     async fn fetch(&self) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
-        let mut answer = self.http.get(&self.jwks_url).send().await?.error_for_status()?;
+        let mut answer = self
+            .http
+            .get(&self.jwks_url)
+            .send()
+            .await?
+            .error_for_status()?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await? {
             body.extend_from_slice(&chunk);
@@ -156,22 +180,28 @@ fn issuer_is_down(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) ->
     Error::unavailable("fetching the issuer's keys", error)
 }
 
-fn bearer<'a>(authorization: &[&'a str]) -> Result<&'a str, TokenFault> {
-    let [header] = authorization else {
-        return Err(if authorization.is_empty() { TokenFault::Missing } else { TokenFault::Malformed });
-    };
-    let (scheme, token) = header.split_once(' ').ok_or(TokenFault::Missing)?;
+fn bearer(authorization: Option<&str>) -> Result<&str, TokenFault> {
+    let (scheme, token) = authorization
+        .and_then(|header| header.split_once(' '))
+        .ok_or(TokenFault::Missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(TokenFault::Missing);
     }
     let token = token.trim();
-    if token.len() > MAX_TOKEN { Err(TokenFault::Malformed) } else { Ok(token) }
+    if token.len() > MAX_TOKEN {
+        Err(TokenFault::Malformed)
+    } else {
+        Ok(token)
+    }
 }
 
 /// The asymmetric algorithms that `key` may be used with; none for a key that is not for signatures.
 fn algorithms(key: &Jwk) -> Vec<Algorithm> {
     use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
-    if !matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+    if !matches!(
+        key.common.public_key_use,
+        None | Some(PublicKeyUse::Signature)
+    ) {
         return Vec::new();
     }
     let by_type: &[Algorithm] = match &key.algorithm {
@@ -185,7 +215,11 @@ fn algorithms(key: &Jwk) -> Vec<Algorithm> {
         _ => &[],
     };
     let pinned = key.common.key_algorithm;
-    by_type.iter().copied().filter(|&algorithm| pinned.is_none_or(|pinned| pinned == algorithm.into())).collect()
+    by_type
+        .iter()
+        .copied()
+        .filter(|&algorithm| pinned.is_none_or(|pinned| pinned == algorithm.into()))
+        .collect()
 }
 
 fn fault(error: &jsonwebtoken::errors::Error) -> TokenFault {
@@ -197,9 +231,9 @@ fn fault(error: &jsonwebtoken::errors::Error) -> TokenFault {
         ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
             TokenFault::Claim(claim.clone())
         }
-        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => {
-            TokenFault::Signature
-        }
+        ErrorKind::InvalidSignature
+        | ErrorKind::InvalidAlgorithm
+        | ErrorKind::UnsupportedAlgorithm => TokenFault::Signature,
         _ => TokenFault::Malformed,
     }
 }
@@ -208,10 +242,15 @@ impl Claims {
     /// Scopes come as a string (`scope`, RFC 9068), a string or a list (`scp`: Entra ID v2, Okta) or a
     /// list of `roles` (all that Entra ID gives to client credentials).
     fn may_hand_in(&self) -> bool {
-        [&self.scope, &self.scp, &self.roles].into_iter().any(|claim| match claim {
-            Value::String(scopes) => scopes.split(' ').any(|scope| SCOPES.contains(&scope)),
-            Value::Array(scopes) => scopes.iter().filter_map(Value::as_str).any(|scope| SCOPES.contains(&scope)),
-            _ => false,
-        })
+        [&self.scope, &self.scp, &self.roles]
+            .into_iter()
+            .any(|claim| match claim {
+                Value::String(scopes) => scopes.split(' ').any(|scope| SCOPES.contains(&scope)),
+                Value::Array(scopes) => scopes
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .any(|scope| SCOPES.contains(&scope)),
+                _ => false,
+            })
     }
 }

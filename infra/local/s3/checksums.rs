@@ -8,11 +8,10 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use crc_fast::{CrcAlgorithm, checksum_combine};
-use http::HeaderMap;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 use s3s::dto::{self, ChecksumAlgorithm, ChecksumType};
-use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
+use s3s::{S3Error, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +24,7 @@ pub(super) enum Algorithm {
 }
 
 impl Algorithm {
-    const ALL: [Algorithm; 5] = [
+    pub(super) const ALL: [Algorithm; 5] = [
         Algorithm::Crc32,
         Algorithm::Crc32c,
         Algorithm::Crc64Nvme,
@@ -48,7 +47,7 @@ impl Algorithm {
         self.name().to_ascii_lowercase()
     }
 
-    fn header(self) -> String {
+    pub(super) fn header(self) -> String {
         format!("x-amz-checksum-{}", self.lower())
     }
 
@@ -185,7 +184,7 @@ macro_rules! set_checksum {
             Algorithm::Sha1 => &mut $output.checksum_sha1,
             Algorithm::Sha256 => &mut $output.checksum_sha256,
         };
-        *field = Some($value.clone());
+        *field = Some(String::clone(&$value));
     }};
 }
 pub(super) use set_checksum;
@@ -237,87 +236,6 @@ impl Sums {
     }
 }
 
-/// What a client says about a body: the sums it must have.
-pub(super) struct Claims {
-    md5: Option<[u8; 16]>,
-    /// `None` for the value: it comes in the trailer, after the body.
-    sum: Option<(Algorithm, Option<String>)>,
-}
-
-impl Claims {
-    pub(super) fn read(
-        headers: &HeaderMap,
-        md5: Option<&str>,
-        given: Vec<(Algorithm, String)>,
-    ) -> S3Result<Claims> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let md5 = md5.map(decode_md5).transpose()?;
-        if given.len() > 1 {
-            return Err(s3_error!(
-                InvalidRequest,
-                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-            ));
-        }
-        let trailer = text("x-amz-trailer")
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
-        let in_trailer = Algorithm::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.header() == trailer);
-        let sum = match (given.into_iter().next(), in_trailer) {
-            (Some((algorithm, value)), _) => {
-                if decode(algorithm, &value).is_none() {
-                    return Err(invalid_value(algorithm));
-                }
-                Some((algorithm, Some(value)))
-            }
-            (None, in_trailer) => in_trailer.map(|algorithm| (algorithm, None)),
-        };
-        if sum.is_none() && text("x-amz-sdk-checksum-algorithm").is_some() {
-            return Err(s3_error!(
-                InvalidRequest,
-                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
-            ));
-        }
-        Ok(Claims { md5, sum })
-    }
-
-    pub(super) fn algorithm(&self) -> Option<Algorithm> {
-        self.sum.as_ref().map(|(algorithm, _)| *algorithm)
-    }
-
-    /// Compares with what was computed. Only after the body: a trailer is known then.
-    pub(super) fn check(
-        &self,
-        md5: [u8; 16],
-        sums: &Sums,
-        trailer: Option<&TrailingHeaders>,
-    ) -> S3Result {
-        if self.md5.is_some_and(|claimed| claimed != md5) {
-            let message = "The Content-MD5 you specified did not match what we received.";
-            return Err(S3Error::with_message(S3ErrorCode::BadDigest, message));
-        }
-        let Some((algorithm, value)) = &self.sum else {
-            return Ok(());
-        };
-        let in_trailer = || {
-            let found = trailer?.read(|headers| headers.get(algorithm.header()).cloned())??;
-            found.to_str().ok().map(str::to_owned)
-        };
-        let claimed = value.clone().or_else(in_trailer).ok_or_else(|| {
-            let message =
-                "The request contained trailing data that was not well-formed or did not conform to our published schema.";
-            super::refusal("MalformedTrailerError", http::StatusCode::BAD_REQUEST, message)
-        })?;
-        let bytes = decode(*algorithm, &claimed).ok_or_else(|| invalid_value(*algorithm))?;
-        if decode(*algorithm, &sums.get(*algorithm)) != Some(bytes) {
-            return Err(bad_digest(algorithm.name()));
-        }
-        Ok(())
-    }
-}
-
 pub(super) fn bad_digest(name: &str) -> S3Error {
     s3_error!(
         BadDigest,
@@ -325,23 +243,7 @@ pub(super) fn bad_digest(name: &str) -> S3Error {
     )
 }
 
-fn invalid_value(algorithm: Algorithm) -> S3Error {
-    s3_error!(
-        InvalidRequest,
-        "Value for {} header is invalid.",
-        algorithm.header()
-    )
-}
-
-fn decode_md5(header: &str) -> S3Result<[u8; 16]> {
-    let bytes = BASE64_STANDARD
-        .decode(header)
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok());
-    bytes.ok_or_else(|| s3_error!(InvalidDigest, "The Content-MD5 you specified was invalid."))
-}
-
-fn decode(algorithm: Algorithm, base64: &str) -> Option<Vec<u8>> {
+pub(super) fn decode(algorithm: Algorithm, base64: &str) -> Option<Vec<u8>> {
     let bytes = BASE64_STANDARD.decode(base64).ok()?;
     (bytes.len() == algorithm.digest_bytes()).then_some(bytes)
 }

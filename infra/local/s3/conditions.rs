@@ -6,8 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use s3s::dto::{ChecksumMode, ETagCondition, GetObjectInput};
 use s3s::{S3Error, S3Result, s3_error};
 
-use super::objects::no_such_key;
-use super::store::{Bucket, Content, Version};
+use super::state::{Bucket, Content, Version, no_such_key};
 use super::strong;
 
 /// What a GET or HEAD will answer with.

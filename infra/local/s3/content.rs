@@ -4,66 +4,26 @@
 //! multipart upload, whose parts are never copied.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::ops::Range;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryFutureExt as _, future::try_join, stream};
-use s3s::dto::{Metadata, StreamingBlob, Timestamp};
+use futures_util::{StreamExt as _, future::try_join};
+use http::StatusCode;
+use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::checksums::{Algorithm, Hashes, Sums};
-use super::store::{Store, Version, blocking};
+use super::refusal;
+use super::store::{Store, blocking};
 
 /// How much of a body is gathered before it is hashed and written.
 const WRITE_BYTES: usize = 1 << 20;
-/// How much of an object is in memory at a time while it is read.
-const READ_BYTES: u64 = 512 << 10;
 /// The largest body S3 takes in one request: 5 GiB.
 const MAX_BODY_BYTES: u64 = 5 << 30;
-
-/// What S3 keeps for the client and gives back with the object.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub(super) struct Headers {
-    pub(super) cache_control: Option<String>,
-    pub(super) content_disposition: Option<String>,
-    pub(super) content_encoding: Option<String>,
-    pub(super) content_language: Option<String>,
-    pub(super) content_type: Option<String>,
-    pub(super) expires: Option<Timestamp>,
-    pub(super) metadata: Option<Metadata>,
-}
-
-/// The headers to keep out of any of the inputs that create an object.
-macro_rules! headers_of {
-    ($input:expr) => {
-        $crate::s3::content::Headers {
-            cache_control: $input.cache_control,
-            content_disposition: $input.content_disposition,
-            content_encoding: $crate::s3::content::without_aws_chunked($input.content_encoding),
-            content_language: $input.content_language,
-            content_type: $input.content_type,
-            expires: $input.expires,
-            metadata: $input.metadata,
-        }
-    };
-}
-pub(super) use headers_of;
-
-/// `aws-chunked` is how the body travelled, no property of the object.
-pub(super) fn without_aws_chunked(encoding: Option<String>) -> Option<String> {
-    let encoding = encoding?;
-    let kept: Vec<&str> = encoding
-        .split(',')
-        .map(str::trim)
-        .filter(|coding| !coding.is_empty() && *coding != "aws-chunked")
-        .collect();
-    (!kept.is_empty()).then(|| kept.join(","))
-}
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Segment {
@@ -114,7 +74,7 @@ impl DataFile {
         self.name
     }
 
-    fn path(&self, store: &Store) -> PathBuf {
+    pub(super) fn path(&self, store: &Store) -> PathBuf {
         store.data_folder().join(self.name.to_string())
     }
 
@@ -134,6 +94,7 @@ impl DataFile {
         };
         fs::hard_link(self.path(store), copy.path(store)).map_err(S3Error::internal_error)?;
         copy.remove_when_unused(store);
+        store.sync_folder(&store.data_folder())?;
         Ok(copy)
     }
 }
@@ -145,13 +106,27 @@ pub(super) struct Received {
     pub(super) sums: Sums,
 }
 
+/// Owns the file's name as well, so that a write still going on when the client is gone has
+/// something to remove at its end.
 struct Sink {
+    data: DataFile,
     file: File,
     hashes: Hashes,
     size: u64,
 }
 
 impl Sink {
+    fn create(store: &Store, named: Option<Algorithm>) -> S3Result<Sink> {
+        let data = DataFile::fresh(store);
+        let file = File::create_new(data.path(store)).map_err(S3Error::internal_error)?;
+        Ok(Sink {
+            data,
+            file,
+            hashes: Hashes::new(named),
+            size: 0,
+        })
+    }
+
     fn write(mut self, batch: &[Bytes]) -> S3Result<Sink> {
         for bytes in batch {
             self.hashes.update(bytes);
@@ -179,15 +154,8 @@ pub(super) async fn receive(
         return Err(too_large());
     }
     let mut body = body.unwrap_or_else(|| StreamingBlob::from(s3s::Body::empty()));
-    let file = DataFile::fresh(store);
-    let path = file.path(store);
-    let create = move || File::create_new(path).map_err(S3Error::internal_error);
-    let hashes = Hashes::new(named);
-    let mut sink = Sink {
-        file: blocking(create).await?,
-        hashes,
-        size: 0,
-    };
+    let creating = Arc::clone(store);
+    let mut sink = blocking(move || Sink::create(&creating, named)).await?;
     let mut batch = next_batch(&mut body).await?;
     while !batch.is_empty() {
         let write = blocking(move || sink.write(&batch));
@@ -196,25 +164,21 @@ pub(super) async fn receive(
     if sink.size != length {
         return Err(incomplete_body());
     }
-    let Sink {
-        file: written,
-        hashes,
-        size,
-    } = sink;
     if store.durable() {
         let store = Arc::clone(store);
         let sync = move || {
-            written.sync_all().map_err(S3Error::internal_error)?;
-            store.sync_folder(&store.data_folder())
+            sink.file.sync_all().map_err(S3Error::internal_error)?;
+            store.sync_folder(&store.data_folder())?;
+            Ok(sink)
         };
-        blocking(sync).await?;
+        sink = blocking(sync).await?;
     }
-    let (md5, sums) = hashes.finish();
-    Ok(Received {
-        segment: Segment { size, file },
-        md5,
-        sums,
-    })
+    let (md5, sums) = sink.hashes.finish();
+    let segment = Segment {
+        size: sink.size,
+        file: sink.data,
+    };
+    Ok(Received { segment, md5, sums })
 }
 
 /// Empty at the end of the body.
@@ -240,9 +204,9 @@ fn broken_body(error: s3s::StdError) -> S3Error {
     if text.contains("Sha256Mismatch") {
         let message =
             "The provided 'x-amz-content-sha256' header does not match what was computed.";
-        return super::refusal(
+        return refusal(
             "XAmzContentSHA256Mismatch",
-            http::StatusCode::BAD_REQUEST,
+            StatusCode::BAD_REQUEST,
             message,
         );
     }
@@ -266,77 +230,4 @@ fn too_large() -> S3Error {
         EntityTooLarge,
         "Your proposed upload exceeds the maximum allowed size"
     )
-}
-
-/// Where a read is: the version is held so that its files stay.
-struct Cursor {
-    version: Arc<Version>,
-    store: Arc<Store>,
-    next_segment: usize,
-    open: Option<File>,
-    left_in_segment: u64,
-    left: u64,
-}
-
-/// Streams bytes `range` of a version, across the borders of its parts.
-pub(super) fn read(store: &Arc<Store>, version: Arc<Version>, range: Range<u64>) -> StreamingBlob {
-    let store = Arc::clone(store);
-    let left = range.end - range.start;
-    let cursor = Cursor {
-        version,
-        store,
-        next_segment: 0,
-        open: None,
-        left_in_segment: 0,
-        left,
-    };
-    let skip = range.start;
-    let steps = stream::try_unfold((cursor, skip), |(cursor, skip)| {
-        blocking(move || {
-            Ok(cursor
-                .step(skip)?
-                .map(|(bytes, cursor)| (bytes, (cursor, 0))))
-        })
-        .map_err(|error| std::io::Error::other(error.to_string()))
-    });
-    StreamingBlob::wrap(steps)
-}
-
-impl Cursor {
-    /// The next bytes, after skipping `skip`; `None` when the range is done.
-    fn step(mut self, mut skip: u64) -> S3Result<Option<(Bytes, Cursor)>> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let mut file = loop {
-            if let Some(file) = self.open.take().filter(|_| self.left_in_segment > 0) {
-                break file;
-            }
-            let missing = || s3_error!(InternalError, "the manifest is shorter than the object");
-            let segment = self
-                .version
-                .segments()
-                .get(self.next_segment)
-                .ok_or_else(missing)?;
-            self.next_segment += 1;
-            if skip >= segment.size {
-                skip -= segment.size;
-                continue;
-            }
-            let mut file =
-                File::open(segment.file.path(&self.store)).map_err(S3Error::internal_error)?;
-            file.seek(SeekFrom::Start(skip))
-                .map_err(S3Error::internal_error)?;
-            self.left_in_segment = segment.size - skip;
-            self.open = Some(file);
-        };
-        let count = READ_BYTES.min(self.left).min(self.left_in_segment);
-        let mut bytes = vec![0; usize::try_from(count).map_err(S3Error::internal_error)?];
-        file.read_exact(&mut bytes)
-            .map_err(S3Error::internal_error)?;
-        self.left -= count;
-        self.left_in_segment -= count;
-        self.open = Some(file);
-        Ok(Some((bytes.into(), self)))
-    }
 }

@@ -4,9 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use s3s::dto::{CORSConfiguration, CORSRule};
 use s3s::{S3Error, S3Result, s3_error};
 
-use super::objects::malformed_xml;
-use super::refusal;
 use super::store::Store;
+use super::{malformed_xml, refusal};
 
 const METHODS: [&str; 5] = ["GET", "PUT", "POST", "DELETE", "HEAD"];
 

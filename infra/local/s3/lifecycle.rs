@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use s3s::dto::{BucketLifecycleConfiguration, ExpirationStatus, LifecycleRule};
 use s3s::{S3Result, s3_error};
 
-use super::objects::malformed_xml;
 use super::seconds::Seconds;
-use super::store::{Settings, Store};
-use super::{AbortedUpload, multipart};
+use super::state::Settings;
+use super::store::Store;
+use super::{AbortedUpload, malformed_xml, multipart};
 
 const DAY: u64 = 24 * 60 * 60;
 

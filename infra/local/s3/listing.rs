@@ -4,101 +4,19 @@ use std::ops::Bound;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use s3s::dto::{EncodingType, CommonPrefix, ObjectStorageClass, ListObjectsV2Input, ListObjectsV2Output, Object, ListObjectVersionsInput, ListObjectVersionsOutput, ObjectVersion, ObjectVersionStorageClass, DeleteMarkerEntry, ListMultipartUploadsInput, ListMultipartUploadsOutput, MultipartUpload, StorageClass, ListPartsInput, ListPartsOutput, Part, ListBucketsInput, ListBucketsOutput, Bucket};
+use s3s::dto::{
+    Bucket, DeleteMarkerEntry, ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput,
+    ListMultipartUploadsOutput, ListObjectVersionsInput, ListObjectVersionsOutput,
+    ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput, MultipartUpload,
+    Object, ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass, Part, StorageClass,
+};
 use s3s::{S3Result, s3_error};
 
 use super::checksums::set_checksum;
-use super::store::{State, Store};
-use super::{lifecycle, percent, signed, strong};
-
-/// How many entries a page has unless the request asks for fewer.
-const PAGE: i32 = 1000;
-
-struct Page<T> {
-    entries: Vec<T>,
-    common_prefixes: Vec<String>,
-    /// The last key or common prefix on this page, if there is a next one.
-    next: Option<String>,
-}
-
-/// What of a walk goes on one page.
-struct Cut<'a> {
-    prefix: &'a str,
-    delimiter: Option<&'a str>,
-    /// Where the page before ended; if that was a common prefix, its keys are done.
-    after: &'a str,
-    max: usize,
-}
-
-impl Cut<'_> {
-    fn page<'k, T>(&self, walk: impl Iterator<Item = (&'k str, T)>) -> Page<T> {
-        let mut page = Page {
-            entries: Vec::new(),
-            common_prefixes: Vec::new(),
-            next: None,
-        };
-        let mut last = String::new();
-        for (key, entry) in walk.filter(|(key, _)| key.starts_with(self.prefix)) {
-            let group = self.common_prefix(key);
-            if group.is_some_and(|group| {
-                group == self.after
-                    || page
-                        .common_prefixes
-                        .last()
-                        .is_some_and(|seen| seen == group)
-            }) {
-                continue;
-            }
-            if page.entries.len() + page.common_prefixes.len() == self.max {
-                page.next = Some(last).filter(|_| self.max > 0);
-                break;
-            }
-            group.unwrap_or(key).clone_into(&mut last);
-            match group {
-                Some(group) => page.common_prefixes.push(group.to_owned()),
-                None => page.entries.push(entry),
-            }
-        }
-        page
-    }
-
-    fn common_prefix<'k>(&self, key: &'k str) -> Option<&'k str> {
-        let delimiter = self.delimiter.filter(|delimiter| !delimiter.is_empty())?;
-        let at = key[self.prefix.len()..].find(delimiter)?;
-        Some(&key[..self.prefix.len() + at + delimiter.len()])
-    }
-}
-
-fn page_size(asked: Option<i32>, name: &str) -> S3Result<(i32, usize)> {
-    let size = asked.unwrap_or(PAGE).min(PAGE);
-    let count = usize::try_from(size).map_err(|_| {
-        s3_error!(
-            InvalidArgument,
-            "Argument {name} must be an integer between 0 and 2147483647"
-        )
-    })?;
-    Ok((size, count))
-}
-
-/// Writes keys as the request wants them: as they are, or percent-encoded.
-fn writer(encoding: Option<&EncodingType>) -> fn(&str) -> String {
-    match encoding.map(EncodingType::as_str) {
-        Some(EncodingType::URL) => percent::encode,
-        _ => str::to_owned,
-    }
-}
-
-fn prefixes(page: &[String], write: fn(&str) -> String) -> Vec<CommonPrefix> {
-    page.iter()
-        .map(|prefix| CommonPrefix {
-            prefix: Some(write(prefix)),
-        })
-        .collect()
-}
-
-fn storage_class() -> ObjectStorageClass {
-    ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)
-}
+use super::pages::{Cut, page_size, prefixes, writer};
+use super::state::{Content, State, Version};
+use super::store::Store;
+use super::{lifecycle, signed, strong};
 
 pub(super) fn objects(store: &Store, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
     let state = store.lock();
@@ -120,22 +38,11 @@ pub(super) fn objects(store: &Store, input: ListObjectsV2Input) -> S3Result<List
         .filter_map(|(key, _)| Some((key.as_str(), bucket.current(key)?)));
     let page = cut.page(walk);
     let write = writer(input.encoding_type.as_ref());
+    let listed = |version: &Version| Some(listed_object(version, version.content.as_ref()?, write));
     let contents: Vec<Object> = page
         .entries
         .iter()
-        .filter_map(|version| {
-            let content = version.content.as_ref()?;
-            Some(Object {
-                checksum_algorithm: Some(vec![content.checksum.algorithm.dto()]),
-                checksum_type: Some(content.checksum.kind.dto()),
-                e_tag: Some(strong(&content.etag)),
-                key: Some(write(&version.key)),
-                last_modified: Some(version.modified.timestamp()),
-                size: Some(signed(content.size)),
-                storage_class: Some(storage_class()),
-                ..Object::default()
-            })
-        })
+        .filter_map(|version| listed(version))
         .collect();
     Ok(ListObjectsV2Output {
         key_count: i32::try_from(contents.len() + page.common_prefixes.len()).ok(),
@@ -152,6 +59,21 @@ pub(super) fn objects(store: &Store, input: ListObjectsV2Input) -> S3Result<List
         start_after: input.start_after,
         ..ListObjectsV2Output::default()
     })
+}
+
+fn listed_object(version: &Version, content: &Content, write: fn(&str) -> String) -> Object {
+    Object {
+        checksum_algorithm: Some(vec![content.checksum.algorithm.dto()]),
+        checksum_type: Some(content.checksum.kind.dto()),
+        e_tag: Some(strong(&content.etag)),
+        key: Some(write(&version.key)),
+        last_modified: Some(version.modified.timestamp()),
+        size: Some(signed(content.size)),
+        storage_class: Some(ObjectStorageClass::from_static(
+            ObjectStorageClass::STANDARD,
+        )),
+        ..Object::default()
+    }
 }
 
 fn decode_token(token: &str) -> S3Result<String> {
@@ -215,31 +137,13 @@ pub(super) fn versions(
         .filter(|(version, _)| page.next.as_ref() == Some(&version.key));
     let (mut listed, mut delete_markers) = (Vec::new(), Vec::new());
     for (version, is_latest) in &page.entries {
-        let (key, last_modified) = (
-            Some(write(&version.key)),
-            Some(version.modified.timestamp()),
-        );
-        let (is_latest, version_id) = (Some(*is_latest), Some(version.id.clone()));
         match &version.content {
-            Some(content) => listed.push(ObjectVersion {
-                checksum_algorithm: Some(vec![content.checksum.algorithm.dto()]),
-                checksum_type: Some(content.checksum.kind.dto()),
-                e_tag: Some(strong(&content.etag)),
-                is_latest,
-                key,
-                last_modified,
-                size: Some(signed(content.size)),
-                storage_class: Some(ObjectVersionStorageClass::from_static(
-                    ObjectVersionStorageClass::STANDARD,
-                )),
-                version_id,
-                ..ObjectVersion::default()
-            }),
+            Some(content) => listed.push(listed_version(version, content, *is_latest, write)),
             None => delete_markers.push(DeleteMarkerEntry {
-                is_latest,
-                key,
-                last_modified,
-                version_id,
+                is_latest: Some(*is_latest),
+                key: Some(write(&version.key)),
+                last_modified: Some(version.modified.timestamp()),
+                version_id: Some(version.id.clone()),
                 ..DeleteMarkerEntry::default()
             }),
         }
@@ -260,6 +164,27 @@ pub(super) fn versions(
         version_id_marker: input.version_id_marker,
         ..ListObjectVersionsOutput::default()
     })
+}
+
+fn listed_version(
+    version: &Version,
+    content: &Content,
+    is_latest: bool,
+    write: fn(&str) -> String,
+) -> ObjectVersion {
+    let storage_class = ObjectVersionStorageClass::from_static(ObjectVersionStorageClass::STANDARD);
+    ObjectVersion {
+        checksum_algorithm: Some(vec![content.checksum.algorithm.dto()]),
+        checksum_type: Some(content.checksum.kind.dto()),
+        e_tag: Some(strong(&content.etag)),
+        is_latest: Some(is_latest),
+        key: Some(write(&version.key)),
+        last_modified: Some(version.modified.timestamp()),
+        size: Some(signed(content.size)),
+        storage_class: Some(storage_class),
+        version_id: Some(version.id.clone()),
+        ..ObjectVersion::default()
+    }
 }
 
 pub(super) fn uploads(

@@ -22,18 +22,27 @@
 
 mod calls;
 mod checksums;
+mod claims;
+mod complete;
 mod conditions;
 mod content;
 mod cors;
+mod deleting;
+mod headers;
 mod lifecycle;
 mod listing;
 mod multipart;
 mod objects;
+mod opening;
 mod operations;
+mod pages;
 mod percent;
+mod reading;
 mod seconds;
 mod server;
+mod state;
 mod store;
+mod tags;
 
 use std::future::Future;
 use std::io;
@@ -176,4 +185,11 @@ fn hex(bytes: &[u8]) -> String {
         ]
     };
     bytes.iter().flat_map(digits).collect()
+}
+
+fn malformed_xml() -> S3Error {
+    S3Error::with_message(
+        S3ErrorCode::MalformedXML,
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    )
 }

@@ -4,22 +4,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use s3s::dto::{Tag, CreateMultipartUploadInput, CreateMultipartUploadOutput, UploadPartInput, UploadPartOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput};
-use s3s::{S3Error, S3Request, S3Result, s3_error};
+use s3s::dto::{
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, Tag, UploadPartInput, UploadPartOutput,
+};
+use s3s::{S3Request, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::checksums::{
-    self, Algorithm, Checksum, Claims, Kind, bad_digest, given_checksums, set_checksum,
-};
-use super::content::{self, DataFile, Headers, Segment, headers_of};
-use super::objects::{announce, body_length, encryption, malformed_xml, parse_tags};
+use super::checksums::{self, Algorithm, Kind, given_checksums, set_checksum};
+use super::claims::Claims;
+use super::content::{self, DataFile};
+use super::headers::{Headers, headers_of};
+use super::objects::{body_length, encryption};
 use super::seconds::Seconds;
-use super::store::{Bucket, Completed, Content, Store, Version, blocking, no_such_upload};
-use super::{Reason, conditions, hex, lifecycle, signed, strong};
-
-/// Every part but the last has at least this many bytes: 5 MiB.
-const MIN_PART_BYTES: u64 = 5 << 20;
+use super::store::{Store, blocking};
+use super::tags::parse_tags;
+use super::{conditions, hex, lifecycle, strong};
 
 /// An upload under way.
 #[derive(Clone, Serialize, Deserialize)]
@@ -28,9 +28,9 @@ pub(super) struct Upload {
     pub(super) key: String,
     pub(super) initiated: Seconds,
     /// `None` if the client named no algorithm.
-    asked: Option<(Algorithm, Kind)>,
-    headers: Headers,
-    tags: Vec<Tag>,
+    pub(super) asked: Option<(Algorithm, Kind)>,
+    pub(super) headers: Headers,
+    pub(super) tags: Vec<Tag>,
     #[serde(skip)]
     pub(super) parts: BTreeMap<i32, Part>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Upload {
 pub(super) struct Part {
     pub(super) number: i32,
     pub(super) size: u64,
-    md5: [u8; 16],
+    pub(super) md5: [u8; 16],
     /// Base64, in the upload's algorithm.
     pub(super) sum: String,
     pub(super) modified: Seconds,
@@ -135,7 +135,8 @@ pub(super) async fn upload_part(
         upload.checksum().0
     };
     let length = body_length(&headers)?;
-    let received = content::receive(store, input.body.take(), length, Some(algorithm)).await?;
+    let hashed = claims.algorithm().unwrap_or(algorithm);
+    let received = content::receive(store, input.body.take(), length, Some(hashed)).await?;
     claims.check(received.md5, &received.sums, trailing_headers.as_ref())?;
     let part = Part {
         number: input.part_number,
@@ -151,273 +152,36 @@ pub(super) async fn upload_part(
         ..UploadPartOutput::default()
     };
     if claims.algorithm().is_some() {
-        set_checksum!(output, algorithm, part.sum);
+        set_checksum!(output, hashed, received.sums.get(hashed));
     }
     let store = Arc::clone(store);
     blocking(move || store.put_part(&input.bucket, &input.key, &input.upload_id, part)).await?;
     Ok(output)
 }
 
-/// A part's checksum must be of the algorithm the upload was created with. A `COMPOSITE` one needs
-/// it on every part; a `FULL_OBJECT` one S3 computes itself.
+/// If the upload was created with an algorithm, a part's checksum must be of it: a `COMPOSITE` one
+/// is needed on every part, a `FULL_OBJECT` one S3 computes itself. To an upload without, as the
+/// Rust SDK creates it, parts may come with any: it is checked and goes no further.
 fn check_part_algorithm(asked: Option<(Algorithm, Kind)>, sent: Option<Algorithm>) -> S3Result {
-    let expected = asked.map(|(algorithm, _)| algorithm);
-    let optional = !matches!(asked, Some((_, Kind::Composite)));
-    if sent == expected || (sent.is_none() && optional) {
+    let Some((expected, kind)) = asked else {
+        return Ok(());
+    };
+    if sent == Some(expected) || (sent.is_none() && kind == Kind::FullObject) {
         return Ok(());
     }
-    let name = |algorithm: Option<Algorithm>| algorithm.map_or("null".to_owned(), Algorithm::lower);
     Err(s3_error!(
         InvalidRequest,
         "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-        name(expected),
-        name(sent)
+        expected.lower(),
+        sent.map_or("null".to_owned(), Algorithm::lower)
     ))
-}
-
-pub(super) async fn complete(
-    store: &Arc<Store>,
-    input: CompleteMultipartUploadInput,
-) -> S3Result<CompleteMultipartUploadOutput> {
-    conditions::check_supported(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-    let listed = listed_parts(&input)?;
-    let location = format!("/{}/{}", input.bucket, super::percent::encode(&input.key));
-    let (bucket, key) = (Some(input.bucket.clone()), Some(input.key.clone()));
-    let store = Arc::clone(store);
-    let version = blocking(move || commit(&store, &input, &listed)).await?;
-    let mut output = CompleteMultipartUploadOutput {
-        bucket,
-        key,
-        location: Some(location),
-        server_side_encryption: Some(encryption()),
-        version_id: version.shown_id(),
-        ..CompleteMultipartUploadOutput::default()
-    };
-    if let Some(content) = &version.content {
-        output.e_tag = Some(strong(&content.etag));
-        output.checksum_type = Some(content.checksum.kind.dto());
-        set_checksum!(output, content.checksum.algorithm, content.checksum.value);
-    }
-    Ok(output)
-}
-
-/// A part as the Complete request lists it.
-struct Listed {
-    number: i32,
-    etag: String,
-    sums: Vec<(Algorithm, String)>,
-}
-
-fn listed_parts(input: &CompleteMultipartUploadInput) -> S3Result<Vec<Listed>> {
-    let parts = input
-        .multipart_upload
-        .as_ref()
-        .and_then(|upload| upload.parts.as_ref());
-    let parts = parts
-        .filter(|parts| !parts.is_empty())
-        .ok_or_else(malformed_xml)?;
-    let listed: Vec<Listed> = parts
-        .iter()
-        .map(|part| {
-            Some(Listed {
-                number: part.part_number?,
-                etag: part.e_tag.as_ref()?.value().to_owned(),
-                sums: given_checksums!(part),
-            })
-        })
-        .collect::<Option<_>>()
-        .ok_or_else(malformed_xml)?;
-    if listed
-        .windows(2)
-        .any(|pair| pair[0].number >= pair[1].number)
-    {
-        return Err(s3_error!(
-            InvalidPartOrder,
-            "The list of parts was not in ascending order. Parts must be ordered by part number."
-        ));
-    }
-    Ok(listed)
-}
-
-/// One lock over everything from the first check to the last, so of two racing Completes, or a
-/// Complete and an Abort, the second finds what the first has done.
-fn commit(
-    store: &Store,
-    input: &CompleteMultipartUploadInput,
-    listed: &[Listed],
-) -> S3Result<Arc<Version>> {
-    let mut state = store.lock();
-    let bucket = state.bucket(&input.bucket)?;
-    let completed = Completed {
-        upload_id: input.upload_id.clone(),
-        parts: listed
-            .iter()
-            .map(|part| (part.number, part.etag.clone()))
-            .collect(),
-    };
-    if let Some(before) = answered_before(bucket, &input.key, &completed) {
-        return before;
-    }
-    let upload = bucket.upload(&input.key, &input.upload_id)?;
-    let parts = chosen_parts(upload, listed)?;
-    let checksum = object_checksum(upload, &parts, listed, input)?;
-    conditions::check_write(
-        bucket,
-        &input.key,
-        input.if_match.as_ref(),
-        input.if_none_match.as_ref(),
-    )?;
-    let content = Content {
-        size: parts.iter().map(|part| part.size).sum(),
-        etag: etag_of_parts(&parts),
-        checksum,
-        headers: upload.headers.clone(),
-        tags: upload.tags.clone(),
-        segments: parts
-            .iter()
-            .map(|part| Segment {
-                size: part.size,
-                file: part.file.clone(),
-            })
-            .collect(),
-        completed: Some(completed),
-    };
-    // S3 dates a multipart object from when its upload began.
-    let initiated = upload.initiated;
-    let version = store.publish(
-        &mut state,
-        &input.bucket,
-        &input.key,
-        initiated,
-        Some(content),
-    )?;
-    announce(
-        store,
-        &input.bucket,
-        &version,
-        Reason::CompleteMultipartUpload,
-    );
-    let bucket = state.bucket_mut(&input.bucket)?;
-    if let Err(error) =
-        store.remove_upload(bucket, &input.bucket, &input.upload_id, version.segments())
-    {
-        tracing::warn!(%error, "the object is there; what is left of its upload goes at the next start");
-    }
-    Ok(version)
-}
-
-/// S3 answers a repeated Complete as it answered the first, for the client that lost the answer.
-fn answered_before(
-    bucket: &Bucket,
-    key: &str,
-    completed: &Completed,
-) -> Option<S3Result<Arc<Version>>> {
-    let done = bucket.objects.get(key)?.iter().find(|version| {
-        version
-            .completed()
-            .is_some_and(|done| done.upload_id == completed.upload_id)
-    })?;
-    Some(if done.completed() == Some(completed) {
-        Ok(Arc::clone(done))
-    } else {
-        Err(no_such_upload())
-    })
-}
-
-fn chosen_parts<'a>(upload: &'a Upload, listed: &[Listed]) -> S3Result<Vec<&'a Part>> {
-    let algorithm = upload.checksum().0;
-    let matching = |listed: &Listed| {
-        let part = upload.parts.get(&listed.number)?;
-        let sums_match = listed
-            .sums
-            .iter()
-            .all(|(named, sum)| *named == algorithm && *sum == part.sum);
-        (part.etag() == listed.etag && sums_match).then_some(part)
-    };
-    let parts: Vec<&Part> = listed.iter().map(matching).collect::<Option<_>>().ok_or_else(|| {
-        s3_error!(InvalidPart, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")
-    })?;
-    let all_but_last = parts.split_last().map_or(&[][..], |(_, others)| others);
-    if all_but_last.iter().any(|part| part.size < MIN_PART_BYTES) {
-        return Err(s3_error!(
-            EntityTooSmall,
-            "Your proposed upload is smaller than the minimum allowed size"
-        ));
-    }
-    Ok(parts)
-}
-
-fn object_checksum(
-    upload: &Upload,
-    parts: &[&Part],
-    listed: &[Listed],
-    input: &CompleteMultipartUploadInput,
-) -> S3Result<Checksum> {
-    let (algorithm, kind) = upload.checksum();
-    if input
-        .checksum_type
-        .as_ref()
-        .is_some_and(|asked| asked.as_str() != kind.name())
-    {
-        return Err(s3_error!(
-            InvalidRequest,
-            "The upload was created using the {} checksum mode. The complete request must use the same checksum mode.",
-            kind.name()
-        ));
-    }
-    let without = listed.iter().find(|part| part.sums.is_empty());
-    if let (Kind::Composite, Some(part)) = (kind, without) {
-        return Err(s3_error!(
-            InvalidRequest,
-            "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing for part {} in the request.",
-            algorithm.lower(),
-            part.number
-        ));
-    }
-    let size: u64 = parts.iter().map(|part| part.size).sum();
-    if let Some(claimed) = input
-        .mpu_object_size
-        .filter(|claimed| *claimed != signed(size))
-    {
-        return Err(s3_error!(
-            InvalidRequest,
-            "The provided 'x-amz-mp-object-size' header value {claimed} does not match what was computed: {size}"
-        ));
-    }
-    let sums: Vec<(String, u64)> = parts
-        .iter()
-        .map(|part| (part.sum.clone(), part.size))
-        .collect();
-    let checksum = checksums::of_parts(algorithm, kind, &sums)?;
-    for (named, claimed) in given_checksums!(input) {
-        // A composite may be claimed with or without its number of parts.
-        let digest_only = checksum.value.split('-').next();
-        if named != algorithm
-            || (claimed != checksum.value && Some(claimed.as_str()) != digest_only)
-        {
-            return Err(bad_digest(&named.lower()));
-        }
-    }
-    Ok(checksum)
-}
-
-/// The MD5 of the parts' MD5s, and how many they are.
-fn etag_of_parts(parts: &[&Part]) -> String {
-    use s3s::crypto::{Checksum as _, Md5};
-    let md5s: Vec<u8> = parts.iter().flat_map(|part| part.md5).collect();
-    format!("{}-{}", hex(&Md5::checksum(&md5s)), parts.len())
 }
 
 /// Removes an upload and its parts.
 ///
 /// # Errors
 /// `NoSuchUpload`, also for an upload that was completed.
-pub(super) fn abort(
-    store: &Store,
-    bucket: &str,
-    key: &str,
-    upload_id: &str,
-) -> Result<(), S3Error> {
+pub(super) fn abort(store: &Store, bucket: &str, key: &str, upload_id: &str) -> S3Result {
     let mut state = store.lock();
     let uploads = state.bucket_mut(bucket)?;
     uploads.upload(key, upload_id)?;

@@ -1,17 +1,24 @@
-//! Whole objects: put, get, head, copy, delete, and their tags.
+//! Whole objects: put, get, head, copy.
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
-use s3s::dto::{ServerSideEncryption, PutObjectInput, PutObjectOutput, ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, CopyObjectInput, CopyObjectOutput, CopySource, MetadataDirective, TaggingDirective, CopyObjectResult, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, Tag};
-use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
+use http::HeaderMap;
+use s3s::dto::{
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETagCondition, GetObjectInput,
+    GetObjectOutput, HeadObjectInput, HeadObjectOutput, MetadataDirective, PutObjectInput,
+    PutObjectOutput, ServerSideEncryption, TaggingDirective,
+};
+use s3s::{S3Request, S3Result, s3_error};
 
-use super::checksums::{Algorithm, Checksum, Claims, Kind, given_checksums, set_checksum};
+use super::checksums::{Algorithm, Checksum, Kind, given_checksums, set_checksum};
+use super::claims::Claims;
 use super::conditions::{self, Reading};
-use super::content::{self, headers_of};
+use super::headers::headers_of;
 use super::seconds::Seconds;
-use super::store::{Bucket, Content, NULL_VERSION, Store, Version, Versioning, blocking};
-use super::{ObjectCreated, Reason, percent, signed, strong};
+use super::state::{Content, Version, no_such_key};
+use super::store::{Store, blocking};
+use super::tags::parse_tags;
+use super::{ObjectCreated, Reason, content, hex, reading, signed, strong};
 
 /// The encryption every bucket has unless told otherwise; nothing here is encrypted.
 pub(super) fn encryption() -> ServerSideEncryption {
@@ -69,7 +76,7 @@ pub(super) async fn put(
     let value = received.sums.get(algorithm);
     let content = Content {
         size: received.segment.size,
-        etag: super::hex(&received.md5),
+        etag: hex(&received.md5),
         checksum: Checksum {
             algorithm,
             kind: Kind::FullObject,
@@ -83,20 +90,21 @@ pub(super) async fn put(
     let (bucket, key) = (input.bucket, input.key);
     let conditions = (input.if_match, input.if_none_match);
     let version = publish_if(store, bucket, key, content, conditions, Reason::PutObject).await?;
+    Ok(put_output(&version))
+}
+
+fn put_output(version: &Version) -> PutObjectOutput {
     let mut output = PutObjectOutput {
-        e_tag: version
-            .content
-            .as_ref()
-            .map(|content| strong(&content.etag)),
-        checksum_type: Some(Kind::FullObject.dto()),
         server_side_encryption: Some(encryption()),
         version_id: version.shown_id(),
         ..PutObjectOutput::default()
     };
     if let Some(content) = &version.content {
+        output.e_tag = Some(strong(&content.etag));
+        output.checksum_type = Some(content.checksum.kind.dto());
         set_checksum!(output, content.checksum.algorithm, content.checksum.value);
     }
-    Ok(output)
+    output
 }
 
 async fn publish_if(
@@ -192,7 +200,7 @@ pub(super) fn get(store: &Arc<Store>, input: &GetObjectInput) -> S3Result<GetObj
     output.tag_count = i32::try_from(reading.content.tags.len())
         .ok()
         .filter(|count| *count > 0);
-    output.body = Some(content::read(
+    output.body = Some(reading::read(
         store,
         Arc::clone(&version),
         reading.range.clone(),
@@ -250,10 +258,8 @@ pub(super) async fn copy(store: &Arc<Store>, input: CopyObjectInput) -> S3Result
             .as_ref()
             .map(TaggingDirective::as_str),
     );
-    if (&**bucket, &**key) == (&*input.bucket, &*input.key)
-        && version_id.is_none()
-        && !replace_headers
-    {
+    let to_itself = (&**bucket, &**key) == (&*input.bucket, &*input.key);
+    if to_itself && version_id.is_none() && !replace_headers {
         return Err(s3_error!(
             InvalidRequest,
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
@@ -263,14 +269,7 @@ pub(super) async fn copy(store: &Arc<Store>, input: CopyObjectInput) -> S3Result
         .lock()
         .bucket(bucket)?
         .find(key, version_id.as_deref())?;
-    let mut content = source.content.clone().ok_or_else(no_such_key)?;
-    // S3 writes a copy in one piece, whose ETag is then an MD5; that would mean reading the bytes.
-    if content.completed.take().is_some() {
-        return Err(conditions::not_implemented());
-    }
-    for segment in &mut content.segments {
-        segment.file = segment.file.link(store)?;
-    }
+    let mut content = linked_content(store, &source)?;
     if replace_headers {
         content.headers = headers_of!(input);
     }
@@ -280,20 +279,11 @@ pub(super) async fn copy(store: &Arc<Store>, input: CopyObjectInput) -> S3Result
             .as_deref()
             .map_or(Ok(Vec::new()), parse_tags)?;
     }
-    let no_conditions = (None, None);
-    let version = publish_if(
-        store,
-        input.bucket,
-        input.key,
-        content,
-        no_conditions,
-        Reason::CopyObject,
-    )
-    .await?;
-    let content = version.content.as_ref();
+    let (bucket, key, always) = (input.bucket, input.key, (None, None));
+    let version = publish_if(store, bucket, key, content, always, Reason::CopyObject).await?;
     Ok(CopyObjectOutput {
         copy_object_result: Some(CopyObjectResult {
-            e_tag: content.map(|content| strong(&content.etag)),
+            e_tag: put_output(&version).e_tag,
             last_modified: Some(version.modified.timestamp()),
             ..CopyObjectResult::default()
         }),
@@ -304,188 +294,14 @@ pub(super) async fn copy(store: &Arc<Store>, input: CopyObjectInput) -> S3Result
     })
 }
 
-/// What a delete did: the id it concerns, and whether that is a delete marker's.
-pub(super) struct Deletion {
-    pub(super) version_id: Option<String>,
-    pub(super) delete_marker: bool,
-}
-
-/// Without `version_id` in a versioned bucket a delete marker hides the key; otherwise the version
-/// is gone. Deleting what is not there succeeds, as on S3.
-pub(super) fn delete(
-    store: &Store,
-    bucket: &str,
-    key: &str,
-    version_id: Option<&str>,
-) -> S3Result<Deletion> {
-    let mut state = store.lock();
-    let versioning = state.bucket(bucket)?.settings.versioning;
-    match version_id {
-        Some(id) => {
-            let removed = store.remove_version(&mut state, bucket, key, id)?;
-            let delete_marker = removed.is_some_and(|version| version.content.is_none());
-            Ok(Deletion {
-                version_id: Some(id.to_owned()),
-                delete_marker,
-            })
-        }
-        None if versioning == Versioning::Never => {
-            store.remove_version(&mut state, bucket, key, NULL_VERSION)?;
-            Ok(Deletion {
-                version_id: None,
-                delete_marker: false,
-            })
-        }
-        None => {
-            let marker = store.publish(&mut state, bucket, key, Seconds::now(), None)?;
-            Ok(Deletion {
-                version_id: Some(marker.id.clone()),
-                delete_marker: true,
-            })
-        }
+fn linked_content(store: &Store, source: &Version) -> S3Result<Content> {
+    let mut content = source.content.clone().ok_or_else(no_such_key)?;
+    // S3 writes a copy in one piece, whose ETag is then an MD5; that would mean reading the bytes.
+    if content.completed.is_some() {
+        return Err(conditions::not_implemented());
     }
-}
-
-/// Deletes up to 1000 keys; each stands for itself.
-pub(super) fn delete_many(
-    store: &Store,
-    input: &DeleteObjectsInput,
-) -> S3Result<DeleteObjectsOutput> {
-    if input.delete.objects.is_empty() || input.delete.objects.len() > 1000 {
-        return Err(malformed_xml());
+    for segment in &mut content.segments {
+        segment.file = segment.file.link(store)?;
     }
-    store.lock().bucket(&input.bucket)?;
-    let quiet = input.delete.quiet.unwrap_or(false);
-    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-    for object in &input.delete.objects {
-        match delete(
-            store,
-            &input.bucket,
-            &object.key,
-            object.version_id.as_deref(),
-        ) {
-            Ok(_) if quiet => {}
-            Ok(done) => deleted.push(DeletedObject {
-                delete_marker: done.delete_marker.then_some(true),
-                delete_marker_version_id: done.version_id.filter(|_| done.delete_marker),
-                key: Some(object.key.clone()),
-                version_id: object.version_id.clone(),
-            }),
-            Err(error) => errors.push(Error {
-                code: Some(error.code().as_str().to_owned()),
-                key: Some(object.key.clone()),
-                message: error.message().map(str::to_owned),
-                version_id: object.version_id.clone(),
-            }),
-        }
-    }
-    Ok(DeleteObjectsOutput {
-        deleted: Some(deleted),
-        errors: Some(errors),
-        ..DeleteObjectsOutput::default()
-    })
-}
-
-/// The tags of `x-amz-tagging`, written as a query string.
-pub(super) fn parse_tags(header: &str) -> S3Result<Vec<Tag>> {
-    let invalid = || {
-        s3_error!(
-            InvalidArgument,
-            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates."
-        )
-    };
-    let tags: Vec<Tag> = percent::decode_form(header)
-        .ok_or_else(invalid)?
-        .into_iter()
-        .map(|(key, value)| Tag {
-            key: Some(key),
-            value: Some(value),
-        })
-        .collect();
-    check_tags(&tags)?;
-    Ok(tags)
-}
-
-pub(super) fn check_tags(tags: &[Tag]) -> S3Result {
-    if tags.len() > 10 {
-        return Err(super::refusal(
-            "BadRequest",
-            http::StatusCode::BAD_REQUEST,
-            "Object tags cannot be greater than 10",
-        ));
-    }
-    for (at, tag) in tags.iter().enumerate() {
-        let length = |text: &Option<String>| text.as_deref().unwrap_or_default().chars().count();
-        if !(1..=128).contains(&length(&tag.key)) {
-            return Err(s3_error!(
-                InvalidTag,
-                "The TagKey you have provided is invalid"
-            ));
-        }
-        if length(&tag.value) > 256 {
-            return Err(s3_error!(
-                InvalidTag,
-                "The TagValue you have provided is invalid"
-            ));
-        }
-        if tags[..at].iter().any(|earlier| earlier.key == tag.key) {
-            return Err(s3_error!(
-                InvalidTag,
-                "Cannot provide multiple Tags with the same key"
-            ));
-        }
-    }
-    Ok(())
-}
-
-impl Bucket {
-    /// The version a request means: the one with `id`, or the newest.
-    ///
-    /// # Errors
-    /// `NoSuchKey`, `NoSuchVersion`; `MethodNotAllowed` for a delete marker asked for by its id.
-    pub(super) fn find(&self, key: &str, id: Option<&str>) -> S3Result<Arc<Version>> {
-        let versions = self.objects.get(key).map_or(&[][..], Vec::as_slice);
-        let found = match id {
-            Some(id) => versions
-                .iter()
-                .find(|version| version.id == id)
-                .ok_or_else(|| s3_error!(NoSuchVersion, "The specified version does not exist."))?,
-            None => versions.last().ok_or_else(no_such_key)?,
-        };
-        if found.content.is_some() {
-            return Ok(Arc::clone(found));
-        }
-        let mut error = match id {
-            Some(_) => s3_error!(
-                MethodNotAllowed,
-                "The specified method is not allowed against this resource."
-            ),
-            None => no_such_key(),
-        };
-        let mut headers = HeaderMap::new();
-        headers.insert("x-amz-delete-marker", HeaderValue::from_static("true"));
-        if let Ok(id) = HeaderValue::from_str(&found.id) {
-            headers.insert("x-amz-version-id", id);
-        }
-        error.set_headers(headers);
-        Err(error)
-    }
-}
-
-impl Version {
-    /// The id S3 tells: none in a bucket that was never versioned.
-    pub(super) fn shown_id(&self) -> Option<String> {
-        (self.id != NULL_VERSION).then(|| self.id.clone())
-    }
-}
-
-pub(super) fn no_such_key() -> S3Error {
-    s3_error!(NoSuchKey, "The specified key does not exist.")
-}
-
-pub(super) fn malformed_xml() -> S3Error {
-    S3Error::with_message(
-        S3ErrorCode::MalformedXML,
-        "The XML you provided was not well-formed or did not validate against our published schema",
-    )
+    Ok(content)
 }

@@ -4,15 +4,18 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-#[expect(
+#[allow(
     clippy::wildcard_imports,
     reason = "every operation has its own input and output"
 )]
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::store::{Store, Versioning, blocking};
-use super::{cors, lifecycle, listing, multipart, objects};
+use super::state::Versioning;
+use super::store::{Store, blocking};
+use super::{
+    complete, cors, deleting, lifecycle, listing, malformed_xml, multipart, objects, tags,
+};
 
 pub(super) struct Operations(pub(super) Arc<Store>);
 
@@ -72,7 +75,7 @@ impl S3 for Operations {
         let versioning = match status.as_ref().map(BucketVersioningStatus::as_str) {
             Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
             Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
-            _ => return Err(objects::malformed_xml()),
+            _ => return Err(malformed_xml()),
         };
         let (store, name) = (Arc::clone(&self.0), request.input.bucket);
         blocking(move || store.change_settings(&name, |settings| settings.versioning = versioning))
@@ -141,7 +144,7 @@ impl S3 for Operations {
         let configuration = request
             .input
             .lifecycle_configuration
-            .ok_or_else(objects::malformed_xml)?;
+            .ok_or_else(malformed_xml)?;
         lifecycle::check(&configuration)?;
         blocking(move || {
             store.change_settings(&name, |settings| settings.lifecycle = Some(configuration))
@@ -197,7 +200,7 @@ impl S3 for Operations {
     ) -> Answer<DeleteObjectOutput> {
         let (store, input) = (Arc::clone(&self.0), request.input);
         let delete = move || {
-            objects::delete(
+            deleting::delete(
                 &store,
                 &input.bucket,
                 &input.key,
@@ -218,7 +221,7 @@ impl S3 for Operations {
         request: S3Request<DeleteObjectsInput>,
     ) -> Answer<DeleteObjectsOutput> {
         let store = Arc::clone(&self.0);
-        answer(blocking(move || objects::delete_many(&store, &request.input)).await?)
+        answer(blocking(move || deleting::delete_many(&store, &request.input)).await?)
     }
 
     async fn put_object_tagging(
@@ -226,7 +229,7 @@ impl S3 for Operations {
         request: S3Request<PutObjectTaggingInput>,
     ) -> Answer<PutObjectTaggingOutput> {
         let (store, input) = (Arc::clone(&self.0), request.input);
-        objects::check_tags(&input.tagging.tag_set)?;
+        tags::check_tags(&input.tagging.tag_set)?;
         let set = move || {
             store.set_tags(
                 &input.bucket,
@@ -324,7 +327,7 @@ impl S3 for Operations {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> Answer<CompleteMultipartUploadOutput> {
-        answer(multipart::complete(&self.0, request.input).await?)
+        answer(complete::complete(&self.0, request).await?)
     }
 
     async fn abort_multipart_upload(

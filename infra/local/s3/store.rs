@@ -18,35 +18,31 @@
 //! before the JSON that names them and go after it, so a crash leaves the old state or the new
 //! one, and at worst files that no JSON names, which `open` removes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use s3s::crypto::{Checksum as _, Sha256};
-use s3s::dto::{BucketLifecycleConfiguration, CORSConfiguration, Tag};
-use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use s3s::dto::Tag;
+use s3s::{S3Error, S3Result, s3_error};
+use serde::Serialize;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::calls::CallLog;
-use super::checksums::Checksum;
-use super::content::{Headers, Segment};
+use super::content::Segment;
 use super::multipart::{Part, Upload};
 use super::seconds::Seconds;
+use super::state::{Bucket, Content, NULL_VERSION, Settings, State, Version, Versioning};
 use super::{ObjectCreated, hex};
-
-/// The version id of what was put while versioning was not enabled.
-pub(super) const NULL_VERSION: &str = "null";
 
 /// How many events a subscriber may be behind before it loses the oldest.
 const EVENTS_KEPT: usize = 4096;
 
 pub(super) struct Store {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     durable: bool,
     state: Mutex<State>,
     pub(super) calls: CallLog,
@@ -54,74 +50,15 @@ pub(super) struct Store {
     _lock: File,
 }
 
-#[derive(Default)]
-pub(super) struct State {
-    pub(super) buckets: BTreeMap<String, Bucket>,
-    /// The order in which versions came to be; larger is newer.
-    last_order: u64,
-}
-
-#[derive(Default)]
-pub(super) struct Bucket {
-    pub(super) settings: Settings,
-    /// Versions oldest first; a key without versions is not in the map.
-    pub(super) objects: BTreeMap<String, Vec<Arc<Version>>>,
-    pub(super) uploads: BTreeMap<String, Upload>,
-}
-
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub(super) struct Settings {
-    pub(super) created: Seconds,
-    pub(super) versioning: Versioning,
-    pub(super) cors: Option<CORSConfiguration>,
-    pub(super) lifecycle: Option<BucketLifecycleConfiguration>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Versioning {
-    #[default]
-    Never,
-    Enabled,
-    Suspended,
-}
-
-/// One version of one key.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Version {
-    pub(super) key: String,
-    pub(super) id: String,
-    order: u64,
-    pub(super) modified: Seconds,
-    /// `None` is a delete marker.
-    pub(super) content: Option<Content>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Content {
-    pub(super) size: u64,
-    /// Without quotes.
-    pub(super) etag: String,
-    pub(super) checksum: Checksum,
-    pub(super) headers: Headers,
-    pub(super) tags: Vec<Tag>,
-    pub(super) segments: Vec<Segment>,
-    /// The multipart upload this came from, so that a repeated Complete finds its answer.
-    pub(super) completed: Option<Completed>,
-}
-
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Completed {
-    pub(super) upload_id: String,
-    /// Number and `ETag` of every part, as Complete listed them.
-    pub(super) parts: Vec<(i32, String)>,
-}
-
 impl Store {
     pub(super) fn open(root: &Path, durable: bool) -> io::Result<Store> {
         fs::create_dir_all(root)?;
         let lock = File::create(root.join("lock"))?;
         // Opening removes what looks like litter; it could be another process's upload.
-        lock.try_lock().map_err(io::Error::from)?;
+        lock.try_lock().map_err(|error| {
+            let what = format!("{} is open already: {error}", root.display());
+            io::Error::new(io::ErrorKind::ResourceBusy, what)
+        })?;
         let _ = fs::remove_dir_all(root.join("tmp"));
         for folder in ["tmp", "data", "buckets"] {
             fs::create_dir_all(root.join(folder))?;
@@ -154,7 +91,7 @@ impl Store {
         self.root.join("data")
     }
 
-    fn bucket_folder(&self, bucket: &str) -> PathBuf {
+    pub(super) fn bucket_folder(&self, bucket: &str) -> PathBuf {
         self.root.join("buckets").join(bucket)
     }
 
@@ -418,191 +355,6 @@ impl Store {
     }
 
     // --- opening
-
-    fn load(&self) -> io::Result<State> {
-        let mut state = State::default();
-        for entry in fs::read_dir(self.root.join("buckets"))? {
-            let folder = entry?.path();
-            let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
-                continue;
-            };
-            if !folder.join("bucket.json").exists() {
-                // A crash while the bucket was being made or removed.
-                fs::remove_dir_all(&folder)?;
-                continue;
-            }
-            let bucket = self.load_bucket(name, &mut state.last_order)?;
-            state.buckets.insert(name.to_owned(), bucket);
-        }
-        Ok(state)
-    }
-
-    fn load_bucket(&self, name: &str, last_order: &mut u64) -> io::Result<Bucket> {
-        let folder = self.bucket_folder(name);
-        let mut bucket = Bucket {
-            settings: read_json(&folder.join("bucket.json"))?,
-            ..Bucket::default()
-        };
-        for (_, path) in json_files(&folder.join("objects"))? {
-            let version: Version = read_json(&path)?;
-            *last_order = version.order.max(*last_order);
-            bucket
-                .objects
-                .entry(version.key.clone())
-                .or_default()
-                .push(Arc::new(version));
-        }
-        for versions in bucket.objects.values_mut() {
-            versions.sort_by_key(|version| version.order);
-        }
-        let (parts, uploads): (Vec<_>, Vec<_>) = json_files(&folder.join("uploads"))?
-            .into_iter()
-            .partition(|(stem, _)| stem.contains('.'));
-        for (id, path) in uploads {
-            bucket.uploads.insert(id, read_json(&path)?);
-        }
-        for (stem, path) in parts {
-            let id = stem.split('.').next().unwrap_or_default();
-            match bucket.uploads.get_mut(id) {
-                Some(upload) => {
-                    let part: Part = read_json(&path)?;
-                    upload.parts.insert(part.number, part);
-                }
-                // A crash in the middle of `remove_upload`.
-                None => fs::remove_file(path)?,
-            }
-        }
-        self.finish_completes(name, &mut bucket)?;
-        Ok(bucket)
-    }
-
-    /// A crash between Complete's commit point and the removal of its upload leaves both.
-    fn finish_completes(&self, name: &str, bucket: &mut Bucket) -> io::Result<()> {
-        let done: Vec<Arc<Version>> = bucket
-            .objects
-            .values()
-            .flatten()
-            .filter(|version| {
-                version
-                    .completed()
-                    .is_some_and(|done| bucket.uploads.contains_key(&done.upload_id))
-            })
-            .cloned()
-            .collect();
-        for version in done {
-            let Some(completed) = version.completed() else {
-                continue;
-            };
-            self.remove_upload(bucket, name, &completed.upload_id, version.segments())
-                .map_err(io::Error::other)?;
-        }
-        Ok(())
-    }
-
-    fn remove_unnamed_data(&self, state: &State) -> io::Result<()> {
-        let buckets = || state.buckets.values();
-        let of_versions = buckets()
-            .flat_map(|bucket| bucket.objects.values().flatten())
-            .flat_map(|version| version.segments())
-            .map(|segment| segment.file.name());
-        let of_parts = buckets()
-            .flat_map(|bucket| bucket.uploads.values())
-            .flat_map(|upload| upload.parts.values())
-            .map(|part| part.file.name());
-        let named: HashSet<String> = of_versions
-            .chain(of_parts)
-            .map(|name| name.to_string())
-            .collect();
-        for entry in fs::read_dir(self.data_folder())? {
-            let entry = entry?;
-            if !entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| named.contains(name))
-            {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl State {
-    pub(super) fn bucket(&self, name: &str) -> S3Result<&Bucket> {
-        self.buckets.get(name).ok_or_else(no_such_bucket)
-    }
-
-    pub(super) fn bucket_mut(&mut self, name: &str) -> S3Result<&mut Bucket> {
-        self.buckets.get_mut(name).ok_or_else(no_such_bucket)
-    }
-}
-
-impl Bucket {
-    /// The newest version of a key unless that is a delete marker.
-    pub(super) fn current(&self, key: &str) -> Option<&Arc<Version>> {
-        self.objects
-            .get(key)?
-            .last()
-            .filter(|version| version.content.is_some())
-    }
-
-    pub(super) fn upload(&self, key: &str, id: &str) -> S3Result<&Upload> {
-        self.uploads
-            .get(id)
-            .filter(|upload| upload.key == key)
-            .ok_or_else(no_such_upload)
-    }
-
-    fn upload_mut(&mut self, key: &str, id: &str) -> S3Result<&mut Upload> {
-        self.uploads
-            .get_mut(id)
-            .filter(|upload| upload.key == key)
-            .ok_or_else(no_such_upload)
-    }
-}
-
-impl Version {
-    pub(super) fn segments(&self) -> &[Segment] {
-        self.content
-            .as_ref()
-            .map_or(&[], |content| &content.segments)
-    }
-
-    pub(super) fn completed(&self) -> Option<&Completed> {
-        self.content.as_ref()?.completed.as_ref()
-    }
-}
-
-fn no_such_bucket() -> S3Error {
-    s3_error!(NoSuchBucket, "The specified bucket does not exist")
-}
-
-pub(super) fn no_such_upload() -> S3Error {
-    S3Error::with_message(
-        S3ErrorCode::NoSuchUpload,
-        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
-    )
-}
-
-fn json_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if let Some(stem) = name.strip_suffix(".json") {
-            files.push((stem.to_owned(), path));
-        }
-    }
-    Ok(files)
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
-    let name = || path.display().to_string();
-    serde_json::from_slice(&fs::read(path)?)
-        .map_err(|error| io::Error::other(format!("{}: {error}", name())))
 }
 
 /// Runs disk work off the threads that serve connections. Once started it runs to its end, even

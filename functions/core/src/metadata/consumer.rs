@@ -5,11 +5,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    file_name::FileName,
-    json::Node,
-    retention::Retention,
-};
+use super::{file_name::FileName, json::Node, retention::Retention};
 use crate::{
     Error, Result,
     checksum::Checksum,
@@ -84,10 +80,26 @@ const DETAILS: &[(&str, &str, Kind)] = &[
     ("registrationDate", "registrationDate", Kind::Date),
     ("enrollmentStartDate", "enrollmentStartDate", Kind::Date),
     ("enrollmentStartDate", "inschrijvingStartDate", Kind::Date),
-    ("enrollmentExpectedEndDate", "enrollmentExpectedEndDate", Kind::Date),
-    ("enrollmentExpectedEndDate", "inschrijvingExpectedEndDate", Kind::Date),
-    ("enrollmentFinalEndDate", "enrollmentFinalEndDate", Kind::Date),
-    ("enrollmentFinalEndDate", "inschrijvingFinalEndDate", Kind::Date),
+    (
+        "enrollmentExpectedEndDate",
+        "enrollmentExpectedEndDate",
+        Kind::Date,
+    ),
+    (
+        "enrollmentExpectedEndDate",
+        "inschrijvingExpectedEndDate",
+        Kind::Date,
+    ),
+    (
+        "enrollmentFinalEndDate",
+        "enrollmentFinalEndDate",
+        Kind::Date,
+    ),
+    (
+        "enrollmentFinalEndDate",
+        "inschrijvingFinalEndDate",
+        Kind::Date,
+    ),
 ];
 
 impl OkdConsumer {
@@ -102,8 +114,14 @@ impl OkdConsumer {
             file_name: FileName::from_document_name(document_name),
             retention_period_suggestion: retention(node)?,
             details: details(node)?,
-            document_size: node.get("documentSize")?.map(|node| size(&node)).transpose()?,
-            document_checksum: node.get("documentChecksum")?.map(|node| checksum(&node)).transpose()?,
+            document_size: node
+                .get("documentSize")?
+                .map(|node| size(&node))
+                .transpose()?,
+            document_checksum: node
+                .get("documentChecksum")?
+                .map(|node| checksum(&node))
+                .transpose()?,
         })
     }
 }
@@ -130,7 +148,10 @@ fn retention(node: &Node<'_>) -> Result<Option<Retention>> {
     let mut found = None;
     for key in ["retentionPeriodSuggestion", "bewaartermijnsuggestie"] {
         let Some(node) = node.get(key)? else { continue };
-        let retention: Retention = node.text()?.parse().map_err(|detail: &str| node.refuse(detail))?;
+        let retention: Retention = node
+            .text()?
+            .parse()
+            .map_err(|detail: &str| node.refuse(detail))?;
         if found.is_some_and(|other| other != retention) {
             return Err(contradicts(&node, "retentionPeriodSuggestion"));
         }
@@ -142,7 +163,9 @@ fn retention(node: &Node<'_>) -> Result<Option<Retention>> {
 fn details(node: &Node<'_>) -> Result<std::collections::BTreeMap<String, String>> {
     let mut details = std::collections::BTreeMap::new();
     for (name, spelled, kind) in DETAILS {
-        let Some(node) = node.get(spelled)? else { continue };
+        let Some(node) = node.get(spelled)? else {
+            continue;
+        };
         let text = node.text()?;
         let value = match kind {
             Kind::Text => text.to_owned(),
@@ -165,11 +188,15 @@ fn agree(first: &str, second: &str) -> bool {
 }
 
 fn contradicts(node: &Node<'_>, name: &str) -> Error {
-    node.refuse(format!("says something else than {name}; send one of the two"))
+    node.refuse(format!(
+        "says something else than {name}; send one of the two"
+    ))
 }
 
 fn date(node: &Node<'_>, text: &str) -> Result<Date> {
-    let date = Some(text).filter(|text| text.len() == 10).and_then(|text| text.parse().ok());
+    let date = Some(text)
+        .filter(|text| text.len() == 10)
+        .and_then(|text| text.parse().ok());
     date.ok_or_else(|| node.refuse("must be a date as YYYY-MM-DD, such as \"2026-01-13\""))
 }
 
@@ -192,5 +219,7 @@ pub(super) fn size(node: &Node<'_>) -> Result<DocumentSize> {
 }
 
 fn checksum(node: &Node<'_>) -> Result<Checksum> {
-    node.text()?.parse().map_err(|detail: &str| node.refuse(detail))
+    node.text()?
+        .parse()
+        .map_err(|detail: &str| node.refuse(detail))
 }

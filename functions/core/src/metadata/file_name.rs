@@ -16,8 +16,16 @@ impl FileName {
         let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
         let safe: String = last.chars().filter(|&c| !is_deceptive(c)).collect();
         // Leading dots hide a file, trailing ones and spaces are dropped by Windows.
-        let trimmed = safe.trim().trim_start_matches('.').trim_end_matches(['.', ' ']).trim();
-        Self(if trimmed.is_empty() { "document".to_owned() } else { shorten(trimmed) })
+        let trimmed = safe
+            .trim()
+            .trim_start_matches('.')
+            .trim_end_matches(['.', ' '])
+            .trim();
+        Self(if trimmed.is_empty() {
+            "document".to_owned()
+        } else {
+            shorten(trimmed)
+        })
     }
 
     /// The name.
@@ -39,7 +47,10 @@ fn shorten(name: &str) -> String {
     if name.len() <= MAX_BYTES {
         return name.to_owned();
     }
-    let extension = name.rfind('.').map(|dot| &name[dot..]).filter(|extension| extension.len() <= 16);
+    let extension = name
+        .rfind('.')
+        .map(|dot| &name[dot..])
+        .filter(|extension| extension.len() <= 16);
     let extension = extension.unwrap_or_default();
     let stem = &name[..name.floor_char_boundary(MAX_BYTES - extension.len())];
     format!("{}{extension}", stem.trim_end())
@@ -56,7 +67,10 @@ mod tests {
 
     #[test]
     fn an_ordinary_name_is_left_alone() {
-        assert_eq!(clean("beoordeling-100245 (versie é).pdf"), "beoordeling-100245 (versie é).pdf");
+        assert_eq!(
+            clean("beoordeling-100245 (versie é).pdf"),
+            "beoordeling-100245 (versie é).pdf"
+        );
     }
 
     #[test]

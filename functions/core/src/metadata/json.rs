@@ -16,16 +16,36 @@ const MAX_DEPTH: usize = 32;
 pub(super) fn parse(text: &str) -> Result<Value> {
     let broken = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { at: Pointer::Root, depth: 0, broken: &broken }
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|error| broken.take().unwrap_or_else(|| malformed(&error)))
+    let value = Strict {
+        at: Pointer::Root,
+        depth: 0,
+        broken: &broken,
+    }
+    .deserialize(&mut deserializer)
+    .and_then(|value| deserializer.end().map(|()| value));
+    value.map_err(|error| broken.take().unwrap_or_else(|| malformed(text, &error)))
 }
 
-fn malformed(error: &serde_json::Error) -> Error {
-    let text = error.to_string();
-    let reason = text.split(" at line ").next().unwrap_or(&text).to_owned();
-    Error::MalformedJson { line: error.line(), column: error.column(), reason }
+fn malformed(text: &str, error: &serde_json::Error) -> Error {
+    let message = error.to_string();
+    let reason = message
+        .split(" at line ")
+        .next()
+        .unwrap_or(&message)
+        .to_owned();
+    let (line, column) = match (error.line(), error.column()) {
+        // A string that runs into the end of its line is found out at the start of the next.
+        (line @ 2.., 0) => {
+            let before = text.lines().nth(line - 2).map_or(0, str::len);
+            (line - 1, before + 1)
+        }
+        found => found,
+    };
+    Error::MalformedJson {
+        line,
+        column,
+        reason,
+    }
 }
 
 /// Where we are in the value, as a list that lives on the stack.
@@ -116,7 +136,11 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut array = Vec::new();
         loop {
             let at = Pointer::Index(&self.at, array.len());
-            match items.next_element_seed(Strict { at, depth, broken: self.broken })? {
+            match items.next_element_seed(Strict {
+                at,
+                depth,
+                broken: self.broken,
+            })? {
                 Some(item) => array.push(item),
                 None => return Ok(Value::Array(array)),
             }
@@ -131,7 +155,11 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if object.contains_key(&key) {
                 return Err(self.refuse(&at, "is given twice; send each key once"));
             }
-            let value = entries.next_value_seed(Strict { at, depth, broken: self.broken })?;
+            let value = entries.next_value_seed(Strict {
+                at,
+                depth,
+                broken: self.broken,
+            })?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))
@@ -147,7 +175,10 @@ pub(super) struct Node<'a> {
 
 impl<'a> Node<'a> {
     pub(super) fn root(value: &'a Value) -> Self {
-        Self { value, pointer: String::new() }
+        Self {
+            value,
+            pointer: String::new(),
+        }
     }
 
     pub(super) fn refuse(&self, detail: impl Into<String>) -> Error {
@@ -167,13 +198,18 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn object(&self) -> Result<&'a Map<String, Value>> {
-        self.value.as_object().ok_or_else(|| self.expected("an object"))
+        self.value
+            .as_object()
+            .ok_or_else(|| self.expected("an object"))
     }
 
     /// The member `key`; `null` counts as absent, as OOAPI has it.
     pub(super) fn get(&self, key: &str) -> Result<Option<Node<'a>>> {
         let value = self.object()?.get(key).filter(|value| !value.is_null());
-        Ok(value.map(|value| Node { value, pointer: format!("{}/{}", self.pointer, escape(key)) }))
+        Ok(value.map(|value| Node {
+            value,
+            pointer: format!("{}/{}", self.pointer, escape(key)),
+        }))
     }
 
     pub(super) fn required(&self, key: &str) -> Result<Node<'a>> {
@@ -185,17 +221,23 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn items(&self) -> Result<impl Iterator<Item = Node<'a>> + use<'a>> {
-        let items = self.value.as_array().ok_or_else(|| self.expected("an array"))?;
+        let items = self
+            .value
+            .as_array()
+            .ok_or_else(|| self.expected("an array"))?;
         let pointer = self.pointer.clone();
-        Ok(items
-            .iter()
-            .enumerate()
-            .map(move |(index, value)| Node { value, pointer: format!("{pointer}/{index}") }))
+        Ok(items.iter().enumerate().map(move |(index, value)| Node {
+            value,
+            pointer: format!("{pointer}/{index}"),
+        }))
     }
 
     /// A string of 1 to 1,024 bytes.
     pub(super) fn text(&self) -> Result<&'a str> {
-        let text = self.value.as_str().ok_or_else(|| self.expected("a string"))?;
+        let text = self
+            .value
+            .as_str()
+            .ok_or_else(|| self.expected("a string"))?;
         match text.len() {
             0 => Err(self.refuse("must not be empty; leave it out instead")),
             1..=1024 => Ok(text),
@@ -237,8 +279,14 @@ mod tests {
 
     #[test]
     fn a_syntax_error_says_line_and_column() {
-        let Err(Error::MalformedJson { line, column, .. }) = parse("{\n  \"a: 1\n}") else { panic!() };
-        assert_eq!((line, column), (2, 8));
+        let Err(Error::MalformedJson { line, column, .. }) = parse("{\n  \"a: 1\n}") else {
+            panic!()
+        };
+        assert_eq!(
+            (line, column),
+            (2, 8),
+            "at the end of the line whose quote is missing"
+        );
     }
 
     #[test]

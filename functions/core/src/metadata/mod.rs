@@ -23,7 +23,7 @@ use crate::{
 };
 use json::Node;
 
-/// Bytes of metadata accepted: room for every field of OOAPI expanded, and for `DynamoDB`'s 400 KB item
+/// Bytes of metadata accepted: room for every field of OOAPI expanded, and for DynamoDB's 400 KB item
 /// to hold two of them (the current document's and a pending upload's).
 pub const MAX_METADATA: usize = 64 * 1024;
 
@@ -50,7 +50,8 @@ impl Metadata {
 
     /// Whether the other says the same, whatever its spacing or the order of its keys.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        let value = |metadata: &Self| serde_json::from_str::<serde_json::Value>(&metadata.as_sent).ok();
+        let value =
+            |metadata: &Self| serde_json::from_str::<serde_json::Value>(&metadata.as_sent).ok();
         self.as_sent == other.as_sent || value(self) == value(other)
     }
 }
@@ -67,15 +68,24 @@ pub struct OfferedFile {
 impl OfferedFile {
     /// As [`Metadata::parse`], and `documentSize` must be there.
     pub fn parse(subject: Subject, text: &[u8]) -> Result<Self> {
-        let (metadata, size) = read(subject, text, |consumer| consumer::size(&consumer.required("documentSize")?))?;
+        let (metadata, size) = read(subject, text, |consumer| {
+            consumer::size(&consumer.required("documentSize")?)
+        })?;
         Ok(Self { metadata, size })
     }
 }
 
 /// The metadata, and what `more` reads in its nl-okd consumer.
-fn read<T>(subject: Subject, text: &[u8], more: impl Fn(&Node<'_>) -> Result<T>) -> Result<(Metadata, T)> {
+fn read<T>(
+    subject: Subject,
+    text: &[u8],
+    more: impl Fn(&Node<'_>) -> Result<T>,
+) -> Result<(Metadata, T)> {
     if text.len() > MAX_METADATA {
-        return Err(Error::MetadataTooLarge { size: text.len(), limit: MAX_METADATA });
+        return Err(Error::MetadataTooLarge {
+            size: text.len(),
+            limit: MAX_METADATA,
+        });
     }
     let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, &error))?;
     let value = json::parse(text)?;
@@ -84,12 +94,22 @@ fn read<T>(subject: Subject, text: &[u8], more: impl Fn(&Node<'_>) -> Result<T>)
     let consumer = okd_consumer(&root)?;
     let okd = OkdConsumer::parse(&consumer)?;
     let more = more(&consumer)?;
-    Ok((Metadata { subject, okd, as_sent: text.to_owned() }, more))
+    Ok((
+        Metadata {
+            subject,
+            okd,
+            as_sent: text.to_owned(),
+        },
+        more,
+    ))
 }
 
 fn not_utf8(text: &[u8], error: &std::str::Utf8Error) -> Error {
     let before = &text[..error.valid_up_to()];
-    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+    let line_start = before
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |newline| newline + 1);
     Error::MalformedJson {
         line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
         column: before.len() - line_start + 1,
@@ -103,19 +123,31 @@ fn match_subject(root: &Node<'_>, subject: Subject) -> Result<()> {
     let id = root.required(&format!("{word}Id"))?;
     let same = parse_uuid(id.text()?).ok_or_else(|| id.refuse("must be a UUID"))? == subject.id;
     if !same {
-        return Err(id.refuse(format!("differs from the {word} in the path, {}", subject.id)));
+        return Err(id.refuse(format!(
+            "differs from the {word} in the path, {}",
+            subject.id
+        )));
     }
     let types: &[&str] = match subject.kind {
-        SubjectKind::Association => {
-            &["programOfferingAssociation", "courseOfferingAssociation", "componentOfferingAssociation"]
-        }
+        SubjectKind::Association => &[
+            "programOfferingAssociation",
+            "courseOfferingAssociation",
+            "componentOfferingAssociation",
+        ],
         SubjectKind::Offering => &["component", "course", "program"],
     };
     let kind = root.required(&format!("{word}Type"))?;
     if !types.contains(&kind.text()?) {
         return Err(kind.refuse(format!("must be one of {}", types.join(", "))));
     }
-    for neighbour in ["person", "offering", "program", "course", "component", "organization"] {
+    for neighbour in [
+        "person",
+        "offering",
+        "program",
+        "course",
+        "component",
+        "organization",
+    ] {
         if let Some(node) = root.get(neighbour)?
             && !(node.value.is_string() || node.value.is_object())
         {
@@ -134,7 +166,9 @@ fn okd_consumer<'a>(root: &Node<'a>) -> Result<Node<'a>> {
             continue;
         }
         if found.is_some() {
-            return Err(consumer.refuse("is a second nl-okd consumer; hand in one document a request"));
+            return Err(
+                consumer.refuse("is a second nl-okd consumer; hand in one document a request")
+            );
         }
         found = Some(consumer);
     }
@@ -143,5 +177,7 @@ fn okd_consumer<'a>(root: &Node<'a>) -> Result<Node<'a>> {
 
 /// A UUID in its one standard form, 8-4-4-4-12 hexadecimal digits in either case.
 pub fn parse_uuid(text: &str) -> Option<Uuid> {
-    Some(text).filter(|text| text.len() == 36).and_then(|text| Uuid::try_parse(text).ok())
+    Some(text)
+        .filter(|text| text.len() == 36)
+        .and_then(|text| Uuid::try_parse(text).ok())
 }

@@ -1,4 +1,4 @@
-//! The documents' items in `DynamoDB`: one table, one partition a document.
+//! The documents' items in DynamoDB: one table, one partition a document.
 //!
 //! Needs `dynamodb:GetItem`, `dynamodb:PutItem` on the table. (A transaction needs the rights of the
 //! writes that it holds.)
@@ -14,7 +14,8 @@ use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
     types::{
-        AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure,
+        TransactWriteItem,
     },
 };
 use serde::Serialize;
@@ -44,7 +45,10 @@ pub enum Written {
 
 impl Documents {
     pub(super) fn new(sdk: &SdkConfig, table: String) -> Self {
-        Self { client: Client::new(sdk), table }
+        Self {
+            client: Client::new(sdk),
+            table,
+        }
     }
 
     /// The document as it is now (a consistent read).
@@ -87,22 +91,35 @@ impl Documents {
             .set_item(Some(put.item))
             .set_condition_expression(put.condition_expression)
             .set_expression_attribute_values(put.expression_attribute_values)
-            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure)
+            .set_return_values_on_condition_check_failure(
+                put.return_values_on_condition_check_failure,
+            )
             .send()
             .await;
         match sent {
             Ok(_) => Ok(None),
             Err(error) => match error.into_service_error() {
-                PutItemError::ConditionalCheckFailedException(failed) => Ok(Some(failed.item.unwrap_or_default())),
+                PutItemError::ConditionalCheckFailedException(failed) => {
+                    Ok(Some(failed.item.unwrap_or_default()))
+                }
                 error => Err(Error::unavailable("writing a document's item", error)),
             },
         }
     }
 
-    async fn write_with_history(&self, put: Put, next: &Document, replaced: &Content) -> Result<Option<Item>> {
+    async fn write_with_history(
+        &self,
+        put: Put,
+        next: &Document,
+        replaced: &Content,
+    ) -> Result<Option<Item>> {
         let history = Put::builder()
             .table_name(&self.table)
-            .set_item(Some(item(next, &format!("content#{:06}", replaced.sequence), replaced)?))
+            .set_item(Some(item(
+                next,
+                &format!("content#{:06}", replaced.sequence),
+                replaced,
+            )?))
             .build()
             .map_err(|error| Error::unavailable("building a history item", error))?;
         let sent = self
@@ -115,7 +132,10 @@ impl Documents {
         let Err(error) = sent else { return Ok(None) };
         match standing_item(&error) {
             Some(item) => Ok(Some(item)),
-            None => Err(Error::unavailable("writing a document's item and history", error)),
+            None => Err(Error::unavailable(
+                "writing a document's item and history",
+                error,
+            )),
         }
     }
 
@@ -131,7 +151,8 @@ impl Documents {
                 .condition_expression("revision = :before")
                 .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
         };
-        put.build().map_err(|error| Error::unavailable("building a document's item", error))
+        put.build()
+            .map_err(|error| Error::unavailable("building a document's item", error))
     }
 }
 
@@ -140,7 +161,8 @@ fn standing_item(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
     match error.as_service_error()? {
         TransactWriteItemsError::TransactionCanceledException(canceled) => {
             let reason: &CancellationReason = canceled.cancellation_reasons().first()?;
-            (reason.code() == Some("ConditionalCheckFailed")).then(|| reason.item().cloned().unwrap_or_default())
+            (reason.code() == Some("ConditionalCheckFailed"))
+                .then(|| reason.item().cloned().unwrap_or_default())
         }
         _ => None,
     }
@@ -150,11 +172,15 @@ fn standing_item(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
 fn item(document: &Document, sk: &str, value: &impl Serialize) -> Result<Item> {
     let mut item: Item = serde_dynamo::to_item(value)
         .map_err(|error| Error::unavailable("writing a document as an item", error))?;
-    item.insert("pk".to_owned(), AttributeValue::S(document.tenant.partition_key(document.id)));
+    item.insert(
+        "pk".to_owned(),
+        AttributeValue::S(document.tenant.partition_key(document.id)),
+    );
     item.insert("sk".to_owned(), AttributeValue::S(sk.to_owned()));
     Ok(item)
 }
 
 fn read(item: Item) -> Result<Document> {
-    serde_dynamo::from_item(item).map_err(|error| Error::unavailable("reading an item as a document", error))
+    serde_dynamo::from_item(item)
+        .map_err(|error| Error::unavailable("reading an item as a document", error))
 }

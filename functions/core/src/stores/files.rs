@@ -12,6 +12,7 @@ use aws_sdk_s3::{
     Client,
     config::{RequestChecksumCalculation, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
+    operation::head_object::HeadObjectError,
     presigning::PresigningConfig,
     primitives::ByteStream,
     types::{ChecksumMode, CompletedMultipartUpload, CompletedPart},
@@ -75,7 +76,9 @@ impl PartPlan {
     /// The parts of the plan that are not there with their right size.
     pub fn missing(self, received: &[ReceivedPart]) -> impl Iterator<Item = Part> {
         self.parts().filter(move |part| {
-            !received.iter().any(|there| there.number == part.number && there.size == part.size)
+            !received
+                .iter()
+                .any(|there| there.number == part.number && there.size == part.size)
         })
     }
 }
@@ -88,7 +91,10 @@ impl Files {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .force_path_style(std::env::var_os("AWS_ENDPOINT_URL_S3").is_some())
             .build();
-        Self { client: Client::from_conf(config), bucket }
+        Self {
+            client: Client::from_conf(config),
+            bucket,
+        }
     }
 
     /// Stores bytes under a key that names them. An object that is there already has these very bytes
@@ -127,7 +133,9 @@ impl Files {
             .send()
             .await
             .map_err(|error| Error::unavailable("opening a multipart upload", error))?;
-        answer.upload_id.ok_or_else(|| Error::unavailable("opening a multipart upload", "S3 gave no upload id"))
+        answer
+            .upload_id
+            .ok_or_else(|| Error::unavailable("opening a multipart upload", "S3 gave no upload id"))
     }
 
     /// URLs for `parts`, none of which outlives the upload's `end`. Made here, without a call to S3. They
@@ -158,7 +166,11 @@ impl Files {
                 .presigned(presigning.clone())
                 .await
                 .map_err(|error| Error::unavailable("presigning parts", error))?;
-            links.push(PartLink { part, href: request.uri().to_owned(), expires_at });
+            links.push(PartLink {
+                part,
+                href: request.uri().to_owned(),
+                expires_at,
+            });
         }
         Ok(links)
     }
@@ -166,7 +178,14 @@ impl Files {
     /// The parts that S3 has: one call, since a plan has no more parts than a page. `None` where S3 does
     /// not know the upload (any more).
     pub async fn received(&self, key: &str, upload_id: &str) -> Result<Option<Vec<ReceivedPart>>> {
-        let sent = self.client.list_parts().bucket(&self.bucket).key(key).upload_id(upload_id).send().await;
+        let sent = self
+            .client
+            .list_parts()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(upload_id)
+            .send()
+            .await;
         let answer = match sent {
             Ok(answer) => answer,
             Err(error) if no_such_upload(&error) => return Ok(None),
@@ -174,7 +193,10 @@ impl Files {
         };
         let part = |part: &aws_sdk_s3::types::Part| ReceivedPart {
             number: part.part_number().unwrap_or_default(),
-            size: part.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+            size: part
+                .size()
+                .and_then(|size| u64::try_from(size).ok())
+                .unwrap_or_default(),
             etag: part.e_tag().unwrap_or_default().to_owned(),
         };
         Ok(Some(answer.parts().iter().map(part).collect()))
@@ -191,7 +213,10 @@ impl Files {
     ) -> Result<Completion> {
         // Parts beyond the plan cannot be: their URLs were never made.
         let part = |part: &ReceivedPart| {
-            CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build()
+            CompletedPart::builder()
+                .part_number(part.number)
+                .e_tag(&part.etag)
+                .build()
         };
         let parts = CompletedMultipartUpload::builder()
             .set_parts(Some(received.iter().map(part).collect()))
@@ -214,7 +239,9 @@ impl Files {
             .await;
         match sent {
             Ok(answer) => Ok(Completion::Done(StoredObject {
-                crc64nvme: answer.checksum_crc64_nvme().and_then(Checksum::from_s3_crc64nvme),
+                crc64nvme: answer
+                    .checksum_crc64_nvme()
+                    .and_then(Checksum::from_s3_crc64nvme),
             })),
             // Someone else has just completed or aborted it, or S3 is busy: the next request will see.
             Err(error) if no_such_upload(&error) || is_transient(&error) => Ok(Completion::Working),
@@ -234,9 +261,17 @@ impl Files {
             .await;
         match sent {
             Ok(answer) => Ok(Some(StoredObject {
-                crc64nvme: answer.checksum_crc64_nvme().and_then(Checksum::from_s3_crc64nvme),
+                crc64nvme: answer
+                    .checksum_crc64_nvme()
+                    .and_then(Checksum::from_s3_crc64nvme),
             })),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(HeadObjectError::is_not_found) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(Error::unavailable("looking for an object", error)),
         }
     }
@@ -245,8 +280,14 @@ impl Files {
     /// first abort, so it is aborted until S3 no longer knows it.
     pub async fn abort(&self, key: &str, upload_id: &str) -> Result<()> {
         for _ in 0..5 {
-            let sent =
-                self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload_id).send().await;
+            let sent = self
+                .client
+                .abort_multipart_upload()
+                .bucket(&self.bucket)
+                .key(key)
+                .upload_id(upload_id)
+                .send()
+                .await;
             match sent {
                 Ok(_) => {}
                 Err(error) if no_such_upload(&error) => return Ok(()),
@@ -259,13 +300,23 @@ impl Files {
 
     /// Removes an object that no document points to.
     pub async fn delete(&self, key: &str) -> Result<()> {
-        let sent = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
-        sent.map(drop).map_err(|error| Error::unavailable("deleting an object", error))
+        let sent = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await;
+        sent.map(drop)
+            .map_err(|error| Error::unavailable("deleting an object", error))
     }
 }
 
 fn no_such_upload<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("NoSuchUpload")
+    error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+        == Some("NoSuchUpload")
 }
 
 /// Whether S3 may yet do what it was asked.
@@ -273,7 +324,13 @@ fn is_transient<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     match error {
         SdkError::ServiceError(error) => matches!(
             error.err().code(),
-            Some("InternalError" | "SlowDown" | "ServiceUnavailable" | "RequestTimeout" | "OperationAborted")
+            Some(
+                "InternalError"
+                    | "SlowDown"
+                    | "ServiceUnavailable"
+                    | "RequestTimeout"
+                    | "OperationAborted"
+            )
         ),
         SdkError::ConstructionFailure(_) => false,
         _ => true,

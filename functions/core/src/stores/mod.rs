@@ -1,4 +1,4 @@
-//! The two stores, each a concrete type over its AWS SDK: [`Documents`] (`DynamoDB`, the truth) and
+//! The two stores, each a concrete type over its AWS SDK: [`Documents`] (DynamoDB, the truth) and
 //! [`Files`] (S3, the bytes). The seam for tests is the wire: `AWS_ENDPOINT_URL_DYNAMODB` and
 //! `AWS_ENDPOINT_URL_S3` point them at whatever speaks those protocols.
 

@@ -12,10 +12,16 @@ use crate::{
 pub async fn abort(stores: &Stores, caller: &Caller, id: DocumentId) -> Result<()> {
     let mut document = load(stores, caller, id).await?;
     for _ in 0..ATTEMPTS {
-        let Some(upload) = document.upload.clone() else { return Ok(()) };
+        let Some(upload) = document.upload.clone() else {
+            return Ok(());
+        };
         if upload.state == UploadState::Uploading {
             // The item first: from here on no complete can make the upload a content.
-            match stores.documents.write(&document.end_upload(UploadState::Aborted)).await? {
+            match stores
+                .documents
+                .write(&document.end_upload(UploadState::Aborted))
+                .await?
+            {
                 Written::Done => {}
                 Written::Lost(current) => {
                     document = *current;

@@ -15,9 +15,16 @@ use crate::{
 };
 
 /// Completes the upload of one of the caller's documents; the same answer on every repeat.
-pub async fn complete(stores: &Stores, caller: &Caller, id: DocumentId, now: Timestamp) -> Result<()> {
+pub async fn complete(
+    stores: &Stores,
+    caller: &Caller,
+    id: DocumentId,
+    now: Timestamp,
+) -> Result<()> {
     let document = load(stores, caller, id).await?;
-    let Some(upload) = &document.upload else { return Ok(()) };
+    let Some(upload) = &document.upload else {
+        return Ok(());
+    };
     let state = upload.state_at(now);
     if state != UploadState::Uploading {
         return Err(Error::UploadGone(state));
@@ -35,18 +42,31 @@ pub async fn complete(stores: &Stores, caller: &Caller, id: DocumentId, now: Tim
 }
 
 /// The object that the parts make.
-async fn join(stores: &Stores, document: &Document, upload: &Upload, now: Timestamp) -> Result<StoredObject> {
+async fn join(
+    stores: &Stores,
+    document: &Document,
+    upload: &Upload,
+    now: Timestamp,
+) -> Result<StoredObject> {
     let key = document.object_key(&upload.version);
     let Some(received) = stores.files.received(&key, &upload.upload_id).await? else {
         // Joined before and not written down, or gone.
-        return stores.files.find(&key).await?.ok_or(Error::UploadGone(UploadState::Aborted));
+        return stores
+            .files
+            .find(&key)
+            .await?
+            .ok_or(Error::UploadGone(UploadState::Aborted));
     };
     let missing: Vec<Part> = upload.plan.missing(&received).collect();
     if !missing.is_empty() {
         let view = link(stores, &key, upload, missing, now).await?;
         return Err(Error::UploadIncomplete(document.id, Box::new(view)));
     }
-    match stores.files.complete(&key, &upload.upload_id, upload.plan, &received).await? {
+    match stores
+        .files
+        .complete(&key, &upload.upload_id, upload.plan, &received)
+        .await?
+    {
         Completion::Done(object) => Ok(object),
         Completion::Working => Err(Error::StillCompleting(document.id)),
     }
@@ -63,15 +83,28 @@ async fn record(
     let mut document = document.clone();
     for _ in 0..ATTEMPTS {
         // Read anew each time: its metadata may have been corrected meanwhile.
-        let pending = document.upload.clone().filter(|upload| upload.version == joined.version);
+        let pending = document
+            .upload
+            .clone()
+            .filter(|upload| upload.version == joined.version);
         let Some(upload) = pending else {
-            let recorded = document.content.as_ref().is_some_and(|content| content.version == joined.version);
+            let recorded = document
+                .content
+                .as_ref()
+                .is_some_and(|content| content.version == joined.version);
             // Otherwise a newer PUT has taken its place. The object may be in the history, so it stays.
-            return if recorded { Ok(()) } else { Err(Error::UploadGone(UploadState::Aborted)) };
+            return if recorded {
+                Ok(())
+            } else {
+                Err(Error::UploadGone(UploadState::Aborted))
+            };
         };
         if upload.state != UploadState::Uploading {
             // Aborted while S3 was joining, so it never became a content: nothing points to the object.
-            stores.files.delete(&document.object_key(&joined.version)).await?;
+            stores
+                .files
+                .delete(&document.object_key(&joined.version))
+                .await?;
             return Err(Error::UploadGone(upload.state));
         }
         let content = upload.into_content(object.crc64nvme, now);
@@ -87,7 +120,12 @@ async fn record(
 async fn refuse(stores: &Stores, document: &Document, upload: &Upload) -> Result<()> {
     let change = document.end_upload(UploadState::ChecksumMismatch);
     match stores.documents.write(&change).await? {
-        Written::Done => stores.files.delete(&document.object_key(&upload.version)).await,
+        Written::Done => {
+            stores
+                .files
+                .delete(&document.object_key(&upload.version))
+                .await
+        }
         // Another request saw the same and was first.
         Written::Lost(_) => Ok(()),
     }

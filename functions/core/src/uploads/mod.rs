@@ -46,7 +46,12 @@ pub struct UploadView {
 impl fmt::Debug for UploadView {
     /// Without the links, which are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an upload of {:?} with {} parts missing", self.plan, self.missing.len())
+        write!(
+            f,
+            "an upload of {:?} with {} parts missing",
+            self.plan,
+            self.missing.len()
+        )
     }
 }
 
@@ -60,11 +65,18 @@ impl UploadView {
 /// The document, if this caller may know of it.
 async fn load(stores: &Stores, caller: &Caller, id: DocumentId) -> Result<Document> {
     let document = stores.documents.load(&caller.tenant, id).await?;
-    document.filter(|document| document.client == caller.client).ok_or(Error::NotFound)
+    document
+        .filter(|document| document.client == caller.client)
+        .ok_or(Error::NotFound)
 }
 
 /// What is missing of an open upload; `None` where S3 no longer knows it and has no object of it either.
-async fn view(stores: &Stores, document: &Document, upload: &Upload, now: Timestamp) -> Result<Option<UploadView>> {
+async fn view(
+    stores: &Stores,
+    document: &Document,
+    upload: &Upload,
+    now: Timestamp,
+) -> Result<Option<UploadView>> {
     let key = document.object_key(&upload.version);
     let missing: Vec<Part> = match stores.files.received(&key, &upload.upload_id).await? {
         Some(received) => upload.plan.missing(&received).collect(),
@@ -75,10 +87,28 @@ async fn view(stores: &Stores, document: &Document, upload: &Upload, now: Timest
     link(stores, &key, upload, missing, now).await.map(Some)
 }
 
-async fn link(stores: &Stores, key: &str, upload: &Upload, missing: Vec<Part>, now: Timestamp) -> Result<UploadView> {
-    let missing =
-        stores.files.link(key, &upload.upload_id, missing.into_iter(), now, upload.expires_at).await?;
-    Ok(UploadView { plan: upload.plan, expires_at: upload.expires_at, missing })
+async fn link(
+    stores: &Stores,
+    key: &str,
+    upload: &Upload,
+    missing: Vec<Part>,
+    now: Timestamp,
+) -> Result<UploadView> {
+    let missing = stores
+        .files
+        .link(
+            key,
+            &upload.upload_id,
+            missing.into_iter(),
+            now,
+            upload.expires_at,
+        )
+        .await?;
+    Ok(UploadView {
+        plan: upload.plan,
+        expires_at: upload.expires_at,
+        missing,
+    })
 }
 
 /// Ends in S3 an upload that no item points to. A failure is not the sender's: the bucket's lifecycle
@@ -86,6 +116,9 @@ async fn link(stores: &Stores, key: &str, upload: &Upload, missing: Vec<Part>, n
 async fn discard(stores: &Stores, document: &Document, upload: &Upload) {
     let key = document.object_key(&upload.version);
     if let Err(error) = stores.files.abort(&key, &upload.upload_id).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "an upload is left to the lifecycle rule");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "an upload is left to the lifecycle rule"
+        );
     }
 }

@@ -37,9 +37,14 @@ pub async fn receive(
 
     let id = caller.document_id(content.metadata.subject, key);
     let mut document = Document::empty(caller, id);
-    stores.files.put(&document.object_key(&content.version), bytes, &sha256).await?;
+    stores
+        .files
+        .put(&document.object_key(&content.version), bytes, &sha256)
+        .await?;
     for _ in 0..ATTEMPTS {
-        let Some(change) = document.receive(content.clone(), now) else { return Ok(id) };
+        let Some(change) = document.receive(content.clone(), now) else {
+            return Ok(id);
+        };
         match stores.documents.write(&change).await? {
             Written::Lost(current) => document = *current,
             Written::Done => {
@@ -59,12 +64,22 @@ fn check_declared(content: &Content) -> Result<()> {
     if let Some(declared) = okd.document_size.map(u64::from)
         && declared != content.size
     {
-        return Err(Error::SizeMismatch { declared, received: content.size });
+        return Err(Error::SizeMismatch {
+            declared,
+            received: content.size,
+        });
     }
-    let Some(declared) = okd.document_checksum else { return Ok(()) };
-    let computed = content.checksums.iter().find(|computed| computed.algorithm() == declared.algorithm());
+    let Some(declared) = okd.document_checksum else {
+        return Ok(());
+    };
+    let computed = content
+        .checksums
+        .iter()
+        .find(|computed| computed.algorithm() == declared.algorithm());
     match computed {
-        Some(&computed) if computed != declared => Err(Error::ChecksumMismatch { declared, computed }),
+        Some(&computed) if computed != declared => {
+            Err(Error::ChecksumMismatch { declared, computed })
+        }
         _ => Ok(()),
     }
 }

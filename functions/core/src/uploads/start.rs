@@ -32,7 +32,10 @@ pub async fn start(
 ) -> Result<Started> {
     let document = Document::empty(caller, caller.document_id(offered.metadata.subject, key));
     let version = Version::of_upload();
-    let upload_id = stores.files.open_upload(&document.object_key(&version)).await?;
+    let upload_id = stores
+        .files
+        .open_upload(&document.object_key(&version))
+        .await?;
     let fresh = Upload {
         version,
         upload_id,
@@ -52,7 +55,10 @@ pub async fn start(
         Decision::Begun => {
             let parts = fresh.plan.parts().collect();
             let key = document.object_key(&fresh.version);
-            Ok(Started::Uploading(document.id, link(stores, &key, &fresh, parts, now).await?))
+            Ok(Started::Uploading(
+                document.id,
+                link(stores, &key, &fresh, parts, now).await?,
+            ))
         }
     }
 }
@@ -64,24 +70,32 @@ enum Decision {
 }
 
 /// Offers the file to the document as it turns out to be, and writes what follows.
-async fn decide(stores: &Stores, mut document: Document, fresh: &Upload, now: Timestamp) -> Result<Decision> {
+async fn decide(
+    stores: &Stores,
+    mut document: Document,
+    fresh: &Upload,
+    now: Timestamp,
+) -> Result<Decision> {
     for _ in 0..ATTEMPTS {
         let (change, decision) = match document.offer(fresh.clone(), now) {
             Offer::Stored(change) => (change, Decision::Stored),
             Offer::Begin(change) => (Some(change), Decision::Begun),
-            Offer::Resume(upload, change) => match view(stores, &document, &upload, now).await? {
-                Some(view) => (change, Decision::Resumed(view)),
-                // S3 has forgotten it: note that, then decide again.
-                None => {
-                    document = match stores.documents.write(&document.end_upload(UploadState::Aborted)).await? {
-                        Written::Done => document.end_upload(UploadState::Aborted).next,
+            Offer::Resume(upload, change) => {
+                let Some(view) = view(stores, &document, &upload, now).await? else {
+                    // S3 has forgotten it: note that, then decide again.
+                    let ended = document.end_upload(UploadState::Aborted);
+                    document = match stores.documents.write(&ended).await? {
+                        Written::Done => ended.next,
                         Written::Lost(current) => *current,
                     };
                     continue;
-                }
-            },
+                };
+                (change, Decision::Resumed(view))
+            }
         };
-        let Some(change) = change else { return Ok(decision) };
+        let Some(change) = change else {
+            return Ok(decision);
+        };
         match stores.documents.write(&change).await? {
             Written::Lost(current) => document = *current,
             Written::Done => {

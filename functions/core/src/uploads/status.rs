@@ -21,11 +21,19 @@ pub enum UploadStatus {
 }
 
 /// Looks the upload of one of the caller's documents up.
-pub async fn status(stores: &Stores, caller: &Caller, id: DocumentId, now: Timestamp) -> Result<UploadStatus> {
+pub async fn status(
+    stores: &Stores,
+    caller: &Caller,
+    id: DocumentId,
+    now: Timestamp,
+) -> Result<UploadStatus> {
     let document = load(stores, caller, id).await?;
     if let Some(upload) = document.open_upload(now) {
         let view = view(stores, &document, upload, now).await?;
-        return Ok(view.map_or(UploadStatus::Ended(UploadState::Aborted), UploadStatus::Open));
+        return Ok(view.map_or(
+            UploadStatus::Ended(UploadState::Aborted),
+            UploadStatus::Open,
+        ));
     }
     Ok(match (&document.upload, &document.content) {
         (None, Some(content)) => UploadStatus::Stored(content.size),

@@ -1,0 +1,37 @@
+//! What `cargo run` greets with: where everything is, a token, and curl lines to paste.
+
+use crate::{Cloud, FUNCTIONS_LOG, Result, sample};
+
+/// What `cargo run` prints: where everything is, and lines to paste.
+pub fn text(cloud: &Cloud) -> Result<String> {
+    let token = cloud.issuer.token("local-sis", "okd:examdocuments")?;
+    let (url, issuer) = (&cloud.url, &cloud.issuer_url);
+    let association = "123e4567-e89b-12d3-a456-426614174000";
+    let metadata = |extra: &str| {
+        format!(
+            r#"{{"associationId":"{association}","associationType":"programOfferingAssociation","role":"student","state":"associated","consumers":[{{"consumerKey":"nl-okd","documentType":"examinering","documentSubtype":"examenbeoordeling","documentId":"dbd3e12a-ed8b-4488-ac34-26fd4f64f40b","documentName":"beoordeling-100245.pdf","bewaartermijnsuggestie":"3Y"{extra}}}]}}"#
+        )
+    };
+    let log = cloud.data.join(FUNCTIONS_LOG).display().to_string();
+    let pdf = cloud.data.join("beoordeling-100245.pdf");
+    std::fs::write(&pdf, sample::exam_pdf())?;
+    let pdf = pdf.display();
+    let (inline, follows) = (metadata(""), metadata(r#","documentSize":104857600"#));
+    Ok(format!(
+        "\
+The OKD document service runs at {url} (Ctrl-C stops it; documents stay in the data folder).
+Its logs go to {log}.
+
+A token, good for an hour; {issuer}/token gives others (grant_type=client_credentials&client_id=me):
+TOKEN={token}
+
+Form A, the file inside (up to 4 MiB); 200 means stored:
+curl -X PUT {url}/okd/v1/associations/{association} -H \"Authorization: Bearer $TOKEN\" \\
+  -F 'metadata={inline};type=application/json' -F 'file=@{pdf};type=application/pdf'
+
+Form B, the file follows (up to 1 GiB); 202 tells where to send its parts:
+curl -X PUT {url}/okd/v1/associations/{association} -H \"Authorization: Bearer $TOKEN\" \\
+  -H 'Content-Type: application/json' -d '{follows}'
+"
+    ))
+}
