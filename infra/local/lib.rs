@@ -32,8 +32,8 @@ pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::
 pub const ACCESS_KEY: (&str, &str) = ("local-access-key", "local-secret-key");
 /// The functions' logs in the data folder, a JSON object a line.
 pub const FUNCTIONS_LOG: &str = "functions.log";
-/// The region of the local stores.
-pub const REGION: &str = "local";
+/// The region that the local stores claim to be in: SDKs and other stand-ins know real ones only.
+pub const REGION: &str = "eu-central-1";
 
 /// How to start a [`Cloud`].
 #[derive(Debug, Clone)]

@@ -7,7 +7,8 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
     types::{
         AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
-        ExpirationStatus, LifecycleRule, LifecycleRuleFilter, VersioningConfiguration,
+        CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+        VersioningConfiguration,
     },
 };
 use serde_json::Value;
@@ -49,7 +50,14 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
     for (name, properties) in template.resources("AWS::S3::Bucket") {
         let bucket = physical_name(name);
         if s3.head_bucket().bucket(&bucket).send().await.is_err() {
-            s3.create_bucket().bucket(&bucket).send().await?;
+            let here = CreateBucketConfiguration::builder()
+                .location_constraint(REGION.into())
+                .build();
+            s3.create_bucket()
+                .bucket(&bucket)
+                .create_bucket_configuration(here)
+                .send()
+                .await?;
         }
         if properties["VersioningConfiguration"]["Status"] == "Enabled" {
             let enabled = VersioningConfiguration::builder()

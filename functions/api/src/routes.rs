@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{App, documents, problem::Refusal, uploads};
 
-/// A path of the API, as `template.yaml` and `infra/openapi.yaml` spell it, and what it answers to.
+/// A path of the API, as `template.yaml` spells it, and what it answers to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
     /// The path, with its one parameter in braces.
