@@ -51,11 +51,6 @@ impl Checksum {
         }
     }
 
-    /// Whether equal values mean equal bytes, against an adversary too.
-    pub fn proves_identity(&self) -> bool {
-        matches!(self, Self::Sha256(_))
-    }
-
     /// The value in base64, as S3's headers have it.
     pub fn base64(&self) -> String {
         BASE64.encode(self.bytes())

@@ -257,13 +257,10 @@ impl Document {
 
     /// A file arrived whole. `None` where that very content is current, with the same metadata.
     pub fn receive(&self, content: Content, now: Timestamp) -> Option<Change> {
-        let current = self.content.as_ref().filter(|current| {
-            current.verification == Verification::Done
-                && content
-                    .checksums
-                    .iter()
-                    .any(|checksum| current.has(*checksum) && checksum.proves_identity())
-        });
+        let current = self
+            .content
+            .as_ref()
+            .filter(|current| current.version == content.version);
         match current {
             Some(current) => self.correct(current, content.metadata, now),
             None => Some(self.with_content(content)),
@@ -367,6 +364,130 @@ impl Document {
             next,
             replaced,
             superseded: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        metadata::Metadata,
+        parts::DocumentSize,
+        tenant::{Subject, SubjectKind},
+    };
+    use proptest::prelude::*;
+
+    const SUBJECT: Subject = Subject {
+        kind: SubjectKind::Association,
+        id: Uuid::nil(),
+    };
+
+    /// What a sender may do; the number picks one of a few contents.
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        HandIn(u8),
+        Offer { content: u8, declared: bool },
+        Complete,
+        Abort,
+        Wait,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0..3u8).prop_map(Step::HandIn),
+            (0..3u8, any::<bool>())
+                .prop_map(|(content, declared)| Step::Offer { content, declared }),
+            Just(Step::Complete),
+            Just(Step::Abort),
+            Just(Step::Wait),
+        ]
+    }
+
+    fn metadata() -> Metadata {
+        let text = format!(
+            r#"{{"associationId": "{}", "associationType": "programOfferingAssociation", "consumers":
+                [{{"consumerKey": "nl-okd", "documentType": "bpv", "documentName": "a"}}]}}"#,
+            SUBJECT.id
+        );
+        Metadata::parse(SUBJECT, text.as_bytes()).unwrap()
+    }
+
+    fn content(number: u8, now: Timestamp) -> Content {
+        let sha256 = Checksum::sha256(&[number]);
+        Content {
+            sequence: 0,
+            version: Version::of_bytes(&sha256),
+            size: 1,
+            checksums: vec![sha256],
+            verification: Verification::Done,
+            stored_at: now,
+            metadata: metadata(),
+        }
+    }
+
+    fn upload(number: u8, declared: bool, now: Timestamp) -> Upload {
+        Upload {
+            version: Version::of_upload(),
+            upload_id: "upload".to_owned(),
+            plan: PartPlan::from(DocumentSize::try_from(1).unwrap()),
+            checksum: declared.then(|| Checksum::sha256(&[number])),
+            expires_at: now + UPLOAD_LIFETIME,
+            state: UploadState::Uploading,
+            metadata: metadata(),
+        }
+    }
+
+    fn take(document: &Document, step: Step, now: Timestamp) -> Option<Change> {
+        match step {
+            Step::HandIn(number) => document.receive(content(number, now), now),
+            Step::Offer { content, declared } => {
+                match document.offer(upload(content, declared, now), now) {
+                    Offer::Begin(change) => Some(change),
+                    Offer::Stored(change) | Offer::Resume(_, change) => change,
+                }
+            }
+            Step::Complete => {
+                let upload = document.open_upload(now)?.clone();
+                Some(document.complete(upload.into_content(None, now)))
+            }
+            Step::Abort => {
+                document.open_upload(now)?;
+                Some(document.end_upload(UploadState::Aborted))
+            }
+            Step::Wait => None,
+        }
+    }
+
+    proptest! {
+        /// Whatever a sender does: each change is one revision on, a content that stops being current is
+        /// handed to the history, and an upload that stops being pending was completed, aborted or is
+        /// handed over to be ended in S3.
+        #[test]
+        fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec(step(), 1..40)) {
+            let caller = Caller { tenant: "school".to_owned().try_into().unwrap(), client: "sis".to_owned() };
+            let mut document = Document::empty(&caller, DocumentId::from(Uuid::nil()));
+            let mut now = Timestamp::UNIX_EPOCH;
+            for step in steps {
+                now += if matches!(step, Step::Wait) { UPLOAD_LIFETIME } else { Duration::from_secs(1) };
+                let Some(Change { next, replaced, superseded }) = take(&document, step, now) else { continue };
+                prop_assert_eq!(next.revision, document.revision + 1);
+                if next.content == document.content {
+                    prop_assert_eq!(replaced, None);
+                } else {
+                    prop_assert_eq!(&replaced, &document.content);
+                    let before = document.content.as_ref().map_or(0, |content| content.sequence);
+                    prop_assert_eq!(next.content.as_ref().map(|content| content.sequence), Some(before + 1));
+                }
+                let still = |upload: &Upload| next.upload.as_ref().is_some_and(|next| next.version == upload.version);
+                if let Some(pending) = document.pending_upload().filter(|pending| !still(pending)) {
+                    let completed = next.content.as_ref().is_some_and(|content| content.version == pending.version);
+                    prop_assert!(completed != (superseded.as_ref() == Some(pending)));
+                } else {
+                    prop_assert_eq!(superseded, None);
+                }
+                document = next;
+            }
         }
     }
 }

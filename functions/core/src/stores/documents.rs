@@ -11,11 +11,10 @@
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
-    error::SdkError,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
     types::{
         AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure,
-        TransactWriteItem,
+        TransactWriteItem, error::TransactionCanceledException,
     },
 };
 use serde::Serialize;
@@ -69,21 +68,28 @@ impl Documents {
     /// Writes a change over the very revision that it was made from, and what it replaces into the
     /// document's history, in one call.
     pub async fn write(&self, change: &Change) -> Result<Written> {
-        let put = self.put(&change.next)?;
-        let current = match &change.replaced {
-            None => self.write_alone(put).await?,
-            Some(replaced) => self.write_with_history(put, &change.next, replaced).await?,
+        let next = &change.next;
+        let put = self.put(next)?;
+        let sent = match &change.replaced {
+            None => self.send_alone(put).await?,
+            Some(replaced) => self.send_with_history(put, next, replaced).await?,
         };
-        match current.map(read).transpose()? {
+        let current = match sent {
+            Sent::Done => return Ok(Written::Done),
+            Sent::Refused(item) => read(item)?,
+            Sent::Conflict => {
+                let current = self.load(&next.tenant, next.id).await?;
+                current.ok_or(Error::Contended)?
+            }
+        };
+        if current == *next {
             // Our own write, whose first answer was lost.
-            Some(current) if current == change.next => Ok(Written::Done),
-            Some(current) => Ok(Written::Lost(Box::new(current))),
-            None => Ok(Written::Done),
+            return Ok(Written::Done);
         }
+        Ok(Written::Lost(Box::new(current)))
     }
 
-    /// The item that stood in the way, if one did.
-    async fn write_alone(&self, put: Put) -> Result<Option<Item>> {
+    async fn send_alone(&self, put: Put) -> Result<Sent> {
         let sent = self
             .client
             .put_item()
@@ -96,30 +102,28 @@ impl Documents {
             )
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(None),
-            Err(error) => match error.into_service_error() {
-                PutItemError::ConditionalCheckFailedException(failed) => {
-                    Ok(Some(failed.item.unwrap_or_default()))
-                }
-                error => Err(Error::unavailable("writing a document's item", error)),
-            },
+        let Err(error) = sent else {
+            return Ok(Sent::Done);
+        };
+        match error.into_service_error() {
+            PutItemError::ConditionalCheckFailedException(failed) => {
+                Ok(Sent::Refused(failed.item.unwrap_or_default()))
+            }
+            PutItemError::TransactionConflictException(_) => Ok(Sent::Conflict),
+            error => Err(Error::unavailable("writing a document's item", error)),
         }
     }
 
-    async fn write_with_history(
+    async fn send_with_history(
         &self,
         put: Put,
         next: &Document,
         replaced: &Content,
-    ) -> Result<Option<Item>> {
+    ) -> Result<Sent> {
+        let sk = format!("content#{:06}", replaced.sequence);
         let history = Put::builder()
             .table_name(&self.table)
-            .set_item(Some(item(
-                next,
-                &format!("content#{:06}", replaced.sequence),
-                replaced,
-            )?))
+            .set_item(Some(item(next, &sk, replaced)?))
             .build()
             .map_err(|error| Error::unavailable("building a history item", error))?;
         let sent = self
@@ -129,10 +133,14 @@ impl Documents {
             .transact_items(TransactWriteItem::builder().put(history).build())
             .send()
             .await;
-        let Err(error) = sent else { return Ok(None) };
-        match standing_item(&error) {
-            Some(item) => Ok(Some(item)),
-            None => Err(Error::unavailable(
+        let Err(error) = sent else {
+            return Ok(Sent::Done);
+        };
+        match error.into_service_error() {
+            TransactWriteItemsError::TransactionCanceledException(canceled) => {
+                canceled_by(canceled)
+            }
+            error => Err(Error::unavailable(
                 "writing a document's item and history",
                 error,
             )),
@@ -156,15 +164,28 @@ impl Documents {
     }
 }
 
-/// The first item of the transaction, where its condition was what stopped it.
-fn standing_item(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
-    match error.as_service_error()? {
-        TransactWriteItemsError::TransactionCanceledException(canceled) => {
-            let reason: &CancellationReason = canceled.cancellation_reasons().first()?;
-            (reason.code() == Some("ConditionalCheckFailed"))
-                .then(|| reason.item().cloned().unwrap_or_default())
+/// What became of one attempt to write.
+enum Sent {
+    Done,
+    /// This item stood in the way.
+    Refused(Item),
+    /// Another transaction was at work on the same item at that moment.
+    Conflict,
+}
+
+/// Why a transaction came to nothing; the document's item is its first.
+fn canceled_by(canceled: TransactionCanceledException) -> Result<Sent> {
+    let reason = canceled.cancellation_reasons().first();
+    match reason.and_then(CancellationReason::code) {
+        Some("ConditionalCheckFailed") => {
+            let item = reason.and_then(CancellationReason::item).cloned();
+            Ok(Sent::Refused(item.unwrap_or_default()))
         }
-        _ => None,
+        Some("TransactionConflict") => Ok(Sent::Conflict),
+        _ => Err(Error::unavailable(
+            "writing a document's item and history",
+            canceled,
+        )),
     }
 }
 

@@ -28,8 +28,8 @@ use crate::{
 
 /// How long a part's URL lives, at most: it also dies with the function's own credentials.
 const LINK_LIFETIME: Duration = Duration::from_hours(1);
-/// How long we wait for S3 to join the parts, within the gateway's 29 s.
-const COMPLETE_TIMEOUT: Duration = Duration::from_secs(18);
+/// How long we wait for S3 to join the parts; it may take minutes, and goes on when we do not wait.
+const COMPLETE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The bucket of documents.
 pub struct Files {
