@@ -7,11 +7,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{Request, State},
+    extract::{Query, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -129,7 +130,7 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
             &request_id,
         )
     };
-    let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
+    let Some(body) = read(body).await else {
         return too_large();
     };
     let event = event(
@@ -156,6 +157,25 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     }
 }
 
+/// The whole body, unless it is too large. What is too much is read all the same, within reason: a client
+/// that is still sending would see its connection break instead of the answer.
+async fn read(body: Body) -> Option<Bytes> {
+    let mut stream = body.into_data_stream();
+    let mut bytes = Vec::new();
+    let mut size = 0;
+    while let Some(chunk) = stream.next().await {
+        // A client that is gone waits for no answer.
+        let chunk = chunk.ok()?;
+        size += chunk.len();
+        if size <= MAX_BODY {
+            bytes.extend_from_slice(&chunk);
+        } else if size > 16 * MAX_BODY {
+            break;
+        }
+    }
+    (size <= MAX_BODY).then(|| bytes.into())
+}
+
 /// An event of a REST API's Lambda proxy integration, payload version 1.0.
 fn event(
     gateway: &Gateway,
@@ -174,6 +194,12 @@ fn event(
         headers.insert(name.to_string(), json!(value));
         multi.entry(name.as_str()).or_default().push(value);
     }
+    let mut query: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    if let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) {
+        for (name, value) in pairs {
+            query.entry(name).or_default().push(value);
+        }
+    }
     let media = parts
         .headers
         .get(header::CONTENT_TYPE)
@@ -185,7 +211,10 @@ fn event(
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase();
-    let binary = gateway.binary.contains(&media);
+    let binary = gateway
+        .binary
+        .iter()
+        .any(|binary| *binary == media || binary == "*/*");
     let text = match (body.is_empty(), binary) {
         (true, _) => Value::Null,
         (_, true) => json!(BASE64.encode(body)),
@@ -197,8 +226,8 @@ fn event(
         "httpMethod": parts.method.as_str(),
         "headers": headers,
         "multiValueHeaders": multi,
-        "queryStringParameters": null,
-        "multiValueQueryStringParameters": null,
+        "queryStringParameters": single(&query),
+        "multiValueQueryStringParameters": query,
         "pathParameters": parameters,
         "stageVariables": null,
         "requestContext": {
@@ -215,6 +244,14 @@ fn event(
         "body": text,
         "isBase64Encoded": binary && !body.is_empty(),
     })
+}
+
+/// The last value of each, or nothing at all.
+fn single(query: &BTreeMap<String, Vec<String>>) -> Option<BTreeMap<&String, &String>> {
+    let last = query
+        .iter()
+        .filter_map(|(name, values)| Some((name, values.last()?)));
+    Some(last.collect()).filter(|query: &BTreeMap<_, _>| !query.is_empty())
 }
 
 /// The HTTP response that a proxy integration's answer describes.

@@ -2,9 +2,12 @@
 //!
 //! Called as `local function NAME`, this executable is one of the functions: that is how the stand-in for
 //! Lambda starts its processes.
-#![expect(clippy::print_stdout, reason = "a command line talks to its user")]
-
-use std::{env, io::Read, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    io::{Read, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use okd_local::{Cloud, Options, Result, demo, welcome};
@@ -110,9 +113,27 @@ fn ephemeral_folder() -> Result<tempfile::TempDir> {
 }
 
 async fn wait(cloud: &Cloud) -> Result<()> {
-    println!("{}", welcome::text(cloud)?);
-    tokio::signal::ctrl_c().await?;
+    // Whoever reads no further is no reason to stop.
+    let _ = writeln!(std::io::stdout(), "{}", welcome::text(cloud)?);
+    interrupted().await?;
     Ok(())
+}
+
+/// Ctrl-C, or whatever else asks a process to end.
+#[cfg(unix)]
+async fn interrupted() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+async fn interrupted() -> Result<()> {
+    Ok(tokio::signal::ctrl_c().await?)
 }
 
 /// One process of a function: like its Lambda binary, and gone when the stand-in for Lambda is.

@@ -73,6 +73,8 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
             .as_array()
             .into_iter()
             .flatten();
+        // The stand-in applies no other rule.
+        let rules = rules.filter(|rule| rule["AbortIncompleteMultipartUpload"].is_object());
         let rules: Vec<_> = rules.map(lifecycle_rule).collect::<Result<_>>()?;
         if !rules.is_empty() {
             let lifecycle = BucketLifecycleConfiguration::builder()

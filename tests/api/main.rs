@@ -13,6 +13,7 @@ mod inline;
 mod metadata;
 mod refusals;
 mod repeats;
+mod restart;
 mod sender;
 mod tokens;
 mod uploads;

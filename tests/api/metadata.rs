@@ -433,3 +433,22 @@ async fn metadata_over_64_kib_is_refused_and_64_kib_is_not() {
         assert_eq!(answer.status, status, "{answer:?}");
     }
 }
+
+#[tokio::test]
+async fn metadata_that_is_not_utf_8_is_refused_and_never_mended_in_silence() {
+    let sender = Sender::new();
+    let mut body = offer(5).to_string().into_bytes();
+    let at = body
+        .windows(4)
+        .position(|window| window == b"beoo")
+        .unwrap();
+    body[at] = 0xe9;
+    let request = sender
+        .request("PUT", &association())
+        .header("content-type", "application/json");
+    let detail = sender
+        .send(request.body(body))
+        .await
+        .problem(400, "malformed-json");
+    assert!(detail.contains("not UTF-8"), "{detail}");
+}

@@ -215,10 +215,12 @@ async fn a_token_of_another_issuer_or_for_another_audience_is_refused() {
 
 #[tokio::test]
 async fn a_token_that_names_no_client_is_refused() {
-    refused(
-        &with_claims(&claim("client_id", Value::Null)).await,
-        "`client_id`",
-    );
+    for client in [Value::Null, json!(""), json!("x".repeat(257))] {
+        refused(
+            &with_claims(&claim("client_id", client)).await,
+            "`client_id`",
+        );
+    }
 }
 
 #[tokio::test]

@@ -35,10 +35,11 @@ async fn the_offer_is_answered_as_designed() {
     let sender = Sender::new();
     let answer = sender.offer(&offer(TWO_PARTS)).await.accepted();
     let (id, upload) = (answer.id(), &answer.body["upload"]);
-    assert_eq!(
-        answer.headers["location"],
-        format!("/okd/v1/documents/{id}/upload")
-    );
+    let own = format!("/okd/v1/documents/{id}/upload");
+    let status = upload["status"]["href"].as_str().unwrap();
+    let (path, version) = status.split_once("?upload=").unwrap();
+    assert_eq!(path, own);
+    assert_eq!(answer.headers["location"], status);
     assert_eq!(answer.headers["cache-control"], "no-store");
     assert_eq!(upload["state"], "uploading");
     assert_eq!(upload["documentSize"], TWO_PARTS);
@@ -59,17 +60,15 @@ async fn the_offer_is_answered_as_designed() {
         (&last["method"], &last["headers"]),
         (&json!("PUT"), &json!({}))
     );
+    let complete = format!("{own}/complete?upload={version}");
     assert_eq!(
         upload["complete"],
-        json!({ "method": "POST", "href": format!("/okd/v1/documents/{id}/upload/complete") })
+        json!({ "method": "POST", "href": complete })
     );
-    assert_eq!(
-        upload["status"],
-        json!({ "method": "GET", "href": format!("/okd/v1/documents/{id}/upload") })
-    );
+    assert_eq!(upload["status"]["method"], "GET");
     assert_eq!(
         upload["abort"],
-        json!({ "method": "DELETE", "href": format!("/okd/v1/documents/{id}/upload") })
+        json!({ "method": "DELETE", "href": status })
     );
 }
 
@@ -307,6 +306,27 @@ async fn in_s3(sender: &Sender, id: &str) -> (String, String) {
     (upload["uploadId"].as_s().unwrap().clone(), key)
 }
 
+/// What S3 has done when the function dies before it hears of it.
+async fn join_behind_its_back(sender: &Sender, id: &str) {
+    let (upload_id, key) = in_s3(sender, id).await;
+    let (s3, bucket) = (&sender.cloud.s3_client, &sender.cloud.bucket);
+    let list = s3
+        .list_parts()
+        .bucket(bucket)
+        .key(&key)
+        .upload_id(&upload_id);
+    let listed = list.send().await.unwrap();
+    let etag = listed.parts()[0].e_tag().unwrap();
+    let part = CompletedPart::builder().part_number(1).e_tag(etag).build();
+    let parts = CompletedMultipartUpload::builder().parts(part).build();
+    let complete = s3
+        .complete_multipart_upload()
+        .bucket(bucket)
+        .key(&key)
+        .upload_id(upload_id);
+    complete.multipart_upload(parts).send().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_completion_that_s3_did_and_nobody_wrote_down_is_found_out() {
     let sender = Sender::new();
@@ -314,30 +334,7 @@ async fn a_completion_that_s3_did_and_nobody_wrote_down_is_found_out() {
     sender
         .send_parts(&offer.body["upload"], b"12345", None)
         .await;
-    let (upload_id, key) = in_s3(&sender, &offer.id()).await;
-    let s3 = &sender.cloud.s3_client;
-    let listed = s3
-        .list_parts()
-        .bucket(&sender.cloud.bucket)
-        .key(&key)
-        .upload_id(&upload_id)
-        .send()
-        .await
-        .unwrap();
-    let part = CompletedPart::builder()
-        .part_number(1)
-        .set_e_tag(listed.parts()[0].e_tag().map(Into::into))
-        .build();
-    let complete = s3
-        .complete_multipart_upload()
-        .bucket(&sender.cloud.bucket)
-        .key(&key)
-        .upload_id(upload_id);
-    complete
-        .multipart_upload(CompletedMultipartUpload::builder().parts(part).build())
-        .send()
-        .await
-        .unwrap();
+    join_behind_its_back(&sender, &offer.id()).await;
 
     let status = sender.call("GET", href(&offer, "status")).await.ok();
     assert_eq!(
@@ -429,7 +426,7 @@ async fn a_declared_crc64nvme_that_does_not_hold_refuses_the_completion_and_keep
     sender
         .call("POST", href(&offer, "complete"))
         .await
-        .problem(410, "upload-gone");
+        .problem(422, "checksum-mismatch");
 }
 
 #[tokio::test]
@@ -437,7 +434,8 @@ async fn an_upload_of_nobody_or_of_another_client_is_not_found() {
     let (owner, other) = (Sender::new(), Sender::new());
     let offer = owner.offer(&offer(5)).await.accepted();
     let nobodys = "/okd/v1/documents/4e12169d-84b9-4d21-a987-f373bbbe4e6e/upload";
-    for path in [href(&offer, "status"), nobodys] {
+    let owners = format!("/okd/v1/documents/{}/upload", offer.id());
+    for path in [owners.as_str(), nobodys] {
         other
             .call("GET", path)
             .await
@@ -509,4 +507,100 @@ async fn a_put_makes_two_aws_calls_in_either_form_and_complete_four() {
     );
     sender.call("POST", href(&offer, "complete")).await.ok();
     assert_eq!(since(), ["GetItem"], "complete, repeated");
+}
+
+#[tokio::test]
+async fn a_sender_that_was_overtaken_gets_410_and_never_the_other_ones_parts() {
+    let sender = Sender::new();
+    let (mine, theirs) = (vec![b'a'; TWO_PARTS], vec![b'b'; TWO_PARTS]);
+    let metadata = offer(TWO_PARTS);
+    let first = sender.offer(&metadata).await.accepted();
+    sender
+        .send_parts(&first.body["upload"], &mine, Some(&[1]))
+        .await;
+    let second = sender.offer(&metadata).await.accepted();
+    sender
+        .send_parts(&second.body["upload"], &theirs, Some(&[1]))
+        .await;
+
+    let detail = sender
+        .call("POST", href(&first, "complete"))
+        .await
+        .problem(410, "upload-gone");
+    assert!(detail.contains("newer PUT"), "{detail}");
+    let status = sender.call("GET", href(&first, "status")).await.ok();
+    assert_eq!(status.body["upload"], json!({ "state": "superseded" }));
+    assert_eq!(
+        sender.call("DELETE", href(&first, "abort")).await.status,
+        204
+    );
+
+    sender
+        .send_parts(&second.body["upload"], &theirs, Some(&[2]))
+        .await;
+    sender.call("POST", href(&second, "complete")).await.ok();
+    assert!(sender.stored_bytes(&first.id()).await == theirs);
+}
+
+#[tokio::test]
+async fn an_upload_that_an_inline_file_ended_cannot_be_completed() {
+    let sender = Sender::new();
+    let metadata = offer(10);
+    let offered = sender.offer(&metadata).await.accepted();
+    sender
+        .send_parts(&offered.body["upload"], b"0123456789", None)
+        .await;
+    sender
+        .hand_in(&crate::sender::without(&metadata, "documentSize"), b"file")
+        .await
+        .ok();
+    sender
+        .call("POST", href(&offered, "complete"))
+        .await
+        .problem(410, "upload-gone");
+}
+
+#[tokio::test]
+async fn completing_again_what_was_stored_and_then_replaced_is_the_same_200() {
+    let sender = Sender::new();
+    let metadata = offer(5);
+    let offered = sender.offer(&metadata).await.accepted();
+    sender
+        .send_parts(&offered.body["upload"], b"12345", None)
+        .await;
+    sender.call("POST", href(&offered, "complete")).await.ok();
+    sender.hand_in(&metadata, b"other").await.ok();
+    sender.call("POST", href(&offered, "complete")).await.ok();
+}
+
+#[tokio::test]
+async fn bytes_that_were_joined_and_then_aborted_do_not_stay() {
+    let sender = Sender::new();
+    let offered = sender.offer(&offer(5)).await.accepted();
+    sender
+        .send_parts(&offered.body["upload"], b"12345", None)
+        .await;
+    join_behind_its_back(&sender, &offered.id()).await;
+    assert_eq!(
+        sender.call("DELETE", href(&offered, "abort")).await.status,
+        204
+    );
+    assert!(sender.objects(&offered.id()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_link_with_a_made_up_upload_is_refused_or_finds_nothing() {
+    let sender = Sender::new();
+    let offered = sender.offer(&offer(5)).await.accepted();
+    let path = format!("/okd/v1/documents/{}/upload", offered.id());
+    sender
+        .call("GET", &format!("{path}?upload=x"))
+        .await
+        .problem(400, "invalid-id");
+    let other = format!("{path}/complete?upload=4e12169d-84b9-4d21-a987-f373bbbe4e6e");
+    sender
+        .call("POST", &other)
+        .await
+        .problem(410, "upload-gone");
+    sender.call("GET", &path).await.ok();
 }

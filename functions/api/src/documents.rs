@@ -53,7 +53,7 @@ pub(crate) async fn hand_in(
                     let body =
                         json!({ "dmsDocumentId": id, "upload": upload_json(id, &view, links) });
                     let mut response = answer(StatusCode::ACCEPTED, &body);
-                    if let Ok(location) = links.upload(id).parse() {
+                    if let Ok(location) = links.upload(id, &view.version).parse() {
                         response.headers_mut().insert(header::LOCATION, location);
                     }
                     Ok(response)

@@ -4,7 +4,7 @@
 
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
-use okd_core::{Error, error::TokenFault};
+use okd_core::{Error, document::UploadState, error::TokenFault};
 use serde_json::{Value, json};
 
 use crate::{form::MAX_INLINE_FILE, uploads::answer};
@@ -132,16 +132,16 @@ fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
         ),
         Error::NotFound => (S::NOT_FOUND, "no-such-document", "No such document"),
         Error::UploadIncomplete(..) => (S::CONFLICT, "upload-incomplete", "Parts are missing"),
+        Error::ChecksumMismatch { .. } | Error::UploadGone(UploadState::ChecksumMismatch) => (
+            S::UNPROCESSABLE_ENTITY,
+            "checksum-mismatch",
+            "Not the bytes declared",
+        ),
         Error::UploadGone(_) => (S::GONE, "upload-gone", "The upload has ended"),
         Error::SizeMismatch { .. } => (
             S::UNPROCESSABLE_ENTITY,
             "size-mismatch",
             "Not the size declared",
-        ),
-        Error::ChecksumMismatch { .. } => (
-            S::UNPROCESSABLE_ENTITY,
-            "checksum-mismatch",
-            "Not the bytes declared",
         ),
         Error::StillCompleting(_) | Error::Contended | Error::Unavailable { .. } => (
             S::SERVICE_UNAVAILABLE,

@@ -7,7 +7,7 @@
 use http::Method;
 use lambda_http::{Body, Request, RequestExt, Response, request::RequestContext};
 use okd_core::{
-    document::DocumentId,
+    document::{DocumentId, Version},
     metadata::parse_uuid,
     tenant::{Subject, SubjectKind},
 };
@@ -106,21 +106,26 @@ pub(crate) async fn call(
     let links = Links {
         base: base_path(&request),
     };
+    let id = DocumentId::from(found.id);
+    let upload = linked_upload(&request)?;
+    let upload = upload.as_ref();
     match (found.route.action, request.method()) {
         (Action::HandIn(kind), _) => {
-            documents::hand_in(
-                app,
-                &caller,
-                Subject { kind, id: found.id },
-                request,
-                &links,
-            )
-            .await
+            let subject = Subject { kind, id: found.id };
+            documents::hand_in(app, &caller, subject, request, &links).await
         }
-        (Action::Upload, &Method::DELETE) => uploads::abort(app, &caller, found.id.into()).await,
-        (Action::Upload, _) => uploads::status(app, &caller, found.id.into(), &links).await,
-        (Action::Complete, _) => uploads::complete(app, &caller, found.id.into(), &links).await,
+        (Action::Upload, &Method::DELETE) => uploads::abort(app, &caller, id, upload).await,
+        (Action::Upload, _) => uploads::status(app, &caller, id, upload, &links).await,
+        (Action::Complete, _) => uploads::complete(app, &caller, id, upload, &links).await,
     }
+}
+
+/// Which upload of the document a link means, from its query `?upload=`.
+fn linked_upload(request: &Request) -> Result<Option<Version>, Refusal> {
+    let query = request.query_string_parameters_ref();
+    let upload = query.and_then(|query| query.first("upload"));
+    let version = |text| Version::from_link(text).ok_or(Refusal::InvalidId);
+    upload.map(version).transpose()
 }
 
 /// Makes the paths in answers.
@@ -129,12 +134,20 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn upload(&self, id: DocumentId) -> String {
-        format!("{}/okd/v1/documents/{id}/upload", self.base)
+    /// The upload `version` of a document: for its status, and to abort it.
+    pub(crate) fn upload(&self, id: DocumentId, version: &Version) -> String {
+        format!(
+            "{}/okd/v1/documents/{id}/upload?upload={version}",
+            self.base
+        )
     }
 
-    pub(crate) fn complete(&self, id: DocumentId) -> String {
-        format!("{}/complete", self.upload(id))
+    /// The completion of the same.
+    pub(crate) fn complete(&self, id: DocumentId, version: &Version) -> String {
+        format!(
+            "{}/okd/v1/documents/{id}/upload/complete?upload={version}",
+            self.base
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use okd_core::{
     Error,
-    document::DocumentId,
+    document::{DocumentId, Version},
     tenant::Caller,
     uploads::{self, UploadStatus, UploadView},
 };
@@ -18,9 +18,10 @@ pub(crate) async fn status(
     app: &App,
     caller: &Caller,
     id: DocumentId,
+    upload: Option<&Version>,
     links: &Links,
 ) -> Result<Response<Body>, Refusal> {
-    let upload = match uploads::status(&app.stores, caller, id, Timestamp::now()).await? {
+    let upload = match uploads::status(&app.stores, caller, id, upload, Timestamp::now()).await? {
         UploadStatus::Open(view) => upload_json(id, &view, links),
         UploadStatus::Stored(size) => json!({ "state": "stored", "documentSize": size }),
         UploadStatus::Ended(state) => json!({ "state": state }),
@@ -36,9 +37,10 @@ pub(crate) async fn complete(
     app: &App,
     caller: &Caller,
     id: DocumentId,
+    upload: Option<&Version>,
     links: &Links,
 ) -> Result<Response<Body>, Refusal> {
-    match uploads::complete(&app.stores, caller, id, Timestamp::now()).await {
+    match uploads::complete(&app.stores, caller, id, upload, Timestamp::now()).await {
         Ok(()) => Ok(stored(id)),
         Err(Error::StillCompleting(id)) => {
             let body = json!({ "dmsDocumentId": id, "upload": { "state": "completing" } });
@@ -62,8 +64,9 @@ pub(crate) async fn abort(
     app: &App,
     caller: &Caller,
     id: DocumentId,
+    upload: Option<&Version>,
 ) -> Result<Response<Body>, Refusal> {
-    uploads::abort(&app.stores, caller, id).await?;
+    uploads::abort(&app.stores, caller, id, upload).await?;
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
@@ -90,9 +93,9 @@ pub(crate) fn upload_json(id: DocumentId, view: &UploadView, links: &Links) -> V
         "partsReceived": view.parts_received(),
         "expiresAt": view.expires_at,
         "parts": view.missing.iter().map(part).collect::<Vec<_>>(),
-        "complete": { "method": "POST", "href": links.complete(id) },
-        "status": { "method": "GET", "href": links.upload(id) },
-        "abort": { "method": "DELETE", "href": links.upload(id) },
+        "complete": { "method": "POST", "href": links.complete(id, &view.version) },
+        "status": { "method": "GET", "href": links.upload(id, &view.version) },
+        "abort": { "method": "DELETE", "href": links.upload(id, &view.version) },
     })
 }
 

@@ -49,6 +49,11 @@ impl Version {
         Self(sha256.hex())
     }
 
+    /// A version as it stands in one of our own links; `None` where it cannot be one.
+    pub fn from_link(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(|_| Self(text.to_owned()))
+    }
+
     /// For bytes yet to come.
     pub fn of_upload() -> Self {
         Self(Uuid::now_v7().to_string())
@@ -154,6 +159,8 @@ pub enum UploadState {
     Expired,
     /// Its bytes were not the ones declared.
     ChecksumMismatch,
+    /// A newer PUT of the same document has taken its place.
+    Superseded,
 }
 
 impl fmt::Display for UploadState {
@@ -164,6 +171,7 @@ impl fmt::Display for UploadState {
             Self::Aborted => "it was aborted",
             Self::Expired => "it was not completed within 24 hours",
             Self::ChecksumMismatch => "its bytes did not have the declared checksum",
+            Self::Superseded => "a newer PUT of the same document has taken its place",
         })
     }
 }
@@ -211,6 +219,17 @@ pub struct Change {
     pub superseded: Option<Upload>,
 }
 
+/// Where the upload that a link means is found; see [`Document::upload_at`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadAt<'a> {
+    /// It is the document's upload, open or ended.
+    Here(&'a Upload),
+    /// It has become the current content.
+    Stored(&'a Content),
+    /// It is in the history, or came to nothing.
+    Elsewhere,
+}
+
 /// What to do with the offer of a file that is yet to come; see [`Document::offer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Offer {
@@ -246,6 +265,18 @@ impl Document {
         self.upload
             .as_ref()
             .filter(|upload| upload.state_at(now) == UploadState::Uploading)
+    }
+
+    /// What has become of the upload `link` (of the only one there is, where none is given) on this item
+    /// alone: a link into an upload that is no longer here says nothing of the one that is.
+    pub fn upload_at(&self, link: Option<&Version>) -> UploadAt<'_> {
+        let meant = |version: &Version| link.is_none_or(|link| link == version);
+        match (&self.upload, &self.content) {
+            (Some(upload), _) if meant(&upload.version) => UploadAt::Here(upload),
+            (None, Some(content)) if meant(&content.version) => UploadAt::Stored(content),
+            (Some(_), Some(content)) if link == Some(&content.version) => UploadAt::Stored(content),
+            _ => UploadAt::Elsewhere,
+        }
     }
 
     /// The upload that S3 may still hold parts of, be it past its time.

@@ -111,7 +111,7 @@ pub enum Error {
     Contended,
     /// Something that we need did not answer as it should.
     #[error(
-        "The service is temporarily unable to handle this request. Repeat it after the time in Retry-After: a repeat stores nothing twice."
+        "The service is temporarily unable to handle this request. Repeat it after the time in Retry-After: with a documentId or an Idempotency-Key a repeat stores nothing twice."
     )]
     Unavailable {
         /// What we were doing, for the log.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::document::{DocumentId, Version};
 
-/// The namespace of the `UUIDv5`s that [`Sender::document_id`] makes. Changing it would give every known
+/// The namespace of the `UUIDv5`s that [`Caller::document_id`] makes. Changing it would give every known
 /// document a second id.
 const DOCUMENT_IDS: Uuid = Uuid::from_u128(0x8f2d_3c5e_5b0a_4e6b_9d1c_6f0b_d0c5_0001);
 

@@ -101,11 +101,7 @@ impl Verifier {
         if !claims.may_hand_in() {
             return Err(Error::MissingScope);
         }
-        let client = [claims.client_id, claims.azp, claims.appid, claims.sub]
-            .into_iter()
-            .flatten()
-            .find(|client| (1..=256).contains(&client.len()))
-            .ok_or_else(|| TokenFault::Claim("client_id".to_owned()))?;
+        let client = claims.client()?;
         Ok(Caller {
             tenant: self.tenant.clone(),
             client,
@@ -146,12 +142,12 @@ impl Verifier {
         match self.fetch().await {
             Ok(set) => Ok(keys.set.insert(set).find(kid).cloned()),
             // The last good set goes on serving while the issuer is down.
-            Err(error) if keys.set.is_some() => {
+            Err(error) if known.is_some() => {
                 tracing::warn!(error = %error, "the issuer's keys could not be fetched; the known ones are kept");
                 Ok(known)
             }
             Err(error) => {
-                // The next request may try again at once: without any key nobody can be served.
+                // The next request may try again at once: this one's key may well be good.
                 keys.asked_at = None;
                 Err(issuer_is_down(error))
             }
@@ -239,6 +235,16 @@ fn fault(error: &jsonwebtoken::errors::Error) -> TokenFault {
 }
 
 impl Claims {
+    /// The client: `client_id` (RFC 9068), `azp` (Entra ID v2, Keycloak) or `appid` (Entra ID v1). A token
+    /// that has only a subject speaks for that, which is no client of the same name.
+    fn client(self) -> Result<String, TokenFault> {
+        let client = self.client_id.or(self.azp).or(self.appid);
+        let client = client.or_else(|| self.sub.map(|sub| format!("sub:{sub}")));
+        client
+            .filter(|client| (1..=256).contains(&client.len()))
+            .ok_or_else(|| TokenFault::Claim("client_id".to_owned()))
+    }
+
     /// Scopes come as a string (`scope`, RFC 9068), a string or a list (`scp`: Entra ID v2, Okta) or a
     /// list of `roles` (all that Entra ID gives to client credentials).
     fn may_hand_in(&self) -> bool {

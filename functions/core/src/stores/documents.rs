@@ -1,6 +1,6 @@
 //! The documents' items in DynamoDB: one table, one partition a document.
 //!
-//! Needs `dynamodb:GetItem`, `dynamodb:PutItem` on the table. (A transaction needs the rights of the
+//! Needs `dynamodb:GetItem`, `dynamodb:PutItem` and `dynamodb:Query` on the table. (A transaction needs the rights of the
 //! writes that it holds.)
 //!
 //! | `pk` | `sk` | what |
@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::{
     Error, Result,
-    document::{Change, Content, Document, DocumentId},
+    document::{Change, Content, Document, DocumentId, Version},
     tenant::TenantId,
 };
 
@@ -63,6 +63,33 @@ impl Documents {
             .await
             .map_err(|error| Error::unavailable("reading a document's item", error))?;
         answer.item.map(read).transpose()
+    }
+
+    /// Whether `version` was once the document's current content, and was replaced.
+    pub async fn was_replaced(&self, document: &Document, version: &Version) -> Result<bool> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :content)")
+            .filter_expression("version = :version")
+            .expression_attribute_values(
+                ":pk",
+                AttributeValue::S(document.tenant.partition_key(document.id)),
+            )
+            .expression_attribute_values(":content", AttributeValue::S("content#".to_owned()))
+            .expression_attribute_values(":version", AttributeValue::S(version.to_string()))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| Error::unavailable("reading a document's history", error))?;
+            if page.count() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Writes a change over the very revision that it was made from, and what it replaces into the

@@ -276,10 +276,10 @@ impl Files {
         }
     }
 
-    /// Ends a multipart upload, whether or not it is still there. Parts in flight may land after the
-    /// first abort, so it is aborted until S3 no longer knows it.
-    pub async fn abort(&self, key: &str, upload_id: &str) -> Result<()> {
-        for _ in 0..5 {
+    /// Ends a multipart upload, whether or not it is still there, and says whether it was. Parts in flight
+    /// may land after the first abort, so it is aborted until S3 no longer knows it.
+    pub async fn abort(&self, key: &str, upload_id: &str) -> Result<bool> {
+        for tries in 0..5 {
             let sent = self
                 .client
                 .abort_multipart_upload()
@@ -290,12 +290,12 @@ impl Files {
                 .await;
             match sent {
                 Ok(_) => {}
-                Err(error) if no_such_upload(&error) => return Ok(()),
+                Err(error) if no_such_upload(&error) => return Ok(tries > 0),
                 Err(error) => return Err(Error::unavailable("aborting a multipart upload", error)),
             }
         }
         // Still landing: the bucket's lifecycle rule ends it.
-        Ok(())
+        Ok(true)
     }
 
     /// Removes an object that no document points to.
@@ -325,7 +325,9 @@ fn is_transient<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
         SdkError::ServiceError(error) => matches!(
             error.err().code(),
             Some(
-                "InternalError"
+                // A part was sent again between our list and now.
+                "InvalidPart"
+                    | "InternalError"
                     | "SlowDown"
                     | "ServiceUnavailable"
                     | "RequestTimeout"

@@ -1,20 +1,28 @@
 //! The sender gives an upload up. What was stored before it stays.
 
-use super::{ATTEMPTS, discard, load};
+use super::{ATTEMPTS, discard, load, pause};
 use crate::{
     Error, Result, Stores,
-    document::{DocumentId, UploadState},
+    document::{DocumentId, UploadAt, UploadState, Version},
     stores::Written,
     tenant::Caller,
 };
 
 /// Ends the open upload of one of the caller's documents; nothing to do is success too.
-pub async fn abort(stores: &Stores, caller: &Caller, id: DocumentId) -> Result<()> {
+///
+/// `link` names the upload that is meant; of another one nothing is touched.
+pub async fn abort(
+    stores: &Stores,
+    caller: &Caller,
+    id: DocumentId,
+    link: Option<&Version>,
+) -> Result<()> {
     let mut document = load(stores, caller, id).await?;
-    for _ in 0..ATTEMPTS {
-        let Some(upload) = document.upload.clone() else {
+    for attempt in 0..ATTEMPTS {
+        let UploadAt::Here(upload) = document.upload_at(link) else {
             return Ok(());
         };
+        let upload = upload.clone();
         if upload.state == UploadState::Uploading {
             // The item first: from here on no complete can make the upload a content.
             match stores
@@ -25,6 +33,7 @@ pub async fn abort(stores: &Stores, caller: &Caller, id: DocumentId) -> Result<(
                 Written::Done => {}
                 Written::Lost(current) => {
                     document = *current;
+                    pause(attempt).await;
                     continue;
                 }
             }

@@ -5,25 +5,36 @@
 
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, link, load};
+use super::{ATTEMPTS, link as link_parts, load, pause};
 use crate::{
     Error, Result, Stores,
-    document::{Document, DocumentId, Upload, UploadState},
+    document::{Document, DocumentId, Upload, UploadAt, UploadState, Version},
     parts::Part,
     stores::{Completion, StoredObject, Written},
     tenant::Caller,
 };
 
 /// Completes the upload of one of the caller's documents; the same answer on every repeat.
+///
+/// `link` names the upload that is meant. Without it a sender that has been overtaken by another PUT of the
+/// same document could complete that one's upload for its own.
 pub async fn complete(
     stores: &Stores,
     caller: &Caller,
     id: DocumentId,
+    link: Option<&Version>,
     now: Timestamp,
 ) -> Result<()> {
     let document = load(stores, caller, id).await?;
-    let Some(upload) = &document.upload else {
-        return Ok(());
+    let upload = match (document.upload_at(link), link) {
+        (UploadAt::Here(upload), _) => upload,
+        (UploadAt::Stored(_), _) => return Ok(()),
+        (UploadAt::Elsewhere, Some(link))
+            if stores.documents.was_replaced(&document, link).await? =>
+        {
+            return Ok(());
+        }
+        (UploadAt::Elsewhere, _) => return Err(Error::UploadGone(UploadState::Superseded)),
     };
     let state = upload.state_at(now);
     if state != UploadState::Uploading {
@@ -59,7 +70,7 @@ async fn join(
     };
     let missing: Vec<Part> = upload.plan.missing(&received).collect();
     if !missing.is_empty() {
-        let view = link(stores, &key, upload, missing, now).await?;
+        let view = link_parts(stores, &key, upload, missing, now).await?;
         return Err(Error::UploadIncomplete(document.id, Box::new(view)));
     }
     match stores
@@ -81,23 +92,31 @@ async fn record(
     now: Timestamp,
 ) -> Result<()> {
     let mut document = document.clone();
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         // Read anew each time: its metadata may have been corrected meanwhile.
         let pending = document
             .upload
             .clone()
             .filter(|upload| upload.version == joined.version);
         let Some(upload) = pending else {
-            let recorded = document
+            let current = document
                 .content
                 .as_ref()
                 .is_some_and(|content| content.version == joined.version);
-            // Otherwise a newer PUT has taken its place. The object may be in the history, so it stays.
-            return if recorded {
-                Ok(())
-            } else {
-                Err(Error::UploadGone(UploadState::Aborted))
-            };
+            if current
+                || stores
+                    .documents
+                    .was_replaced(&document, &joined.version)
+                    .await?
+            {
+                return Ok(());
+            }
+            // A newer PUT took its place before it was recorded: nothing points to the object.
+            stores
+                .files
+                .delete(&document.object_key(&joined.version))
+                .await?;
+            return Err(Error::UploadGone(UploadState::Superseded));
         };
         if upload.state != UploadState::Uploading {
             // Aborted while S3 was joining, so it never became a content: nothing points to the object.
@@ -110,7 +129,10 @@ async fn record(
         let content = upload.into_content(object.crc64nvme, now);
         match stores.documents.write(&document.complete(content)).await? {
             Written::Done => return Ok(()),
-            Written::Lost(current) => document = *current,
+            Written::Lost(current) => {
+                document = *current;
+                pause(attempt).await;
+            }
         }
     }
     Err(Error::Contended)

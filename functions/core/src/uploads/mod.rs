@@ -1,5 +1,5 @@
-//! The use cases, one file each: a document [received](receive) whole, an upload [started](start), asked
-//! after ([status]), [completed](complete) or [aborted](abort).
+//! The use cases, one file each: a document [received](fn@receive) whole, an upload [started](fn@start), asked
+//! after ([status](fn@status)), [completed](fn@complete) or [aborted](fn@abort).
 //!
 //! Between any two calls the process may die. The order of the calls sees to it that what is left behind
 //! is either invisible (bytes or an upload that no item points to) or can be finished by the same request
@@ -11,9 +11,10 @@ mod receive;
 mod start;
 mod status;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 pub use abort::abort;
 pub use complete::complete;
@@ -23,7 +24,7 @@ pub use status::{UploadStatus, status};
 
 use crate::{
     Error, Result, Stores,
-    document::{Document, DocumentId, Upload},
+    document::{Document, DocumentId, Upload, Version},
     parts::{Part, PartPlan},
     stores::PartLink,
     tenant::Caller,
@@ -35,6 +36,8 @@ const ATTEMPTS: usize = 8;
 /// An open upload as its sender sees it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UploadView {
+    /// Tells this upload from those before and after it, in the links to it.
+    pub version: Version,
     /// The document's size and how it is cut.
     pub plan: PartPlan,
     /// When the upload ends by itself.
@@ -105,20 +108,38 @@ async fn link(
         )
         .await?;
     Ok(UploadView {
+        version: upload.version.clone(),
         plan: upload.plan,
         expires_at: upload.expires_at,
         missing,
     })
 }
 
-/// Ends in S3 an upload that no item points to. A failure is not the sender's: the bucket's lifecycle
-/// rule ends what is left.
+/// Before deciding again after another request was first: at once the first time, then ever later, so that
+/// many at once do not keep each other from it.
+async fn pause(attempt: usize) {
+    let random = Uuid::new_v4().as_u128() % 40 + 10;
+    let milliseconds = u64::try_from(random).unwrap_or_default() * attempt as u64;
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+/// Ends in S3 an upload that no item points to and that never became a content. A failure is not the
+/// sender's: the bucket's lifecycle rule ends what is left.
 async fn discard(stores: &Stores, document: &Document, upload: &Upload) {
     let key = document.object_key(&upload.version);
-    if let Err(error) = stores.files.abort(&key, &upload.upload_id).await {
+    if let Err(error) = end_in_s3(stores, &key, &upload.upload_id).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "an upload is left to the lifecycle rule"
         );
     }
+}
+
+/// Aborts the upload, or deletes the object where its parts had been joined already.
+async fn end_in_s3(stores: &Stores, key: &str, upload_id: &str) -> Result<()> {
+    let known = stores.files.abort(key, upload_id).await?;
+    if !known && stores.files.find(key).await?.is_some() {
+        stores.files.delete(key).await?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, discard};
+use super::{ATTEMPTS, discard, pause};
 use crate::{
     Error, Result, Stores,
     checksum::Checksum,
@@ -41,12 +41,15 @@ pub async fn receive(
         .files
         .put(&document.object_key(&content.version), bytes, &sha256)
         .await?;
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         let Some(change) = document.receive(content.clone(), now) else {
             return Ok(id);
         };
         match stores.documents.write(&change).await? {
-            Written::Lost(current) => document = *current,
+            Written::Lost(current) => {
+                document = *current;
+                pause(attempt).await;
+            }
             Written::Done => {
                 if let Some(superseded) = &change.superseded {
                     discard(stores, &document, superseded).await;

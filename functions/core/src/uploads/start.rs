@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, UploadView, discard, link, view};
+use super::{ATTEMPTS, UploadView, discard, link, pause, view};
 use crate::{
     Error, Result, Stores,
     document::{Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version},
@@ -46,7 +46,11 @@ pub async fn start(
         metadata: offered.metadata,
     };
     let decided = decide(stores, document.clone(), &fresh, now).await;
-    if !matches!(decided, Ok(Decision::Begun)) {
+    // After a failure the item may point to it all the same: the lifecycle rule ends it, if it does not.
+    if matches!(
+        decided,
+        Ok(Decision::Stored | Decision::Resumed(_)) | Err(Error::Contended)
+    ) {
         discard(stores, &document, &fresh).await;
     }
     match decided? {
@@ -76,7 +80,7 @@ async fn decide(
     fresh: &Upload,
     now: Timestamp,
 ) -> Result<Decision> {
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         let (change, decision) = match document.offer(fresh.clone(), now) {
             Offer::Stored(change) => (change, Decision::Stored),
             Offer::Begin(change) => (Some(change), Decision::Begun),
@@ -97,7 +101,10 @@ async fn decide(
             return Ok(decision);
         };
         match stores.documents.write(&change).await? {
-            Written::Lost(current) => document = *current,
+            Written::Lost(current) => {
+                document = *current;
+                pause(attempt).await;
+            }
             Written::Done => {
                 if let Some(superseded) = &change.superseded {
                     discard(stores, &document, superseded).await;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{UploadView, load, view};
 use crate::{
     Result, Stores,
-    document::{DocumentId, UploadState},
+    document::{DocumentId, UploadAt, UploadState, Version},
     tenant::Caller,
 };
 
@@ -20,24 +20,28 @@ pub enum UploadStatus {
     Ended(UploadState),
 }
 
-/// Looks the upload of one of the caller's documents up.
+/// Looks the upload of one of the caller's documents up; `link` names the one that is meant.
 pub async fn status(
     stores: &Stores,
     caller: &Caller,
     id: DocumentId,
+    link: Option<&Version>,
     now: Timestamp,
 ) -> Result<UploadStatus> {
     let document = load(stores, caller, id).await?;
-    if let Some(upload) = document.open_upload(now) {
-        let view = view(stores, &document, upload, now).await?;
-        return Ok(view.map_or(
-            UploadStatus::Ended(UploadState::Aborted),
-            UploadStatus::Open,
-        ));
+    let upload = match document.upload_at(link) {
+        UploadAt::Here(upload) => upload,
+        UploadAt::Stored(content) => return Ok(UploadStatus::Stored(content.size)),
+        UploadAt::Elsewhere => return Ok(UploadStatus::Ended(UploadState::Superseded)),
+    };
+    match upload.state_at(now) {
+        UploadState::Uploading => {
+            let view = view(stores, &document, upload, now).await?;
+            Ok(view.map_or(
+                UploadStatus::Ended(UploadState::Aborted),
+                UploadStatus::Open,
+            ))
+        }
+        ended => Ok(UploadStatus::Ended(ended)),
     }
-    Ok(match (&document.upload, &document.content) {
-        (None, Some(content)) => UploadStatus::Stored(content.size),
-        (Some(upload), _) => UploadStatus::Ended(upload.state_at(now)),
-        (None, None) => UploadStatus::Ended(UploadState::Aborted),
-    })
 }
