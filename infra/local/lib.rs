@@ -73,10 +73,12 @@ pub struct Cloud {
     pub bucket: String,
     /// The table's name.
     pub table: String,
+    /// The base URL of the S3 in use.
+    pub s3_url: String,
+    /// The base URL of the DynamoDB in use.
+    pub dynamodb_url: String,
     /// A client of the S3 in use.
     pub s3_client: aws_sdk_s3::Client,
-    /// A client of the DynamoDB in use.
-    pub dynamodb_client: aws_sdk_dynamodb::Client,
     /// Our own S3, unless another is used.
     pub s3: Option<s3::S3>,
     /// Where everything is kept.
@@ -148,7 +150,8 @@ impl Cloud {
             bucket: only("AWS::S3::Bucket").ok_or("the template has no bucket")?,
             table: only("AWS::DynamoDB::Table").ok_or("the template has no table")?,
             s3_client,
-            dynamodb_client,
+            s3_url,
+            dynamodb_url,
             s3,
             data: options.data.clone(),
             dynamodb_calls,

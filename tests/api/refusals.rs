@@ -68,16 +68,16 @@ async fn what_is_refused_leaves_no_item_no_object_and_no_multipart_upload() {
         .await
         .problem(400, "malformed-json");
 
-    let items = cloud
-        .dynamodb_client
+    let items = sender
+        .dynamodb
         .scan()
         .table_name(&cloud.table)
         .send()
         .await
         .unwrap();
     assert_eq!(items.count, 0, "{items:?}");
-    let objects = cloud
-        .s3_client
+    let objects = sender
+        .s3
         .list_object_versions()
         .bucket(&cloud.bucket)
         .send()
@@ -87,8 +87,8 @@ async fn what_is_refused_leaves_no_item_no_object_and_no_multipart_upload() {
         objects.versions().is_empty() && objects.delete_markers().is_empty(),
         "{objects:?}"
     );
-    let uploads = cloud
-        .s3_client
+    let uploads = sender
+        .s3
         .list_multipart_uploads()
         .bucket(&cloud.bucket)
         .send()

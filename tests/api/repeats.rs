@@ -140,11 +140,7 @@ async fn what_was_replaced_is_listed_in_the_history() {
     let metadata = offer(5);
     let id = sender.hand_in(&metadata, b"first").await.ok().id();
     sender.hand_in(&metadata, b"other").await.ok();
-    let query = sender
-        .cloud
-        .dynamodb_client
-        .query()
-        .table_name(&sender.cloud.table);
+    let query = sender.dynamodb.query().table_name(&sender.cloud.table);
     let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :content)");
     let query = query.expression_attribute_values(
         ":pk",

@@ -10,7 +10,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use okd_local::{Cloud, Options, default_template};
+use okd_local::{Cloud, Options, default_template, setup};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -82,6 +82,9 @@ pub(crate) struct Sender {
     pub(crate) cloud: &'static Cloud,
     pub(crate) client: String,
     pub(crate) token: String,
+    // Of its own: a connection dies with the test whose runtime drives it.
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     http: reqwest::Client,
 }
 
@@ -105,6 +108,8 @@ impl Sender {
             cloud,
             client,
             token,
+            s3: setup::s3_client(&cloud.s3_url),
+            dynamodb: setup::dynamodb_client(&cloud.dynamodb_url),
             http: reqwest::Client::new(),
         }
     }
@@ -199,11 +204,7 @@ impl Sender {
         &self,
         id: &str,
     ) -> Option<std::collections::HashMap<String, AttributeValue>> {
-        let get = self
-            .cloud
-            .dynamodb_client
-            .get_item()
-            .table_name(&self.cloud.table);
+        let get = self.dynamodb.get_item().table_name(&self.cloud.table);
         let get = get.key("pk", AttributeValue::S(format!("local-school#{id}")));
         get.key("sk", AttributeValue::S("document".to_owned()))
             .send()
@@ -214,11 +215,7 @@ impl Sender {
 
     /// The keys of the document's objects.
     pub(crate) async fn objects(&self, id: &str) -> Vec<String> {
-        let list = self
-            .cloud
-            .s3_client
-            .list_objects_v2()
-            .bucket(&self.cloud.bucket);
+        let list = self.s3.list_objects_v2().bucket(&self.cloud.bucket);
         let listed = list
             .prefix(format!("local-school/{id}/"))
             .send()
@@ -233,11 +230,7 @@ impl Sender {
 
     /// The ids of the document's open multipart uploads.
     pub(crate) async fn open_uploads(&self, id: &str) -> Vec<String> {
-        let list = self
-            .cloud
-            .s3_client
-            .list_multipart_uploads()
-            .bucket(&self.cloud.bucket);
+        let list = self.s3.list_multipart_uploads().bucket(&self.cloud.bucket);
         let listed = list
             .prefix(format!("local-school/{id}/"))
             .send()
@@ -255,8 +248,7 @@ impl Sender {
         let objects = self.objects(id).await;
         assert_eq!(objects.len(), 1, "{objects:?}");
         let get = self
-            .cloud
-            .s3_client
+            .s3
             .get_object()
             .bucket(&self.cloud.bucket)
             .key(&objects[0]);

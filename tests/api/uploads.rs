@@ -253,8 +253,7 @@ async fn aborting_after_completion_changes_nothing() {
 /// Makes a pending upload look as it will when its time is over.
 async fn expire(sender: &Sender, id: &str) {
     let update = sender
-        .cloud
-        .dynamodb_client
+        .dynamodb
         .update_item()
         .table_name(&sender.cloud.table);
     let update = update.key("pk", AttributeValue::S(format!("local-school#{id}")));
@@ -309,7 +308,7 @@ async fn in_s3(sender: &Sender, id: &str) -> (String, String) {
 /// What S3 has done when the function dies before it hears of it.
 async fn join_behind_its_back(sender: &Sender, id: &str) {
     let (upload_id, key) = in_s3(sender, id).await;
-    let (s3, bucket) = (&sender.cloud.s3_client, &sender.cloud.bucket);
+    let (s3, bucket) = (&sender.s3, &sender.cloud.bucket);
     let list = s3
         .list_parts()
         .bucket(bucket)
@@ -355,8 +354,7 @@ async fn an_upload_that_s3_has_forgotten_is_gone_and_the_put_repeated_begins_a_n
     let first = sender.offer(&metadata).await.accepted();
     let (upload_id, key) = in_s3(&sender, &first.id()).await;
     let abort = sender
-        .cloud
-        .s3_client
+        .s3
         .abort_multipart_upload()
         .bucket(&sender.cloud.bucket)
         .key(key);

@@ -1,7 +1,8 @@
 //! Amazon S3 on a local folder, for tests and for developing on a laptop.
 //!
 //! Code that passes here should behave the same on S3, so checks, error codes and messages are
-//! S3's own; what S3 can do and this cannot is refused with `NotImplemented`, never ignored.
+//! S3's own; what S3 can do and this cannot is refused with `NotImplemented`, except that headers for
+//! ACLs, storage classes and KMS keys have no effect.
 //!
 //! A request comes in through `server`, which hands it to the `s3s` crate: that knows the protocol
 //! (routing, XML, Signature Version 4, presigned URLs) and calls one of `operations`. Those are

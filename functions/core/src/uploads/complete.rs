@@ -93,47 +93,35 @@ async fn record(
 ) -> Result<()> {
     let mut document = document.clone();
     for attempt in 0..ATTEMPTS {
-        // Read anew each time: its metadata may have been corrected meanwhile.
-        let pending = document
-            .upload
-            .clone()
-            .filter(|upload| upload.version == joined.version);
-        let Some(upload) = pending else {
-            let current = document
-                .content
-                .as_ref()
-                .is_some_and(|content| content.version == joined.version);
-            if current
-                || stores
+        let ended = match document.upload_at(Some(&joined.version)) {
+            UploadAt::Here(upload) if upload.state == UploadState::Uploading => {
+                // As it is now: its metadata may have been corrected meanwhile.
+                let content = upload.clone().into_content(object.crc64nvme, now);
+                match stores.documents.write(&document.complete(content)).await? {
+                    Written::Done => return Ok(()),
+                    Written::Lost(current) => document = *current,
+                }
+                pause(attempt).await;
+                continue;
+            }
+            UploadAt::Here(upload) => upload.state,
+            UploadAt::Stored(_) => return Ok(()),
+            UploadAt::Elsewhere
+                if stores
                     .documents
                     .was_replaced(&document, &joined.version)
-                    .await?
+                    .await? =>
             {
                 return Ok(());
             }
-            // A newer PUT took its place before it was recorded: nothing points to the object.
-            stores
-                .files
-                .delete(&document.object_key(&joined.version))
-                .await?;
-            return Err(Error::UploadGone(UploadState::Superseded));
+            UploadAt::Elsewhere => UploadState::Superseded,
         };
-        if upload.state != UploadState::Uploading {
-            // Aborted while S3 was joining, so it never became a content: nothing points to the object.
-            stores
-                .files
-                .delete(&document.object_key(&joined.version))
-                .await?;
-            return Err(Error::UploadGone(upload.state));
-        }
-        let content = upload.into_content(object.crc64nvme, now);
-        match stores.documents.write(&document.complete(content)).await? {
-            Written::Done => return Ok(()),
-            Written::Lost(current) => {
-                document = *current;
-                pause(attempt).await;
-            }
-        }
+        // Aborted or overtaken while S3 was joining, so it never became a content: nothing points to it.
+        stores
+            .files
+            .delete(&document.object_key(&joined.version))
+            .await?;
+        return Err(Error::UploadGone(ended));
     }
     Err(Error::Contended)
 }

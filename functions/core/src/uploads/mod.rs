@@ -24,9 +24,9 @@ pub use status::{UploadStatus, status};
 
 use crate::{
     Error, Result, Stores,
-    document::{Document, DocumentId, Upload, Version},
+    document::{Change, Document, DocumentId, Upload, Version},
     parts::{Part, PartPlan},
-    stores::PartLink,
+    stores::{PartLink, Written},
     tenant::Caller,
 };
 
@@ -113,6 +113,15 @@ async fn link(
         expires_at: upload.expires_at,
         missing,
     })
+}
+
+/// Writes a change and, once it is written, ends in S3 the upload that it put aside.
+async fn write(stores: &Stores, change: &Change) -> Result<Written> {
+    let written = stores.documents.write(change).await?;
+    if let (Written::Done, Some(superseded)) = (&written, &change.superseded) {
+        discard(stores, &change.next, superseded).await;
+    }
+    Ok(written)
 }
 
 /// Before deciding again after another request was first: at once the first time, then ever later, so that

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, discard, pause};
+use super::{ATTEMPTS, pause, write};
 use crate::{
     Error, Result, Stores,
     checksum::Checksum,
@@ -45,18 +45,11 @@ pub async fn receive(
         let Some(change) = document.receive(content.clone(), now) else {
             return Ok(id);
         };
-        match stores.documents.write(&change).await? {
-            Written::Lost(current) => {
-                document = *current;
-                pause(attempt).await;
-            }
-            Written::Done => {
-                if let Some(superseded) = &change.superseded {
-                    discard(stores, &document, superseded).await;
-                }
-                return Ok(id);
-            }
+        match write(stores, &change).await? {
+            Written::Done => return Ok(id),
+            Written::Lost(current) => document = *current,
         }
+        pause(attempt).await;
     }
     Err(Error::Contended)
 }

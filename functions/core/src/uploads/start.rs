@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, UploadView, discard, link, pause, view};
+use super::{ATTEMPTS, UploadView, discard, link, pause, view, write};
 use crate::{
     Error, Result, Stores,
     document::{Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version},
@@ -100,18 +100,11 @@ async fn decide(
         let Some(change) = change else {
             return Ok(decision);
         };
-        match stores.documents.write(&change).await? {
-            Written::Lost(current) => {
-                document = *current;
-                pause(attempt).await;
-            }
-            Written::Done => {
-                if let Some(superseded) = &change.superseded {
-                    discard(stores, &document, superseded).await;
-                }
-                return Ok(decision);
-            }
+        match write(stores, &change).await? {
+            Written::Done => return Ok(decision),
+            Written::Lost(current) => document = *current,
         }
+        pause(attempt).await;
     }
     Err(Error::Contended)
 }
