@@ -67,10 +67,11 @@ fn run(arguments: Arguments) -> Result<()> {
     if let Some(Command::Function { name }) = &arguments.command {
         return function(name);
     }
-    // `s3s` logs every refusal as an error; the functions' logs tell what became of it.
+    // Both stores warn of every refusal, as of a conditional write that was too late; that is no news.
     let filter = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target("s3s", LevelFilter::OFF);
+        .with_target("s3s", LevelFilter::OFF)
+        .with_target("dynoxide", LevelFilter::OFF);
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     tracing_subscriber::registry()
         .with(log.with_filter(filter))

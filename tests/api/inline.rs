@@ -257,3 +257,25 @@ async fn an_inline_file_ends_a_pending_upload_of_the_same_document() {
         .await;
     assert_eq!(sender.stored_bytes(&offer.id()).await, b"file");
 }
+
+#[tokio::test]
+async fn sixteen_different_files_for_one_document_at_once_are_all_accepted_and_all_kept() {
+    let sender = Sender::new();
+    let metadata = metadata();
+    let files: Vec<Vec<u8>> = (0..16).map(|seed| bytes(100, seed)).collect();
+    let racing = files.iter().map(|file| sender.hand_in(&metadata, file));
+    let answers = futures_util::future::join_all(racing).await;
+    let id = answers[0].id();
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.status == 200 && answer.id() == id),
+        "{answers:?}"
+    );
+    assert_eq!(sender.objects(&id).await.len(), 16);
+    let content = sender.item(&id).await.unwrap()["content"]
+        .as_m()
+        .unwrap()
+        .clone();
+    assert_eq!(content["sequence"].as_n().unwrap(), "16");
+}

@@ -1,6 +1,6 @@
 //! The sender gives an upload up. What was stored before it stays.
 
-use super::{ATTEMPTS, discard, load, pause};
+use super::{ATTEMPTS, discard, load, retry};
 use crate::{
     Error, Result, Stores,
     document::{DocumentId, UploadAt, UploadState, Version},
@@ -32,8 +32,7 @@ pub async fn abort(
             {
                 Written::Done => {}
                 Written::Lost(current) => {
-                    document = *current;
-                    pause(attempt).await;
+                    document = retry(stores, current, attempt).await?;
                     continue;
                 }
             }

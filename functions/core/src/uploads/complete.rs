@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, link as link_parts, load, pause};
+use super::{ATTEMPTS, link as link_parts, load, retry};
 use crate::{
     Error, Result, Stores,
     document::{Document, DocumentId, Upload, UploadAt, UploadState, Version},
@@ -99,9 +99,8 @@ async fn record(
                 let content = upload.clone().into_content(object.crc64nvme, now);
                 match stores.documents.write(&document.complete(content)).await? {
                     Written::Done => return Ok(()),
-                    Written::Lost(current) => document = *current,
+                    Written::Lost(current) => document = retry(stores, current, attempt).await?,
                 }
-                pause(attempt).await;
                 continue;
             }
             UploadAt::Here(upload) => upload.state,

@@ -124,12 +124,17 @@ async fn write(stores: &Stores, change: &Change) -> Result<Written> {
     Ok(written)
 }
 
-/// Before deciding again after another request was first: at once the first time, then ever later, so that
-/// many at once do not keep each other from it.
-async fn pause(attempt: usize) {
-    let random = Uuid::new_v4().as_u128() % 40 + 10;
-    let milliseconds = u64::try_from(random).unwrap_or_default() * attempt as u64;
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+/// The state to decide on again after another request was first: the one that it left, the first time;
+/// later the one after a pause, some 60 ms and twice as long each time, so that many at once do not keep
+/// each other from it.
+async fn retry(stores: &Stores, current: Box<Document>, attempt: usize) -> Result<Document> {
+    if attempt == 0 {
+        return Ok(*current);
+    }
+    let random = 10 + Uuid::new_v4().as_bytes()[0] % 40;
+    tokio::time::sleep(Duration::from_millis(u64::from(random) << attempt.min(5))).await;
+    let document = stores.documents.load(&current.tenant, current.id).await?;
+    document.ok_or(Error::NotFound)
 }
 
 /// Ends in S3 an upload that no item points to and that never became a content. A failure is not the

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, pause, write};
+use super::{ATTEMPTS, retry, write};
 use crate::{
     Error, Result, Stores,
     checksum::Checksum,
@@ -47,9 +47,8 @@ pub async fn receive(
         };
         match write(stores, &change).await? {
             Written::Done => return Ok(id),
-            Written::Lost(current) => document = *current,
+            Written::Lost(current) => document = retry(stores, current, attempt).await?,
         }
-        pause(attempt).await;
     }
     Err(Error::Contended)
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, UploadView, discard, link, pause, view, write};
+use super::{ATTEMPTS, UploadView, discard, link, retry, view, write};
 use crate::{
     Error, Result, Stores,
     document::{Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version},
@@ -102,9 +102,8 @@ async fn decide(
         };
         match write(stores, &change).await? {
             Written::Done => return Ok(decision),
-            Written::Lost(current) => document = *current,
+            Written::Lost(current) => document = retry(stores, current, attempt).await?,
         }
-        pause(attempt).await;
     }
     Err(Error::Contended)
 }
