@@ -88,10 +88,7 @@ async fn the_logs_hold_no_token_no_signature_and_no_personal_data() {
     let sender = Sender::new();
     let mut metadata = offer(5);
     metadata["person"] = serde_json::json!({ "givenName": "Maartje", "surname": "Geheim" });
-    let offer = sender.offer(&metadata).await.accepted();
-    sender
-        .send_parts(&offer.body["upload"], b"12345", None)
-        .await;
+    let offer = sender.offer_and_send(&metadata, b"12345").await;
     sender
         .call(
             "POST",

@@ -138,6 +138,13 @@ impl Sender {
             .await
     }
 
+    /// Form B with every part sent: what is left is to complete.
+    pub(crate) async fn offer_and_send(&self, metadata: &Value, file: &[u8]) -> Answer {
+        let offer = self.offer(metadata).await.accepted();
+        self.send_parts(&offer.body["upload"], file, None).await;
+        offer
+    }
+
     /// Form A on the association of the examples.
     pub(crate) async fn hand_in(&self, metadata: &Value, file: &[u8]) -> Answer {
         self.hand_in_at(&association(), metadata, file).await

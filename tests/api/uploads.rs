@@ -109,10 +109,7 @@ fn with_size(part: &Value, size: u64) -> Value {
 #[tokio::test]
 async fn completing_twice_gives_the_same_answer() {
     let sender = Sender::new();
-    let offer = sender.offer(&offer(5)).await.accepted();
-    sender
-        .send_parts(&offer.body["upload"], b"12345", None)
-        .await;
+    let offer = sender.offer_and_send(&offer(5), b"12345").await;
     let first = sender.call("POST", href(&offer, "complete")).await.ok();
     let second = sender.call("POST", href(&offer, "complete")).await.ok();
     assert_eq!(first.body, second.body);
@@ -121,10 +118,7 @@ async fn completing_twice_gives_the_same_answer() {
 #[tokio::test]
 async fn completing_at_once_from_eight_places_stores_the_document_once() {
     let sender = Sender::new();
-    let offer = sender.offer(&offer(5)).await.accepted();
-    sender
-        .send_parts(&offer.body["upload"], b"12345", None)
-        .await;
+    let offer = sender.offer_and_send(&offer(5), b"12345").await;
     let racing = (0..8).map(|_| sender.call("POST", href(&offer, "complete")));
     let answers = futures_util::future::join_all(racing).await;
     assert!(
@@ -190,10 +184,7 @@ async fn the_status_shows_what_is_there_and_what_is_missing() {
 #[tokio::test]
 async fn the_status_of_a_stored_document_says_so() {
     let sender = Sender::new();
-    let offer = sender.offer(&offer(5)).await.accepted();
-    sender
-        .send_parts(&offer.body["upload"], b"12345", None)
-        .await;
+    let offer = sender.offer_and_send(&offer(5), b"12345").await;
     sender.call("POST", href(&offer, "complete")).await.ok();
     let status = sender.call("GET", href(&offer, "status")).await.ok();
     assert_eq!(
@@ -237,10 +228,7 @@ async fn aborting_leaves_what_was_stored_before() {
 #[tokio::test]
 async fn aborting_after_completion_changes_nothing() {
     let sender = Sender::new();
-    let offer = sender.offer(&offer(5)).await.accepted();
-    sender
-        .send_parts(&offer.body["upload"], b"12345", None)
-        .await;
+    let offer = sender.offer_and_send(&offer(5), b"12345").await;
     sender.call("POST", href(&offer, "complete")).await.ok();
     assert_eq!(
         sender.call("DELETE", href(&offer, "abort")).await.status,
@@ -329,10 +317,7 @@ async fn join_behind_its_back(sender: &Sender, id: &str) {
 #[tokio::test]
 async fn a_completion_that_s3_did_and_nobody_wrote_down_is_found_out() {
     let sender = Sender::new();
-    let offer = sender.offer(&offer(5)).await.accepted();
-    sender
-        .send_parts(&offer.body["upload"], b"12345", None)
-        .await;
+    let offer = sender.offer_and_send(&offer(5), b"12345").await;
     join_behind_its_back(&sender, &offer.id()).await;
 
     let status = sender.call("GET", href(&offer, "status")).await.ok();
@@ -368,10 +353,7 @@ async fn an_upload_that_s3_has_forgotten_is_gone_and_the_put_repeated_begins_a_n
         .call("POST", href(&first, "complete"))
         .await
         .problem(410, "upload-gone");
-    let second = sender.offer(&metadata).await.accepted();
-    sender
-        .send_parts(&second.body["upload"], b"12345", None)
-        .await;
+    let second = sender.offer_and_send(&metadata, b"12345").await;
     sender.call("POST", href(&second, "complete")).await.ok();
 }
 
@@ -379,15 +361,10 @@ async fn an_upload_that_s3_has_forgotten_is_gone_and_the_put_repeated_begins_a_n
 async fn a_declared_crc64nvme_that_holds_is_accepted_at_completion() {
     let sender = Sender::new();
     let offer = sender
-        .offer(&with(
-            &offer(5),
-            "documentChecksum",
-            json!(crc64nvme(b"12345")),
-        ))
-        .await
-        .accepted();
-    sender
-        .send_parts(&offer.body["upload"], b"12345", None)
+        .offer_and_send(
+            &with(&offer(5), "documentChecksum", json!(crc64nvme(b"12345"))),
+            b"12345",
+        )
         .await;
     sender.call("POST", href(&offer, "complete")).await.ok();
 }
@@ -402,15 +379,10 @@ async fn a_declared_crc64nvme_that_does_not_hold_refuses_the_completion_and_keep
     let metadata = offer(5);
     let id = sender.hand_in(&metadata, b"first").await.ok().id();
     let offer = sender
-        .offer(&with(
-            &metadata,
-            "documentChecksum",
-            json!(crc64nvme(b"12345")),
-        ))
-        .await
-        .accepted();
-    sender
-        .send_parts(&offer.body["upload"], b"54321", None)
+        .offer_and_send(
+            &with(&metadata, "documentChecksum", json!(crc64nvme(b"12345"))),
+            b"54321",
+        )
         .await;
     sender
         .call("POST", href(&offer, "complete"))
@@ -544,10 +516,7 @@ async fn a_sender_that_was_overtaken_gets_410_and_never_the_other_ones_parts() {
 async fn an_upload_that_an_inline_file_ended_cannot_be_completed() {
     let sender = Sender::new();
     let metadata = offer(10);
-    let offered = sender.offer(&metadata).await.accepted();
-    sender
-        .send_parts(&offered.body["upload"], b"0123456789", None)
-        .await;
+    let offered = sender.offer_and_send(&metadata, b"0123456789").await;
     sender
         .hand_in(&crate::sender::without(&metadata, "documentSize"), b"file")
         .await
@@ -562,10 +531,7 @@ async fn an_upload_that_an_inline_file_ended_cannot_be_completed() {
 async fn completing_again_what_was_stored_and_then_replaced_is_the_same_200() {
     let sender = Sender::new();
     let metadata = offer(5);
-    let offered = sender.offer(&metadata).await.accepted();
-    sender
-        .send_parts(&offered.body["upload"], b"12345", None)
-        .await;
+    let offered = sender.offer_and_send(&metadata, b"12345").await;
     sender.call("POST", href(&offered, "complete")).await.ok();
     sender.hand_in(&metadata, b"other").await.ok();
     sender.call("POST", href(&offered, "complete")).await.ok();
@@ -574,10 +540,7 @@ async fn completing_again_what_was_stored_and_then_replaced_is_the_same_200() {
 #[tokio::test]
 async fn bytes_that_were_joined_and_then_aborted_do_not_stay() {
     let sender = Sender::new();
-    let offered = sender.offer(&offer(5)).await.accepted();
-    sender
-        .send_parts(&offered.body["upload"], b"12345", None)
-        .await;
+    let offered = sender.offer_and_send(&offer(5), b"12345").await;
     join_behind_its_back(&sender, &offered.id()).await;
     assert_eq!(
         sender.call("DELETE", href(&offered, "abort")).await.status,

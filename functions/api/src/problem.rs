@@ -57,12 +57,6 @@ pub(crate) enum Refusal {
     InvalidIdempotencyKey,
 }
 
-impl From<TokenFault> for Refusal {
-    fn from(fault: TokenFault) -> Self {
-        Self::Core(fault.into())
-    }
-}
-
 /// The status, the stable last word of the problem's `type`, and the title of a refusal.
 fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
     use StatusCode as S;
