@@ -1,20 +1,18 @@
-//! DynamoDB on SQLite: the `dynoxide-rs` server, embedded, behind a front that notes each call.
+//! DynamoDB on SQLite: the `dynoxide-rs` server, embedded, and a front that puts it behind the [`Wire`].
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{path::Path, sync::Arc};
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::Result;
+use crate::{
+    Result,
+    wire::{Wire, Wording, process_of},
+};
 
 /// Serves the tables of `file` until the process ends; gives the server's URL.
 pub async fn serve(file: &Path) -> Result<String> {
@@ -30,71 +28,70 @@ pub async fn serve(file: &Path) -> Result<String> {
     Ok(url)
 }
 
-/// The operations asked for, in order: `GetItem`, `PutItem` and so on.
-#[derive(Default)]
-pub struct Calls(Mutex<Vec<String>>);
-
-impl Calls {
-    /// All of them, up to now.
-    pub fn all(&self) -> Vec<String> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn note(&self, operation: &str) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(operation.to_owned());
+/// Passes calls on to `target`, over the wire, until the process ends.
+pub async fn front(listener: TcpListener, target: String, wire: Arc<Wire>) {
+    let http = reqwest::Client::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        let _ = stream.set_nodelay(true); // only costs time if it fails
+        let (http, target, wire) = (http.clone(), target.clone(), wire.clone());
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let (http, target, wire) = (http.clone(), target.clone(), wire.clone());
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect().await?.to_bytes();
+                let (process, operation) =
+                    (process_of(&parts.headers), operation_of(&parts.headers));
+                let effect = pass_on(http, target, parts.headers, body);
+                let answer = wire.pass(&process, &operation, word, effect).await;
+                answer.ok_or_else(|| crate::Error::from("the connection is made to break"))
+            }
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     }
 }
 
-struct Front {
-    target: String,
+fn operation_of(headers: &HeaderMap) -> String {
+    let target = headers.get("x-amz-target");
+    let target = target.and_then(|value| value.to_str().ok());
+    let operation = target.and_then(|target| target.rsplit('.').next());
+    operation.unwrap_or_default().to_owned()
+}
+
+async fn pass_on(
     http: reqwest::Client,
-    calls: Arc<Calls>,
-}
-
-/// Passes calls on to `target`, noting the operation of each.
-pub fn front(target: String, calls: Arc<Calls>) -> Router {
-    let front = Front {
-        target,
-        http: reqwest::Client::new(),
-        calls,
-    };
-    Router::new().fallback(pass_on).with_state(Arc::new(front))
-}
-
-async fn pass_on(State(front): State<Arc<Front>>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    front
-        .calls
-        .note(target.rsplit('.').next().unwrap_or_default());
-    let sent = front
-        .http
-        .post(&front.target)
-        .headers(headers)
-        .body(body)
-        .send()
-        .await;
-    let Ok(answer) = sent else { return gone() };
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = answer.headers().clone();
+    target: String,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Full<Bytes>> {
+    let sent = http.post(target).headers(headers).body(body).send().await;
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    let Ok(answer) = sent else { return response };
+    let (status, headers) = (answer.status(), answer.headers().clone());
     let Ok(body) = answer.bytes().await else {
-        return gone();
+        return response;
     };
-    *response.body_mut() = Body::from(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    *response.body_mut() = body.into();
     response
 }
 
-fn gone() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::BAD_GATEWAY;
+/// An answer that a fault makes us give.
+fn word(wording: Wording) -> Response<Full<Bytes>> {
+    let (status, kind) = match wording {
+        Wording::Failed | Wording::FailedInside => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")
+        }
+        Wording::Throttled => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+    };
+    let body = format!(
+        r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{kind}","message":"On a test's order."}}"#
+    );
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
     response
 }

@@ -1,12 +1,14 @@
 //! The OKD document service's cloud on one machine: no Docker, no account, no network.
 //!
 //! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [`s3`] on a
-//! folder, [`dynamodb`] on SQLite, and a token [`issuer`], put together as `template.yaml` says. It
+//! folder, [`dynamodb`] on SQLite, their [`events`] and a token [`issuer`], put together as `template.yaml`
+//! says; and between functions and stores a [`wire`] on which tests make things go wrong. It
 //! cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither
 //! reads nor passes on real credentials.
 
 pub mod demo;
 pub mod dynamodb;
+pub mod events;
 pub mod gateway;
 pub mod issuer;
 pub mod runtime;
@@ -15,18 +17,23 @@ pub mod sample;
 pub mod setup;
 pub mod template;
 pub mod welcome;
+pub mod wire;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::net::TcpListener;
 
+use events::Events;
 use issuer::Issuer;
-use runtime::Function;
+use runtime::{Failed, Function};
 use template::{Template, physical_name};
+use wire::Wire;
 
-/// A result whose error is only to be read by a person.
-pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+/// An error that is only to be read by a person.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+/// A result with such an error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The access key of the local stores, and its secret.
 pub const ACCESS_KEY: (&str, &str) = ("local-access-key", "local-secret-key");
@@ -44,6 +51,8 @@ pub struct Options {
     pub port: u16,
     /// Whether an answer waits until what it says is on the disk, and not only in the system's memory.
     pub durable: bool,
+    /// Whether the template's schedules run by themselves; if not, only [`Cloud::strike`] strikes the clock.
+    pub clock: bool,
     /// The template to read.
     pub template: PathBuf,
     /// The executable that runs a function when called with `function NAME`.
@@ -83,8 +92,10 @@ pub struct Cloud {
     pub s3: Option<s3::S3>,
     /// Where everything is kept.
     pub data: PathBuf,
-    /// What DynamoDB was asked.
-    pub dynamodb_calls: Arc<dynamodb::Calls>,
+    /// Between the functions and their stores.
+    pub wire: Arc<Wire>,
+    /// Between S3 and the functions.
+    pub events: Arc<Events>,
 }
 
 impl Cloud {
@@ -104,10 +115,12 @@ impl Cloud {
         let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
         serve(issuer_listener, issuer.clone().router());
 
+        let wire = Arc::new(Wire::default());
         let (s3_url, s3) = match &options.s3_endpoint {
             Some(endpoint) => (endpoint.clone(), None),
             None => {
-                let s3 = s3::S3::open(&options.data.join("s3"), options.durable)?;
+                let s3 =
+                    s3::S3::open(&options.data.join("s3"), options.durable)?.behind(wire.clone());
                 let listener = bind(port(2)).await?;
                 let url = url(&listener)?;
                 let (key, secret) = ACCESS_KEY;
@@ -118,25 +131,26 @@ impl Cloud {
                 (url, Some(s3))
             }
         };
-        let dynamodb_calls = Arc::new(dynamodb::Calls::default());
         let target = match &options.dynamodb_endpoint {
             Some(endpoint) => endpoint.clone(),
             None => dynamodb::serve(&options.data.join("dynamodb.sqlite")).await?,
         };
         let dynamodb_listener = bind(port(3)).await?;
         let dynamodb_url = url(&dynamodb_listener)?;
-        serve(
-            dynamodb_listener,
-            dynamodb::front(target, dynamodb_calls.clone()),
-        );
+        tokio::spawn(dynamodb::front(dynamodb_listener, target, wire.clone()));
 
         let template = Template::read(&options.template, parameters(&issuer_url))?;
-        let functions = functions(&template, &options, &s3_url, &dynamodb_url)?;
+        let functions = functions(&template, &options, &s3_url, &dynamodb_url, &wire)?;
         let s3_client = setup::s3_client(&s3_url);
         let dynamodb_client = setup::dynamodb_client(&dynamodb_url);
         setup::create_buckets(&template, &s3_client).await?;
         setup::create_tables(&template, &dynamodb_client).await?;
 
+        let function = |name: &str| functions.get(name).cloned();
+        let events = Events::start(&template, function, wire.clone(), s3.clone());
+        if options.clock {
+            events::schedule(&template, function)?;
+        }
         let only = |kind| {
             template
                 .resources(kind)
@@ -154,7 +168,8 @@ impl Cloud {
             dynamodb_url,
             s3,
             data: options.data.clone(),
-            dynamodb_calls,
+            wire,
+            events,
             functions,
         };
         serve(
@@ -162,6 +177,13 @@ impl Cloud {
             gateway::Gateway::new(&template, &cloud.functions).router(),
         );
         Ok(cloud)
+    }
+
+    /// Strikes the clock of the reconcile function, which then says `time`, and waits until it has swept.
+    pub async fn strike(&self, time: jiff::Timestamp) -> Result<(), Failed> {
+        let function = self.functions.get("ReconcileFunction");
+        let function = function.ok_or(Failed::Error)?;
+        function.invoke(events::clock(time)).await.map(drop)
     }
 }
 
@@ -183,6 +205,7 @@ fn functions(
     options: &Options,
     s3_url: &str,
     dynamodb_url: &str,
+    wire: &Arc<Wire>,
 ) -> Result<BTreeMap<String, Arc<Function>>> {
     let (key, secret) = ACCESS_KEY;
     let lambda = [
@@ -197,7 +220,7 @@ fn functions(
         environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let timeout = Duration::from_secs(properties["Timeout"].as_u64().unwrap_or(3));
         let memory = properties["MemorySize"].as_u64().unwrap_or(128);
-        let function = Function::new(name, options, environment, timeout, memory);
+        let function = Function::new(name, options, environment, timeout, memory, wire.clone());
         Ok((name.to_owned(), Arc::new(function)))
     };
     template

@@ -89,6 +89,7 @@ fn run(arguments: Arguments) -> Result<()> {
                 .map_or(arguments.data, |folder| folder.path().to_owned()),
             port: if demo { 0 } else { arguments.port },
             durable: folder.is_none(),
+            clock: true,
             template: arguments.template,
             executable: env::current_exe()?,
             s3_endpoint: arguments.s3_endpoint,
@@ -149,6 +150,7 @@ fn function(name: &str) -> Result<()> {
         .build()?;
     match name {
         "ApiFunction" => runtime.block_on(okd_api::run()),
+        "ReconcileFunction" => runtime.block_on(okd_reconcile::run()),
         _ => Err(format!(
             "the template has a function {name}, but infra/local/main.rs does not know it"
         )

@@ -9,7 +9,10 @@ use std::{
     fs::OpenOptions,
     path::PathBuf,
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -27,7 +30,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{FUNCTIONS_LOG, Options, Result};
+use crate::{FUNCTIONS_LOG, Options, Result, wire::Wire};
 
 /// A function: how to start its processes, and those that wait for work.
 pub struct Function {
@@ -37,6 +40,8 @@ pub struct Function {
     environment: BTreeMap<String, String>,
     timeout: Duration,
     memory_mb: u64,
+    wire: Arc<Wire>,
+    started: AtomicUsize,
     idle: Mutex<Vec<Process>>,
     peak_memory: Mutex<u64>,
 }
@@ -61,6 +66,11 @@ struct Invocation {
 
 /// One process and its Runtime API endpoint; both end when this is dropped.
 struct Process {
+    /// Its name on the wire.
+    name: String,
+    wire: Arc<Wire>,
+    /// Somebody wants it dead, and to know when it is.
+    killed: mpsc::Receiver<oneshot::Sender<()>>,
     child: Child,
     /// Kept apart because waiting for the child would close it.
     _stdin: Option<ChildStdin>,
@@ -71,6 +81,7 @@ struct Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.endpoint.abort();
+        self.wire.unregister(&self.name);
     }
 }
 
@@ -90,6 +101,7 @@ impl Function {
         environment: BTreeMap<String, String>,
         timeout: Duration,
         memory_mb: u64,
+        wire: Arc<Wire>,
     ) -> Self {
         Self {
             name: name.to_owned(),
@@ -98,6 +110,8 @@ impl Function {
             environment,
             timeout,
             memory_mb,
+            wire,
+            started: AtomicUsize::new(0),
             idle: Mutex::default(),
             peak_memory: Mutex::default(),
         }
@@ -122,6 +136,11 @@ impl Function {
             answer = answer => answer.unwrap_or(Err(Failed::Crashed)),
             status = process.child.wait() => {
                 tracing::error!(function = self.name, ?status, "a process ended with a request in hand");
+                return Err(Failed::Crashed);
+            }
+            Some(dead) = process.killed.recv() => {
+                let _ = process.child.kill().await;
+                let _ = dead.send(());
                 return Err(Failed::Crashed);
             }
             () = tokio::time::sleep(self.timeout) => return Err(Failed::TimedOut),
@@ -167,6 +186,10 @@ impl Function {
                 tracing::error!(%error, "a Runtime API endpoint failed");
             }
         });
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", self.name);
+        let (kill, killed) = mpsc::channel(1);
+        self.wire.register(&name, kill);
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -176,6 +199,8 @@ impl Function {
             .env_clear()
             .envs(&self.environment)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            // The SDK puts it into the user agent of each call, and so the wire knows whose it is.
+            .env("AWS_SDK_UA_APP_ID", &name)
             .env("AWS_LAMBDA_FUNCTION_NAME", format!("local-{}", self.name))
             .env(
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
@@ -191,6 +216,9 @@ impl Function {
             .kill_on_drop(true)
             .spawn()?;
         Ok(Process {
+            name,
+            wire: self.wire.clone(),
+            killed,
             _stdin: child.stdin.take(),
             child,
             work,

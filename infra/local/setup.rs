@@ -1,7 +1,8 @@
 //! Makes the template's buckets and tables, through the same protocols as anybody would.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
@@ -69,10 +70,7 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
                 .send()
                 .await?;
         }
-        let rules = properties["LifecycleConfiguration"]["Rules"]
-            .as_array()
-            .into_iter()
-            .flatten();
+        let rules = array(&properties["LifecycleConfiguration"], "Rules");
         // The stand-in applies no other rule.
         let rules = rules.filter(|rule| rule["AbortIncompleteMultipartUpload"].is_object());
         let rules: Vec<_> = rules.map(lifecycle_rule).collect::<Result<_>>()?;
@@ -122,11 +120,7 @@ pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Cli
             .create_table()
             .table_name(&table)
             .billing_mode(BillingMode::PayPerRequest);
-        for attribute in properties["AttributeDefinitions"]
-            .as_array()
-            .into_iter()
-            .flatten()
-        {
+        for attribute in array(properties, "AttributeDefinitions") {
             let kind = ScalarAttributeType::from(text(attribute, "AttributeType"));
             let name = text(attribute, "AttributeName");
             create = create.attribute_definitions(
@@ -136,19 +130,34 @@ pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Cli
                     .build()?,
             );
         }
-        for key in properties["KeySchema"].as_array().into_iter().flatten() {
-            let kind = KeyType::from(text(key, "KeyType"));
-            let name = text(key, "AttributeName");
-            create = create.key_schema(
-                KeySchemaElement::builder()
-                    .attribute_name(name)
-                    .key_type(kind)
+        create = create.set_key_schema(Some(key_schema(properties)?));
+        for index in array(properties, "GlobalSecondaryIndexes") {
+            let kind = ProjectionType::from(text(&index["Projection"], "ProjectionType"));
+            create = create.global_secondary_indexes(
+                GlobalSecondaryIndex::builder()
+                    .index_name(text(index, "IndexName"))
+                    .set_key_schema(Some(key_schema(index)?))
+                    .projection(Projection::builder().projection_type(kind).build())
                     .build()?,
             );
         }
         create.send().await?;
     }
     Ok(())
+}
+
+fn key_schema(table_or_index: &Value) -> Result<Vec<KeySchemaElement>> {
+    let element = |key| {
+        Ok(KeySchemaElement::builder()
+            .attribute_name(text(key, "AttributeName"))
+            .key_type(KeyType::from(text(key, "KeyType")))
+            .build()?)
+    };
+    array(table_or_index, "KeySchema").map(element).collect()
+}
+
+fn array<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value[key].as_array().into_iter().flatten()
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

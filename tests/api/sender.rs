@@ -38,6 +38,7 @@ fn start(s3_endpoint: Option<String>, dynamodb_endpoint: Option<String>) -> Clou
         data: data_folder(),
         port: 0,
         durable: false,
+        clock: false,
         template: default_template(),
         executable: env!("CARGO_BIN_EXE_local").into(),
         s3_endpoint,

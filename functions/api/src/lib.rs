@@ -9,10 +9,14 @@ mod problem;
 mod routes;
 mod uploads;
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lambda_http::{Body, Request, RequestExt, Response, service_fn};
-use okd_core::{Config, Stores, token::Verifier};
+use okd_core::{
+    Stores,
+    config::{StoreConfig, TokenConfig},
+    token::Verifier,
+};
 
 pub use routes::ROUTES;
 
@@ -23,17 +27,16 @@ pub struct App {
 }
 
 /// Cold start, then requests until Lambda ends the process. Settings come from the environment; see
-/// [`Config::from_env`].
+/// [`okd_core::config`].
 pub async fn run() -> Result<(), lambda_http::Error> {
     tracing_subscriber::fmt()
         .json()
         .with_current_span(false)
         .with_max_level(tracing::Level::INFO)
         .init();
-    let config = Config::from_env()?;
     let app = App {
-        verifier: Verifier::new(&config)?,
-        stores: Stores::connect(&config).await,
+        verifier: Verifier::new(&TokenConfig::from_env()?)?,
+        stores: Stores::connect(&StoreConfig::from_env()?).await,
     };
     let app = &app;
     lambda_http::run(service_fn(async |request| {
@@ -50,7 +53,14 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let route = routes::find(request.method(), request.raw_http_path());
     let name = route.as_ref().map_or("none", |found| found.route.path);
     let answered = match route {
-        Ok(found) => routes::call(app, found, request).await,
+        Ok(found) => {
+            let left = time_left(&request);
+            // Given up in the middle is no worse than the process dying there, and that is provided for.
+            match tokio::time::timeout(left, routes::call(app, &found, request)).await {
+                Ok(answered) => answered,
+                Err(_) => routes::out_of_time(&found),
+            }
+        }
         Err(refusal) => Err(refusal),
     };
     let response = answered.unwrap_or_else(|refusal| problem::render(&refusal, &request_id));
@@ -63,4 +73,12 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
         "answered"
     );
     response
+}
+
+/// How long there is to answer in: Lambda's deadline, less what the answer takes to get out.
+fn time_left(request: &Request) -> Duration {
+    let deadline = UNIX_EPOCH + Duration::from_millis(request.lambda_context().deadline);
+    let left = deadline.duration_since(SystemTime::now());
+    left.unwrap_or_default()
+        .saturating_sub(Duration::from_secs(1))
 }

@@ -55,6 +55,10 @@ pub(crate) enum Refusal {
     FileTooLarge { size: usize },
     #[error("The Idempotency-Key must have 1 to 255 visible ASCII characters.")]
     InvalidIdempotencyKey,
+    #[error(
+        "The service could not answer in time. Repeat the request after the time in Retry-After: with a documentId or an Idempotency-Key a repeat stores nothing twice."
+    )]
+    OutOfTime,
 }
 
 /// The status, the stable last word of the problem's `type`, and the title of a refusal.
@@ -93,6 +97,11 @@ fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             "invalid-idempotency-key",
             "The Idempotency-Key cannot be used",
         ),
+        Refusal::OutOfTime => (
+            S::SERVICE_UNAVAILABLE,
+            "try-again",
+            "Temporarily unavailable",
+        ),
         Refusal::Incomplete { error, .. } | Refusal::Core(error) => core_kind(error),
     }
 }
@@ -126,7 +135,8 @@ fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
         ),
         Error::NotFound => (S::NOT_FOUND, "no-such-document", "No such document"),
         Error::UploadIncomplete(..) => (S::CONFLICT, "upload-incomplete", "Parts are missing"),
-        Error::ChecksumMismatch { .. } | Error::UploadGone(UploadState::ChecksumMismatch) => (
+        Error::ChecksumMismatch { .. }
+        | Error::UploadGone(UploadState::ChecksumMismatch | UploadState::Corrupt) => (
             S::UNPROCESSABLE_ENTITY,
             "checksum-mismatch",
             "Not the bytes declared",
@@ -207,21 +217,10 @@ fn challenge(fault: &TokenFault) -> String {
 }
 
 fn log(refusal: &Refusal, kind: &str, request_id: &str) {
-    if let Refusal::Core(Error::Unavailable { during, source }) = refusal {
-        let cause = causes(source.as_ref());
-        tracing::error!(request_id, problem = kind, during, cause, "failed");
+    if let Refusal::Core(error @ Error::Unavailable { .. }) = refusal {
+        let cause = error.for_the_log();
+        tracing::error!(request_id, problem = kind, cause, "failed");
     } else {
         tracing::info!(request_id, problem = kind, "refused");
     }
-}
-
-/// An error with all that caused it, in one line.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

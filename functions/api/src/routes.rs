@@ -94,7 +94,7 @@ fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 /// Authenticates, then calls the route's use case.
 pub(crate) async fn call(
     app: &App,
-    found: Found,
+    found: &Found,
     request: Request,
 ) -> Result<Response<Body>, Refusal> {
     // Of repeated headers `lambda_http` keeps the last one only.
@@ -120,11 +120,19 @@ pub(crate) async fn call(
     }
 }
 
+/// What is answered when there is no time left to do what was asked.
+pub(crate) fn out_of_time(found: &Found) -> Result<Response<Body>, Refusal> {
+    match found.route.action {
+        Action::Complete => Ok(uploads::still_completing(found.id.into())),
+        Action::HandIn(_) | Action::Upload => Err(Refusal::OutOfTime),
+    }
+}
+
 /// Which upload of the document a link means, from its query `?upload=`.
 fn linked_upload(request: &Request) -> Result<Option<Version>, Refusal> {
     let query = request.query_string_parameters_ref();
     let upload = query.and_then(|query| query.first("upload"));
-    let version = |text| Version::from_link(text).ok_or(Refusal::InvalidId);
+    let version = |text| Version::parse(text).ok_or(Refusal::InvalidId);
     upload.map(version).transpose()
 }
 

@@ -42,12 +42,7 @@ pub(crate) async fn complete(
 ) -> Result<Response<Body>, Refusal> {
     match uploads::complete(&app.stores, caller, id, upload, Timestamp::now()).await {
         Ok(()) => Ok(stored(id)),
-        Err(Error::StillCompleting(id)) => {
-            let body = json!({ "dmsDocumentId": id, "upload": { "state": "completing" } });
-            let mut response = answer(StatusCode::ACCEPTED, &body);
-            response.headers_mut().insert(header::RETRY_AFTER, 2.into());
-            Ok(response)
-        }
+        Err(Error::StillCompleting(id)) => Ok(still_completing(id)),
         Err(Error::UploadIncomplete(id, view)) => {
             let upload = upload_json(id, &view, links);
             Err(Refusal::Incomplete {
@@ -59,6 +54,14 @@ pub(crate) async fn complete(
     }
 }
 
+/// S3 still works, or we ran out of time: the same request, sent again, finds out.
+pub(crate) fn still_completing(id: DocumentId) -> Response<Body> {
+    let body = json!({ "dmsDocumentId": id, "upload": { "state": "completing" } });
+    let mut response = answer(StatusCode::ACCEPTED, &body);
+    response.headers_mut().insert(header::RETRY_AFTER, 2.into());
+    response
+}
+
 /// `DELETE`: 204, also when there was nothing left to abort.
 pub(crate) async fn abort(
     app: &App,
@@ -66,7 +69,7 @@ pub(crate) async fn abort(
     id: DocumentId,
     upload: Option<&Version>,
 ) -> Result<Response<Body>, Refusal> {
-    uploads::abort(&app.stores, caller, id, upload).await?;
+    uploads::abort(&app.stores, caller, id, upload, Timestamp::now()).await?;
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
@@ -86,7 +89,7 @@ pub(crate) fn upload_json(id: DocumentId, view: &UploadView, links: &Links) -> V
         })
     };
     json!({
-        "state": "uploading",
+        "state": if view.missing.is_empty() { "received" } else { "uploading" },
         "documentSize": view.plan.size,
         "partSize": view.plan.part_size,
         "partCount": view.plan.count(),

@@ -22,10 +22,9 @@ pub enum Checksum {
 impl Checksum {
     /// The SHA-256 of `bytes`.
     pub fn sha256(bytes: &[u8]) -> Self {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-        let mut value = [0; 32];
-        value.copy_from_slice(digest.as_ref());
-        Self::Sha256(value)
+        let mut sha256 = Sha256::default();
+        sha256.update(bytes);
+        sha256.finish()
     }
 
     /// The CRC64NVME of `bytes`.
@@ -69,6 +68,29 @@ impl Checksum {
             Self::Sha256(value) => value,
             Self::Crc64Nvme(value) => value,
         }
+    }
+}
+
+/// A SHA-256 in the making, for bytes that are never held all at once.
+pub struct Sha256(aws_lc_rs::digest::Context);
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256))
+    }
+}
+
+impl Sha256 {
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The checksum of all of them.
+    pub fn finish(self) -> Checksum {
+        let mut value = [0; 32];
+        value.copy_from_slice(self.0.finish().as_ref());
+        Checksum::Sha256(value)
     }
 }
 

@@ -4,9 +4,18 @@ use std::env;
 
 use crate::tenant::TenantId;
 
-/// The settings of one deployment.
+/// Where the documents are; every function reads it.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct StoreConfig {
+    /// `OKD_TABLE`: the DynamoDB table.
+    pub table: String,
+    /// `OKD_BUCKET`: the S3 bucket.
+    pub bucket: String,
+}
+
+/// Whose tokens are good; the api function reads it.
+#[derive(Debug, Clone)]
+pub struct TokenConfig {
     /// `OKD_TENANT`: whose documents these are.
     pub tenant: TenantId,
     /// `OKD_ISSUER`: the `iss` that tokens must have.
@@ -15,10 +24,6 @@ pub struct Config {
     pub audience: String,
     /// `OKD_JWKS_URL`: where the issuer publishes its keys.
     pub jwks_url: String,
-    /// `OKD_TABLE`: the DynamoDB table.
-    pub table: String,
-    /// `OKD_BUCKET`: the S3 bucket.
-    pub bucket: String,
 }
 
 /// A variable that is missing or malformed.
@@ -29,8 +34,18 @@ pub struct ConfigError {
     problem: String,
 }
 
-impl Config {
-    /// Reads the variables named above. A deployment without one of them must not start.
+impl StoreConfig {
+    /// Reads the variables named above. A function without one of them must not start.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            table: required("OKD_TABLE")?,
+            bucket: required("OKD_BUCKET")?,
+        })
+    }
+}
+
+impl TokenConfig {
+    /// Reads the variables named above. A function without one of them must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
         let tenant = required("OKD_TENANT")?;
         let tenant = TenantId::try_from(tenant).map_err(|problem| ConfigError {
@@ -42,8 +57,6 @@ impl Config {
             issuer: required("OKD_ISSUER")?,
             audience: required("OKD_AUDIENCE")?,
             jwks_url: required("OKD_JWKS_URL")?,
-            table: required("OKD_TABLE")?,
-            bucket: required("OKD_BUCKET")?,
         })
     }
 }

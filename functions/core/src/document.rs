@@ -15,11 +15,19 @@ use crate::{
     checksum::Checksum,
     metadata::Metadata,
     parts::PartPlan,
-    tenant::{Caller, TenantId},
+    tenant::{Caller, DocumentKey, TenantId},
 };
 
 /// How long an upload may take from its PUT to its completion.
 pub const UPLOAD_LIFETIME: Duration = Duration::from_hours(24);
+/// How often the sweep looks after something that is pending: so much later than it should have, at most,
+/// a sender that died after its last part has its document stored.
+pub const LOOK_AGAIN: Duration = Duration::from_mins(15);
+/// The event of the new object begins its verification; where it was lost, the sweep does, after this.
+const VERIFY_AFTER: Duration = Duration::from_mins(1);
+/// When no URL into an ended upload lives any more (they have an hour), nor any request that was sent with
+/// one.
+const LEFT_OVER_AFTER: Duration = Duration::from_hours(2);
 
 /// The `dmsDocumentId`: the standard's answer to a PUT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +37,13 @@ pub struct DocumentId(Uuid);
 impl From<Uuid> for DocumentId {
     fn from(id: Uuid) -> Self {
         Self(id)
+    }
+}
+
+impl DocumentId {
+    /// Which of `count` queues it is in.
+    pub fn queue(self, count: u8) -> u8 {
+        self.0.as_bytes()[15] % count
     }
 }
 
@@ -49,9 +64,10 @@ impl Version {
         Self(sha256.hex())
     }
 
-    /// A version as it stands in one of our own links; `None` where it cannot be one.
-    pub fn from_link(text: &str) -> Option<Self> {
-        Uuid::try_parse(text).ok().map(|_| Self(text.to_owned()))
+    /// A version as it stands in one of our own links or keys; `None` where it cannot be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let of_bytes = || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (Uuid::try_parse(text).is_ok() || of_bytes()).then(|| Self(text.to_owned()))
     }
 
     /// For bytes yet to come.
@@ -78,6 +94,8 @@ pub struct Document {
     pub client: String,
     /// How many changes it has seen; 0 is not yet written.
     pub revision: u64,
+    /// How many contents it has had.
+    pub contents: u32,
     /// What is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
@@ -112,6 +130,19 @@ impl Content {
     pub fn has(&self, checksum: Checksum) -> bool {
         self.checksums.contains(&checksum)
     }
+
+    /// The SHA-256 that the bytes have yet to be compared with.
+    pub fn unverified(&self) -> Option<Checksum> {
+        let sha256 = |checksum: &&Checksum| matches!(checksum, Checksum::Sha256(_));
+        (self.verification == Verification::Pending)
+            .then(|| self.checksums.iter().find(sha256).copied())
+            .flatten()
+    }
+
+    /// When the sweep is to look after it.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.unverified().map(|_| self.stored_at + VERIFY_AFTER)
+    }
 }
 
 /// Whether every declared checksum has been compared with the bytes.
@@ -122,6 +153,8 @@ pub enum Verification {
     Done,
     /// A SHA-256 was declared over an upload: S3 cannot compute it, so the object has yet to be read.
     Pending,
+    /// The bytes do not have the SHA-256 that was declared: kept in the history, and never current.
+    Corrupt,
 }
 
 /// A multipart upload.
@@ -159,6 +192,8 @@ pub enum UploadState {
     Expired,
     /// Its bytes were not the ones declared.
     ChecksumMismatch,
+    /// It was stored, and then found not to have the SHA-256 declared.
+    Corrupt,
     /// A newer PUT of the same document has taken its place.
     Superseded,
 }
@@ -171,6 +206,7 @@ impl fmt::Display for UploadState {
             Self::Aborted => "it was aborted",
             Self::Expired => "it was not completed within 24 hours",
             Self::ChecksumMismatch => "its bytes did not have the declared checksum",
+            Self::Corrupt => "its bytes, read back, did not have the declared SHA-256",
             Self::Superseded => "a newer PUT of the same document has taken its place",
         })
     }
@@ -183,6 +219,12 @@ impl Upload {
             UploadState::Uploading if now >= self.expires_at => UploadState::Expired,
             state => state,
         }
+    }
+
+    /// When the sweep is to look after it.
+    pub fn due(&self) -> Option<Timestamp> {
+        (self.state == UploadState::Uploading)
+            .then(|| self.expires_at - UPLOAD_LIFETIME + LOOK_AGAIN)
     }
 
     /// The content that this upload becomes, when S3 says what it computed over the bytes.
@@ -215,8 +257,47 @@ pub struct Change {
     pub next: Document,
     /// The content that is no longer current, to be kept in the document's history.
     pub replaced: Option<Content>,
-    /// The upload that nobody may add to any more, to be aborted in S3 once the change is written.
-    pub superseded: Option<Upload>,
+    /// The upload that nobody may add to any more, to be ended in S3 once the change is written.
+    pub ended: Option<Upload>,
+}
+
+/// Something that S3 may hold and no document points to, noted so that it is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leftover {
+    /// Names its object.
+    pub version: Version,
+    /// What it is.
+    pub remains: Remains,
+    /// When it was noted.
+    pub noted_at: Timestamp,
+}
+
+/// What a [`Leftover`] is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remains {
+    /// An upload that ended without becoming a content, by S3's id: its parts, or the object of them.
+    Upload(String),
+    /// The bytes of a request that died before its item was written, by S3's id of that version of the
+    /// object. Only that one may go: the same bytes, sent again, are another version of the same key.
+    Object(String),
+}
+
+impl Leftover {
+    /// What is left of an upload that ended at `now`.
+    pub fn of_upload(upload: &Upload, now: Timestamp) -> Self {
+        Self {
+            version: upload.version.clone(),
+            remains: Remains::Upload(upload.upload_id.clone()),
+            noted_at: now,
+        }
+    }
+
+    /// When the sweep is to remove it.
+    pub fn due(&self) -> Timestamp {
+        self.noted_at + LEFT_OVER_AFTER
+    }
 }
 
 /// Where the upload that a link means is found; see [`Document::upload_at`].
@@ -250,14 +331,30 @@ impl Document {
             id,
             client,
             revision: 0,
+            contents: 0,
             content: None,
             upload: None,
         }
     }
 
+    /// Which document it is.
+    pub fn key(&self) -> DocumentKey {
+        DocumentKey {
+            tenant: self.tenant.clone(),
+            id: self.id,
+        }
+    }
+
     /// The S3 key of one of its contents.
     pub fn object_key(&self, version: &Version) -> String {
-        self.tenant.object_key(self.id, version)
+        self.key().object(version)
+    }
+
+    /// When the sweep is to look after it; never, where nothing about it is pending.
+    pub fn due(&self) -> Option<Timestamp> {
+        let upload = self.upload.as_ref().and_then(Upload::due);
+        let content = self.content.as_ref().and_then(Content::due);
+        upload.into_iter().chain(content).min()
     }
 
     /// The upload to which parts may be sent at `now`.
@@ -320,29 +417,65 @@ impl Document {
         {
             return Offer::Stored(self.correct(current, fresh.metadata, now));
         }
-        let superseded = self.pending_upload().cloned();
+        let ended = self.pending_upload().cloned();
         let change = self.change(|next| next.upload = Some(fresh));
-        Offer::Begin(Change {
-            superseded,
-            ..change
-        })
+        Offer::Begin(Change { ended, ..change })
     }
 
     /// The pending upload has become `content`.
     pub fn complete(&self, content: Content) -> Change {
         Change {
-            superseded: None,
+            ended: None,
             ..self.with_content(content)
         }
     }
 
     /// The pending upload ends as `state`, without a content.
     pub fn end_upload(&self, state: UploadState) -> Change {
-        self.change(|next| {
+        let ended = self.pending_upload().cloned();
+        let change = self.change(|next| {
             if let Some(upload) = &mut next.upload {
                 upload.state = state;
             }
+        });
+        Change { ended, ..change }
+    }
+
+    /// The current content, read back, has the SHA-256 that was declared. `None` where `version` is no
+    /// longer current, or was verified before.
+    pub fn verified(&self, version: &Version) -> Option<Change> {
+        self.unverified(version)?;
+        Some(self.change(|next| {
+            if let Some(content) = &mut next.content {
+                content.verification = Verification::Done;
+            }
+        }))
+    }
+
+    /// The current content, read back, has not the SHA-256 that was declared: it goes into the history as
+    /// corrupt, and `previous`, the last content before it, is current again. `None` as above.
+    pub fn corrupt(&self, version: &Version, previous: Option<Content>) -> Option<Change> {
+        let content = self.unverified(version)?;
+        let corrupt = Content {
+            verification: Verification::Corrupt,
+            ..content.clone()
+        };
+        let change = self.change(|next| {
+            next.content = None;
+            if let Some(previous) = previous {
+                next.make_current(previous);
+            }
+        });
+        Some(Change {
+            replaced: Some(corrupt),
+            ..change
         })
+    }
+
+    /// The current content, if it is this one and has yet to be verified.
+    pub fn unverified(&self, version: &Version) -> Option<&Content> {
+        let content = self.content.as_ref()?;
+        (content.version == *version && content.unverified().is_some()).then_some(content)
     }
 
     /// The current content comes again: at most its metadata is new. An upload of something else that is
@@ -359,24 +492,18 @@ impl Document {
 
     /// `content` becomes current and no upload is pending any more.
     fn with_content(&self, content: Content) -> Change {
-        let superseded = self.pending_upload().cloned();
+        let ended = self.pending_upload().cloned();
         let change = self.change(|next| {
             next.make_current(content);
             next.upload = None;
         });
-        Change {
-            superseded,
-            ..change
-        }
+        Change { ended, ..change }
     }
 
     fn make_current(&mut self, content: Content) {
-        let sequence = self
-            .content
-            .as_ref()
-            .map_or(1, |current| current.sequence + 1);
+        self.contents += 1;
         self.content = Some(Content {
-            sequence,
+            sequence: self.contents,
             ..content
         });
     }
@@ -394,7 +521,7 @@ impl Document {
         Change {
             next,
             replaced,
-            superseded: None,
+            ended: None,
         }
     }
 }
@@ -421,6 +548,7 @@ mod tests {
         Offer { content: u8, declared: bool },
         Complete,
         Abort,
+        Verify { holds: bool },
         Wait,
     }
 
@@ -431,6 +559,7 @@ mod tests {
                 .prop_map(|(content, declared)| Step::Offer { content, declared }),
             Just(Step::Complete),
             Just(Step::Abort),
+            any::<bool>().prop_map(|holds| Step::Verify { holds }),
             Just(Step::Wait),
         ]
     }
@@ -469,8 +598,23 @@ mod tests {
         }
     }
 
-    fn take(document: &Document, step: Step, now: Timestamp) -> Option<Change> {
+    fn take(
+        document: &Document,
+        history: &[Content],
+        step: Step,
+        now: Timestamp,
+    ) -> Option<Change> {
         match step {
+            Step::Verify { holds } => {
+                let version = &document.content.as_ref()?.version;
+                let sound = |past: &&Content| past.verification != Verification::Corrupt;
+                let previous = history.iter().rev().find(sound).cloned();
+                if holds {
+                    document.verified(version)
+                } else {
+                    document.corrupt(version, previous)
+                }
+            }
             Step::HandIn(number) => document.receive(content(number, now), now),
             Step::Offer { content, declared } => {
                 match document.offer(upload(content, declared, now), now) {
@@ -491,32 +635,40 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a sender does: each change is one revision on, a content that stops being current is
-        /// handed to the history, and an upload that stops being pending was completed, aborted or is
-        /// handed over to be ended in S3.
+        /// Whatever a sender does and the verification finds: each change is one revision on, a content that
+        /// stops being current is handed to the history under a sequence of its own, and an upload that stops
+        /// being pending was completed or is handed over to be ended in S3. What is pending is due.
         #[test]
         fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec(step(), 1..40)) {
             let caller = Caller { tenant: "school".to_owned().try_into().unwrap(), client: "sis".to_owned() };
             let mut document = Document::empty(&caller, DocumentId::from(Uuid::nil()));
+            let mut history: Vec<Content> = Vec::new();
             let mut now = Timestamp::UNIX_EPOCH;
             for step in steps {
                 now += if matches!(step, Step::Wait) { UPLOAD_LIFETIME } else { Duration::from_secs(1) };
-                let Some(Change { next, replaced, superseded }) = take(&document, step, now) else { continue };
+                let Some(Change { next, replaced, ended }) = take(&document, &history, step, now) else { continue };
                 prop_assert_eq!(next.revision, document.revision + 1);
-                if next.content == document.content {
-                    prop_assert_eq!(replaced, None);
+                let sequence = |document: &Document| document.content.as_ref().map(|content| content.sequence);
+                if sequence(&next) == sequence(&document) {
+                    prop_assert_eq!(&replaced, &None);
                 } else {
-                    prop_assert_eq!(&replaced, &document.content);
-                    let before = document.content.as_ref().map_or(0, |content| content.sequence);
-                    prop_assert_eq!(next.content.as_ref().map(|content| content.sequence), Some(before + 1));
+                    prop_assert_eq!(replaced.as_ref().map(|old| old.sequence), sequence(&document));
+                    prop_assert_eq!(next.contents, document.contents + u32::from(next.content.is_some()));
                 }
-                let still = |upload: &Upload| next.upload.as_ref().is_some_and(|next| next.version == upload.version);
+                if let Some(old) = replaced {
+                    prop_assert!(history.iter().all(|past| past.sequence < old.sequence));
+                    history.push(old);
+                }
+                prop_assert!(next.content.as_ref().is_none_or(|content| content.verification != Verification::Corrupt));
+                let still = |upload: &Upload| next.pending_upload().is_some_and(|next| next.version == upload.version);
                 if let Some(pending) = document.pending_upload().filter(|pending| !still(pending)) {
                     let completed = next.content.as_ref().is_some_and(|content| content.version == pending.version);
-                    prop_assert!(completed != (superseded.as_ref() == Some(pending)));
+                    prop_assert!(completed != (ended.as_ref() == Some(pending)));
                 } else {
-                    prop_assert_eq!(superseded, None);
+                    prop_assert_eq!(ended, None);
                 }
+                let unverified = next.content.as_ref().is_some_and(|content| content.unverified().is_some());
+                prop_assert_eq!(next.due().is_some(), next.pending_upload().is_some() || unverified);
                 document = next;
             }
         }

@@ -130,6 +130,19 @@ impl Error {
         }
     }
 
+    /// What only we may know: what we were doing and all that caused the failure, in one line.
+    pub fn for_the_log(&self) -> String {
+        let (mut text, mut next): (_, Option<&dyn std::error::Error>) = match self {
+            Self::Unavailable { during, source } => ((*during).to_owned(), Some(source.as_ref())),
+            other => (other.to_string(), None),
+        };
+        while let Some(cause) = next {
+            text = format!("{text}: {cause}");
+            next = cause.source();
+        }
+        text
+    }
+
     /// A failure of something that we depend on, met while `during`.
     pub(crate) fn unavailable(
         during: &'static str,

@@ -1,7 +1,8 @@
 //! What the functions of the OKD document service share: the domain, the use cases and the stores.
 //!
-//! Start at [`uploads`]: each use case (a document handed in whole, an upload begun, asked after,
-//! completed or aborted) is one file there and reads as a checklist. The rules that they obey are pure
+//! Start at [`uploads`]: each use case (a document handed in whole; an upload begun, asked after,
+//! completed or aborted; what was left unfinished, swept) is one file there and reads as a checklist. The
+//! rules that they obey are pure
 //! and live in [`document`] (the states of a document), [`parts`] (how a file is cut) and [`metadata`]
 //! (what a sender may say). [`stores`] speaks to DynamoDB and S3. Nothing in this crate knows HTTP:
 //! an [`Error`] says what went wrong, and the function that answers decides how that looks on its wire.
@@ -11,12 +12,12 @@ pub mod config;
 pub mod document;
 pub mod error;
 pub mod metadata;
+pub mod metrics;
 pub mod parts;
 pub mod stores;
 pub mod tenant;
 pub mod token;
 pub mod uploads;
 
-pub use config::Config;
 pub use error::{Error, Result};
 pub use stores::Stores;

@@ -44,16 +44,45 @@ impl fmt::Display for TenantId {
     }
 }
 
-impl TenantId {
-    /// The partition of a document's items in the table: `{tenant}#{dmsDocumentId}`.
-    pub fn partition_key(&self, id: DocumentId) -> String {
-        format!("{self}#{id}")
+/// Which document, in whose data: what every key in the table and in the bucket is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentKey {
+    /// The school that it belongs to.
+    pub tenant: TenantId,
+    /// Its id.
+    pub id: DocumentId,
+}
+
+impl DocumentKey {
+    /// The partition of the document's items in the table: `{tenant}#{dmsDocumentId}`.
+    pub fn partition(&self) -> String {
+        format!("{}#{}", self.tenant, self.id)
     }
 
-    /// The S3 key of one content of a document: `{tenant}/{dmsDocumentId}/{version}`. No version is used
-    /// for two contents, so no object is ever overwritten.
-    pub fn object_key(&self, id: DocumentId, version: &Version) -> String {
-        format!("{self}/{id}/{version}")
+    /// The S3 key of one of its contents: `{tenant}/{dmsDocumentId}/{version}`. No version is used for two
+    /// contents, so no object is ever overwritten by another one's bytes.
+    pub fn object(&self, version: &Version) -> String {
+        format!("{}/{}/{version}", self.tenant, self.id)
+    }
+
+    /// The document whose items are in this partition; `None` where we never made such a key.
+    pub fn of_partition(partition: &str) -> Option<Self> {
+        let (tenant, id) = partition.split_once('#')?;
+        Self::parse(tenant, id)
+    }
+
+    /// The document and version of an object; `None` where we never made such a key.
+    pub fn of_object(key: &str) -> Option<(Self, Version)> {
+        let (tenant, rest) = key.split_once('/')?;
+        let (id, version) = rest.split_once('/')?;
+        Some((Self::parse(tenant, id)?, Version::parse(version)?))
+    }
+
+    fn parse(tenant: &str, id: &str) -> Option<Self> {
+        Some(Self {
+            tenant: tenant.to_owned().try_into().ok()?,
+            id: Uuid::try_parse(id).ok()?.into(),
+        })
     }
 }
 
@@ -126,5 +155,38 @@ impl Caller {
             key
         ]);
         DocumentId::from(Uuid::new_v5(&DOCUMENT_IDS, name.to_string().as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checksum::Checksum;
+
+    #[test]
+    fn keys_read_back_as_the_document_that_they_were_made_of() {
+        let key = DocumentKey {
+            tenant: "school-1".to_owned().try_into().unwrap(),
+            id: Uuid::from_u128(7).into(),
+        };
+        assert_eq!(
+            DocumentKey::of_partition(&key.partition()),
+            Some(key.clone())
+        );
+        for version in [
+            Version::of_upload(),
+            Version::of_bytes(&Checksum::sha256(b"x")),
+        ] {
+            let read = DocumentKey::of_object(&key.object(&version));
+            assert_eq!(read, Some((key.clone(), version)));
+        }
+    }
+
+    #[test]
+    fn a_key_that_we_never_made_names_no_document() {
+        for key in ["", "school", "school/x/y", "School/x/y", "a/b/c/d"] {
+            assert_eq!(DocumentKey::of_object(key), None, "{key}");
+            assert_eq!(DocumentKey::of_partition(key), None, "{key}");
+        }
     }
 }

@@ -15,7 +15,8 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::{
-    Config, Error, Result,
+    Error, Result,
+    config::TokenConfig,
     error::TokenFault,
     tenant::{Caller, TenantId},
 };
@@ -66,7 +67,7 @@ struct Claims {
 
 impl Verifier {
     /// For the issuer, audience and tenant of `config`.
-    pub fn new(config: &Config) -> Result<Self> {
+    pub fn new(config: &TokenConfig) -> Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())

@@ -49,6 +49,7 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use http::StatusCode;
@@ -60,10 +61,13 @@ use tokio::sync::broadcast;
 pub use calls::Call;
 use store::Store;
 
+use crate::wire::Wire;
+
 /// S3 on a folder. Clones are the same S3.
 #[derive(Clone)]
 pub struct S3 {
     store: Arc<Store>,
+    wire: Arc<Wire>,
 }
 
 /// Why an object came to be, as in S3's "Object Created" events.
@@ -118,7 +122,13 @@ impl S3 {
     pub fn open(folder: &Path, durable: bool) -> io::Result<S3> {
         Ok(S3 {
             store: Arc::new(Store::open(folder, durable)?),
+            wire: Arc::default(),
         })
+    }
+
+    /// The same S3, its requests passing over this wire.
+    pub fn behind(self, wire: Arc<Wire>) -> S3 {
+        S3 { wire, ..self }
     }
 
     /// Answers HTTP/1.1 requests (path-style addressing) signed with this pair of keys, until
@@ -134,7 +144,7 @@ impl S3 {
             access_key: access_key.to_owned(),
             secret_key: secret_key.into(),
         };
-        server::serve(self.store, listener, keys, shutdown).await;
+        server::serve(self.store, listener, keys, self.wire, shutdown).await;
     }
 
     /// The last 10,000 requests answered, oldest first. Not kept on the disk.
@@ -146,6 +156,12 @@ impl S3 {
     /// oldest and is told so.
     pub fn subscribe(&self) -> broadcast::Receiver<ObjectCreated> {
         self.store.events.subscribe()
+    }
+
+    /// How many objects were created since this S3 was opened, and so events sent. An object's event is sent
+    /// before the request that created it is answered.
+    pub fn events_told(&self) -> usize {
+        self.store.events_told.load(Ordering::SeqCst)
     }
 
     /// Aborts the multipart uploads that a bucket's `AbortIncompleteMultipartUpload` rules say

@@ -1,6 +1,7 @@
 //! Whole objects: put, get, head, copy.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::HeaderMap;
 use s3s::dto::{
@@ -144,6 +145,7 @@ pub(super) fn announce(store: &Store, bucket: &str, version: &Version, reason: R
         version_id: version.shown_id(),
         reason,
     };
+    store.events_told.fetch_add(1, Ordering::SeqCst);
     let _ = store.events.send(event); // fails only if nobody listens
 }
 

@@ -1,7 +1,6 @@
 //! HTTP: connections in, `s3s` in the middle, and around it what every answer gets: a request id,
 //! CORS headers, a line in the call log.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
@@ -29,6 +28,7 @@ use super::calls::Call;
 use super::operations::Operations;
 use super::store::Store;
 use super::{cors, percent};
+use crate::wire::{Wire, Wording, process_of};
 
 /// How long requests under way may take to end after the shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(5);
@@ -37,6 +37,7 @@ pub(super) async fn serve(
     store: Arc<Store>,
     listener: TcpListener,
     keys: Keys,
+    wire: Arc<Wire>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let mut builder = S3ServiceBuilder::new(Operations(Arc::clone(&store)));
@@ -52,7 +53,8 @@ pub(super) async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(Arc::clone(&store), service.clone(), stream, stopped.clone()));
+                    let (store, service, wire) = (Arc::clone(&store), service.clone(), Arc::clone(&wire));
+                    connections.spawn(connection(store, service, wire, stream, stopped.clone()));
                 }
                 Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
             },
@@ -68,13 +70,19 @@ pub(super) async fn serve(
 async fn connection(
     store: Arc<Store>,
     service: S3Service,
+    wire: Arc<Wire>,
     stream: TcpStream,
     mut stopped: watch::Receiver<()>,
 ) {
     let _ = stream.set_nodelay(true); // only costs time if it fails
     let answer = service_fn(move |request| {
-        let (store, service) = (Arc::clone(&store), service.clone());
-        async move { Ok::<_, Infallible>(answer(&store, &service, request).await) }
+        let (store, service, wire) = (Arc::clone(&store), service.clone(), Arc::clone(&wire));
+        async move {
+            let (process, operation) = (process_of(request.headers()), operation_of(&request));
+            let effect = async move { answer(&store, &service, request).await };
+            let answer = wire.pass(&process, operation, word, effect).await;
+            answer.ok_or("the connection is made to break")
+        }
     });
     let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     let ended = tokio::select! {
@@ -134,6 +142,40 @@ async fn answer(
         key: key.to_owned(),
         status: response.status().as_u16(),
     });
+    response
+}
+
+/// S3's name for what a request asks for, as far as the functions and their senders ask for it.
+fn operation_of(request: &Request<Incoming>) -> &'static str {
+    let query = request.uri().query().unwrap_or_default();
+    let of_upload = query.contains("uploadId=");
+    let of_object = request.uri().path().trim_matches('/').contains('/');
+    match (request.method(), of_upload) {
+        (&Method::PUT, true) => "UploadPart",
+        (&Method::GET, true) => "ListParts",
+        (&Method::DELETE, true) => "AbortMultipartUpload",
+        (&Method::POST, true) => "CompleteMultipartUpload",
+        (&Method::POST, false) if of_object => "CreateMultipartUpload",
+        (&Method::PUT, false) if of_object => "PutObject",
+        (&Method::GET, false) if of_object => "GetObject",
+        (&Method::HEAD, false) if of_object => "HeadObject",
+        (&Method::DELETE, false) if of_object => "DeleteObject",
+        _ => "",
+    }
+}
+
+/// An answer that a fault makes us give.
+fn word(wording: Wording) -> Response<Body> {
+    let (status, code) = match wording {
+        Wording::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+        Wording::Throttled => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
+        Wording::FailedInside => (StatusCode::OK, "InternalError"),
+    };
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>On a test's order.</Message></Error>"
+    );
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
     response
 }
 

@@ -22,6 +22,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use s3s::crypto::{Checksum as _, Sha256};
@@ -47,6 +48,7 @@ pub(super) struct Store {
     state: Mutex<State>,
     pub(super) calls: CallLog,
     pub(super) events: broadcast::Sender<ObjectCreated>,
+    pub(super) events_told: AtomicUsize,
     _lock: File,
 }
 
@@ -69,6 +71,7 @@ impl Store {
             state: Mutex::default(),
             calls: CallLog::default(),
             events: broadcast::channel(EVENTS_KEPT).0,
+            events_told: AtomicUsize::new(0),
             _lock: lock,
         };
         let state = store.load()?;

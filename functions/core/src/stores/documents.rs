@@ -1,36 +1,45 @@
 //! The documents' items in DynamoDB: one table, one partition a document.
 //!
-//! Needs `dynamodb:GetItem`, `dynamodb:PutItem` and `dynamodb:Query` on the table. (A transaction needs the rights of the
-//! writes that it holds.)
+//! Needs `dynamodb:GetItem`, `dynamodb:PutItem` and `dynamodb:Query` on the table. (A transaction needs the
+//! rights of the writes that it holds.) What the sweep needs besides: see `due.rs`.
 //!
 //! | `pk` | `sk` | what |
 //! |-|-|-|
 //! | `{tenant}#{dmsDocumentId}` | `document` | the [`Document`]: current content and pending upload |
 //! | `{tenant}#{dmsDocumentId}` | `content#{sequence}` | a [`Content`] that was current once |
+//! | `{tenant}#{dmsDocumentId}` | `leftover#{version}` | a [`Leftover`], until it is removed from S3 |
+//!
+//! An item about which something is pending has the attributes `queue` and `due` besides, by which the
+//! index `due` lists it.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    operation::{
+        put_item::PutItemError, query::builders::QueryFluentBuilder,
+        transact_write_items::TransactWriteItemsError,
+    },
     types::{
         AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure,
         TransactWriteItem, error::TransactionCanceledException,
     },
 };
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
 
+use super::due;
 use crate::{
     Error, Result,
-    document::{Change, Content, Document, DocumentId, Version},
-    tenant::TenantId,
+    document::{Change, Content, Document, Leftover, Verification, Version},
+    tenant::DocumentKey,
 };
 
-type Item = std::collections::HashMap<String, AttributeValue>;
+pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// The table of documents.
 pub struct Documents {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 /// What became of a conditional write.
@@ -51,13 +60,13 @@ impl Documents {
     }
 
     /// The document as it is now (a consistent read).
-    pub async fn load(&self, tenant: &TenantId, id: DocumentId) -> Result<Option<Document>> {
+    pub async fn load(&self, key: &DocumentKey) -> Result<Option<Document>> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key("pk", AttributeValue::S(tenant.partition_key(id)))
-            .key("sk", AttributeValue::S("document".to_owned()))
+            .key("pk", text(key.partition()))
+            .key("sk", text("document"))
             .consistent_read(true)
             .send()
             .await
@@ -65,47 +74,68 @@ impl Documents {
         answer.item.map(read).transpose()
     }
 
-    /// Whether `version` was once the document's current content, and was replaced.
-    pub async fn was_replaced(&self, document: &Document, version: &Version) -> Result<bool> {
-        let mut pages = self
-            .client
+    /// The newest content in the document's history, of this version or of any.
+    pub async fn past(
+        &self,
+        key: &DocumentKey,
+        version: Option<&Version>,
+    ) -> Result<Option<Content>> {
+        let query = self.history(key);
+        let query = match version {
+            None => query,
+            Some(version) => query
+                .filter_expression("version = :version")
+                .expression_attribute_values(":version", text(version.to_string())),
+        };
+        first(query).await
+    }
+
+    /// The newest content in the document's history that is not known to be corrupt.
+    pub async fn last_sound(&self, key: &DocumentKey) -> Result<Option<Content>> {
+        let corrupt = serde_dynamo::to_attribute_value(Verification::Corrupt)
+            .map_err(|error| Error::unavailable("reading a document's history", error))?;
+        let query = self
+            .history(key)
+            .filter_expression("verification <> :corrupt")
+            .expression_attribute_values(":corrupt", corrupt);
+        first(query).await
+    }
+
+    /// The document's history, newest first.
+    fn history(&self, key: &DocumentKey) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.table)
             .consistent_read(true)
+            .scan_index_forward(false)
             .key_condition_expression("pk = :pk AND begins_with(sk, :content)")
-            .filter_expression("version = :version")
-            .expression_attribute_values(
-                ":pk",
-                AttributeValue::S(document.tenant.partition_key(document.id)),
-            )
-            .expression_attribute_values(":content", AttributeValue::S("content#".to_owned()))
-            .expression_attribute_values(":version", AttributeValue::S(version.to_string()))
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|error| Error::unavailable("reading a document's history", error))?;
-            if page.count() > 0 {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+            .expression_attribute_values(":pk", text(key.partition()))
+            .expression_attribute_values(":content", text("content#"))
     }
 
-    /// Writes a change over the very revision that it was made from, and what it replaces into the
-    /// document's history, in one call.
-    pub async fn write(&self, change: &Change) -> Result<Written> {
+    /// Writes a change over the very revision that it was made from, and with it, in the same call, what it
+    /// replaces into the document's history and what it ends into the list of leftovers.
+    pub async fn write(&self, change: &Change, now: Timestamp) -> Result<Written> {
         let next = &change.next;
         let put = self.put(next)?;
-        let sent = match &change.replaced {
-            None => self.send_alone(put).await?,
-            Some(replaced) => self.send_with_history(put, next, replaced).await?,
+        let mut more = Vec::new();
+        if let Some(replaced) = &change.replaced {
+            more.push(content_item(&next.key(), replaced)?);
+        }
+        if let Some(ended) = &change.ended {
+            let leftover = Leftover::of_upload(ended, now);
+            more.push(leftover_item(&next.key(), &leftover)?);
+        }
+        let sent = if more.is_empty() {
+            self.send_alone(put).await?
+        } else {
+            self.send_with(put, more).await?
         };
         let current = match sent {
             Sent::Done => return Ok(Written::Done),
             Sent::Refused(item) => read(item)?,
             Sent::Conflict => {
-                let current = self.load(&next.tenant, next.id).await?;
+                let current = self.load(&next.key()).await?;
                 current.ok_or(Error::Contended)?
             }
         };
@@ -114,6 +144,37 @@ impl Documents {
             return Ok(Written::Done);
         }
         Ok(Written::Lost(Box::new(current)))
+    }
+
+    /// Writes into the history what a verification found. Nothing, if it was found before.
+    pub async fn note_verification(&self, key: &DocumentKey, content: &Content) -> Result<bool> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(content_item(key, content)?))
+            .condition_expression("verification = :pending")
+            .expression_attribute_values(":pending", text("pending"))
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(true) };
+        match error.into_service_error() {
+            PutItemError::ConditionalCheckFailedException(_) => Ok(false),
+            error => Err(Error::unavailable("writing a history item", error)),
+        }
+    }
+
+    /// Notes something that is to be removed from S3, unless a document points to it by then.
+    pub async fn note_leftover(&self, key: &DocumentKey, leftover: &Leftover) -> Result<()> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(leftover_item(key, leftover)?))
+            .send()
+            .await;
+        sent.map(drop)
+            .map_err(|error| Error::unavailable("noting a leftover", error))
     }
 
     async fn send_alone(&self, put: Put) -> Result<Sent> {
@@ -141,26 +202,20 @@ impl Documents {
         }
     }
 
-    async fn send_with_history(
-        &self,
-        put: Put,
-        next: &Document,
-        replaced: &Content,
-    ) -> Result<Sent> {
-        let sk = format!("content#{:06}", replaced.sequence);
-        let history = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item(next, &sk, replaced)?))
-            .build()
-            .map_err(|error| Error::unavailable("building a history item", error))?;
-        let sent = self
+    async fn send_with(&self, put: Put, more: Vec<Item>) -> Result<Sent> {
+        let mut transaction = self
             .client
             .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(put).build())
-            .transact_items(TransactWriteItem::builder().put(history).build())
-            .send()
-            .await;
-        let Err(error) = sent else {
+            .transact_items(TransactWriteItem::builder().put(put).build());
+        for item in more {
+            let put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item))
+                .build()
+                .map_err(|error| Error::unavailable("building an item", error))?;
+            transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        let Err(error) = transaction.send().await else {
             return Ok(Sent::Done);
         };
         match error.into_service_error() {
@@ -168,7 +223,7 @@ impl Documents {
                 canceled_by(canceled)
             }
             error => Err(Error::unavailable(
-                "writing a document's item and history",
+                "writing a document's item with others",
                 error,
             )),
         }
@@ -178,7 +233,7 @@ impl Documents {
     fn put(&self, next: &Document) -> Result<Put> {
         let put = Put::builder()
             .table_name(&self.table)
-            .set_item(Some(item(next, "document", next)?))
+            .set_item(Some(item(&next.key(), "document", next, next.due())?))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = match next.revision - 1 {
             0 => put.condition_expression("attribute_not_exists(pk)"),
@@ -210,25 +265,51 @@ fn canceled_by(canceled: TransactionCanceledException) -> Result<Sent> {
         }
         Some("TransactionConflict") => Ok(Sent::Conflict),
         _ => Err(Error::unavailable(
-            "writing a document's item and history",
+            "writing a document's item with others",
             canceled,
         )),
     }
 }
 
-/// `value` as an item of the document's partition.
-fn item(document: &Document, sk: &str, value: &impl Serialize) -> Result<Item> {
+async fn first(query: QueryFluentBuilder) -> Result<Option<Content>> {
+    let mut items = query.into_paginator().items().send();
+    let item = items.next().await.transpose();
+    item.map_err(|error| Error::unavailable("reading a document's history", error))?
+        .map(read)
+        .transpose()
+}
+
+fn content_item(key: &DocumentKey, content: &Content) -> Result<Item> {
+    let sk = format!("content#{:06}", content.sequence);
+    item(key, &sk, content, content.due())
+}
+
+fn leftover_item(key: &DocumentKey, leftover: &Leftover) -> Result<Item> {
+    let sk = format!("leftover#{}", leftover.version);
+    item(key, &sk, leftover, Some(leftover.due()))
+}
+
+/// `value` as an item of the document's partition, listed by the index if it is due some time.
+fn item(
+    key: &DocumentKey,
+    sk: &str,
+    value: &impl Serialize,
+    due: Option<Timestamp>,
+) -> Result<Item> {
     let mut item: Item = serde_dynamo::to_item(value)
         .map_err(|error| Error::unavailable("writing a document as an item", error))?;
-    item.insert(
-        "pk".to_owned(),
-        AttributeValue::S(document.tenant.partition_key(document.id)),
-    );
-    item.insert("sk".to_owned(), AttributeValue::S(sk.to_owned()));
+    item.insert("pk".to_owned(), text(key.partition()));
+    item.insert("sk".to_owned(), text(sk));
+    if let Some(due) = due {
+        item.extend(due::attributes(key, due));
+    }
     Ok(item)
 }
 
-fn read(item: Item) -> Result<Document> {
-    serde_dynamo::from_item(item)
-        .map_err(|error| Error::unavailable("reading an item as a document", error))
+pub(super) fn read<T: DeserializeOwned>(item: Item) -> Result<T> {
+    serde_dynamo::from_item(item).map_err(|error| Error::unavailable("reading an item", error))
+}
+
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
 }

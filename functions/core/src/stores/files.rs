@@ -1,9 +1,9 @@
 //! The documents' bytes in S3.
 //!
 //! Needs `s3:PutObject` (also to open, to presign and to complete a multipart upload),
-//! `s3:ListMultipartUploadParts`, `s3:AbortMultipartUpload`, `s3:GetObject` (for `HeadObject`) and
-//! `s3:DeleteObject` on `{bucket}/*`, and `s3:ListBucket` on the bucket, without which S3 answers
-//! `HeadObject` of a missing object with 403 instead of 404.
+//! `s3:ListMultipartUploadParts`, `s3:AbortMultipartUpload`, `s3:GetObject` (for `HeadObject`, and to verify) and
+//! `s3:DeleteObject` (for the sweep also `s3:DeleteObjectVersion`) on `{bucket}/*`, and `s3:ListBucket` on the
+//! bucket, without which S3 answers `HeadObject` of a missing object with 403 instead of 404.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use aws_sdk_s3::{
     Client,
     config::{RequestChecksumCalculation, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
-    operation::head_object::HeadObjectError,
+    operation::{head_object::HeadObjectError, put_object::builders::PutObjectFluentBuilder},
     presigning::PresigningConfig,
     primitives::ByteStream,
     types::{ChecksumMode, CompletedMultipartUpload, CompletedPart},
@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 use crate::{
     Error, Result,
-    checksum::Checksum,
+    checksum::{Checksum, Sha256},
     parts::{Part, PartPlan},
 };
 
@@ -97,29 +97,40 @@ impl Files {
         }
     }
 
-    /// Stores bytes under a key that names them. An object that is there already has these very bytes
-    /// and stays as it is; S3 itself checks them against `sha256` before it answers.
-    pub async fn put(&self, key: &str, bytes: Bytes, sha256: &Checksum) -> Result<()> {
+    /// Stores bytes under a key that names them, unless they are there already; says whether they were not.
+    /// S3 itself checks them against `sha256` before it answers.
+    pub async fn put(&self, key: &str, bytes: Bytes, sha256: &Checksum) -> Result<bool> {
         for _ in 0..3 {
             let sent = self
-                .client
-                .put_object()
-                .bucket(&self.bucket)
-                .key(key)
+                .put_object(key, &bytes, sha256)
                 .if_none_match("*")
-                .checksum_sha256(sha256.base64())
-                .body(ByteStream::from(bytes.clone()))
                 .send()
                 .await;
             match sent {
-                Ok(_) => return Ok(()),
-                Err(error) if error.code() == Some("PreconditionFailed") => return Ok(()),
+                Ok(_) => return Ok(true),
+                Err(error) if error.code() == Some("PreconditionFailed") => return Ok(false),
                 // Another request is storing these bytes at this moment.
                 Err(error) if error.code() == Some("ConditionalRequestConflict") => {}
                 Err(error) => return Err(Error::unavailable("storing a document", error)),
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Stores the same bytes once more, as another version of the object that is there.
+    pub async fn put_again(&self, key: &str, bytes: Bytes, sha256: &Checksum) -> Result<()> {
+        let sent = self.put_object(key, &bytes, sha256).send().await;
+        sent.map(drop)
+            .map_err(|error| Error::unavailable("storing a document", error))
+    }
+
+    fn put_object(&self, key: &str, bytes: &Bytes, sha256: &Checksum) -> PutObjectFluentBuilder {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .checksum_sha256(sha256.base64())
+            .body(ByteStream::from(bytes.clone()))
     }
 
     /// Opens a multipart upload and gives S3's id of it. No checksum algorithm is named: S3 then computes
@@ -298,6 +309,46 @@ impl Files {
         Ok(true)
     }
 
+    /// The SHA-256 of an object of about `size` bytes, read once from end to end and never held whole.
+    pub async fn sha256(&self, key: &str, size: u64) -> Result<Checksum> {
+        let read = async {
+            let sent = self
+                .client
+                .get_object()
+                .bucket(&self.bucket)
+                .key(key)
+                .send()
+                .await;
+            let mut body = sent
+                .map_err(|error| Error::unavailable("reading an object back", error))?
+                .body;
+            let mut sha256 = Sha256::default();
+            while let Some(chunk) = body.next().await {
+                sha256.update(
+                    &chunk.map_err(|error| Error::unavailable("reading an object back", error))?,
+                );
+            }
+            Ok(sha256.finish())
+        };
+        tokio::time::timeout(time_to_read(size), read)
+            .await
+            .unwrap_or_else(|elapsed| Err(Error::unavailable("reading an object back", elapsed)))
+    }
+
+    /// Removes for good one version, by S3's id of it, of an object that no document points to.
+    pub async fn delete_version(&self, key: &str, version: &str) -> Result<()> {
+        let sent = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .version_id(version)
+            .send()
+            .await;
+        sent.map(drop)
+            .map_err(|error| Error::unavailable("deleting a version of an object", error))
+    }
+
     /// Removes an object that no document points to.
     pub async fn delete(&self, key: &str) -> Result<()> {
         let sent = self
@@ -310,6 +361,12 @@ impl Files {
         sent.map(drop)
             .map_err(|error| Error::unavailable("deleting an object", error))
     }
+}
+
+/// How long reading an object of this size may take: at 16 MiB/s, the least that S3 gives a function, and a
+/// while to begin.
+pub fn time_to_read(size: u64) -> Duration {
+    Duration::from_secs(5 + (size >> 24))
 }
 
 fn no_such_upload<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {

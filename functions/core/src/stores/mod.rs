@@ -3,6 +3,7 @@
 //! `AWS_ENDPOINT_URL_S3` point them at whatever speaks those protocols.
 
 mod documents;
+mod due;
 mod files;
 
 use std::time::Duration;
@@ -10,9 +11,10 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 
 pub use documents::{Documents, Written};
-pub use files::{Completion, Files, PartLink, ReceivedPart, StoredObject};
+pub use due::{Due, Entry, Page, QUEUES};
+pub use files::{Completion, Files, PartLink, ReceivedPart, StoredObject, time_to_read};
 
-use crate::Config;
+use crate::config::StoreConfig;
 
 /// Both stores of a deployment.
 pub struct Stores {
@@ -24,7 +26,7 @@ pub struct Stores {
 
 impl Stores {
     /// Connects to the stores that `config` names, with the credentials of the environment.
-    pub async fn connect(config: &Config) -> Self {
+    pub async fn connect(config: &StoreConfig) -> Self {
         // Small calls, tried quickly and often: three of them and a completion (10 s) must end before the
         // function's 28 s do.
         let timeouts = TimeoutConfig::builder()
@@ -33,7 +35,11 @@ impl Stores {
             .operation_timeout(Duration::from_secs(5))
             .build();
         let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(3)
+                    .with_initial_backoff(Duration::from_millis(50)),
+            )
             .timeout_config(timeouts)
             .load()
             .await;

@@ -1,6 +1,8 @@
 //! The sender gives an upload up. What was stored before it stays.
 
-use super::{ATTEMPTS, discard, load, retry};
+use jiff::Timestamp;
+
+use super::{ATTEMPTS, discard, load, retry, write};
 use crate::{
     Error, Result, Stores,
     document::{DocumentId, UploadAt, UploadState, Version},
@@ -16,29 +18,24 @@ pub async fn abort(
     caller: &Caller,
     id: DocumentId,
     link: Option<&Version>,
+    now: Timestamp,
 ) -> Result<()> {
     let mut document = load(stores, caller, id).await?;
     for attempt in 0..ATTEMPTS {
         let UploadAt::Here(upload) = document.upload_at(link) else {
             return Ok(());
         };
-        let upload = upload.clone();
-        if upload.state == UploadState::Uploading {
-            // The item first: from here on no complete can make the upload a content.
-            match stores
-                .documents
-                .write(&document.end_upload(UploadState::Aborted))
-                .await?
-            {
-                Written::Done => {}
-                Written::Lost(current) => {
-                    document = retry(stores, current, attempt).await?;
-                    continue;
-                }
-            }
+        if upload.state != UploadState::Uploading {
+            // Perhaps by this request's first try, which got no further than the item.
+            discard(stores, &document, upload).await;
+            return Ok(());
         }
-        discard(stores, &document, &upload).await;
-        return Ok(());
+        // The item first: from here on no complete can make the upload a content.
+        let change = document.end_upload(UploadState::Aborted);
+        match write(stores, &change, now).await? {
+            Written::Done => return Ok(()),
+            Written::Lost(current) => document = retry(stores, current, attempt).await?,
+        }
     }
     Err(Error::Contended)
 }

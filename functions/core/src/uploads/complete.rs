@@ -5,12 +5,13 @@
 
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, link as link_parts, load, retry};
+use super::{
+    finish::{Finished, finish},
+    link as link_parts, load, past,
+};
 use crate::{
     Error, Result, Stores,
-    document::{Document, DocumentId, Upload, UploadAt, UploadState, Version},
-    parts::Part,
-    stores::{Completion, StoredObject, Written},
+    document::{DocumentId, UploadAt, UploadState, Version},
     tenant::Caller,
 };
 
@@ -26,116 +27,34 @@ pub async fn complete(
     now: Timestamp,
 ) -> Result<()> {
     let document = load(stores, caller, id).await?;
-    let upload = match (document.upload_at(link), link) {
-        (UploadAt::Here(upload), _) => upload,
-        (UploadAt::Stored(_), _) => return Ok(()),
-        (UploadAt::Elsewhere, Some(link))
-            if stores.documents.was_replaced(&document, link).await? =>
-        {
-            return Ok(());
+    let upload = match document.upload_at(link) {
+        UploadAt::Here(upload) => upload,
+        UploadAt::Stored(_) => return Ok(()),
+        UploadAt::Elsewhere => {
+            return match past(stores, &document, link).await?.0 {
+                UploadState::Stored => Ok(()),
+                ended => Err(Error::UploadGone(ended)),
+            };
         }
-        (UploadAt::Elsewhere, _) => return Err(Error::UploadGone(UploadState::Superseded)),
     };
-    let state = upload.state_at(now);
-    if state != UploadState::Uploading {
-        return Err(Error::UploadGone(state));
+    if upload.state != UploadState::Uploading {
+        return Err(Error::UploadGone(upload.state));
     }
-    let object = join(stores, &document, upload, now).await?;
-    match (upload.checksum, object.crc64nvme) {
-        (Some(declared), Some(computed))
-            if declared.algorithm() == computed.algorithm() && declared != computed =>
-        {
-            refuse(stores, &document, upload).await?;
+    match finish(stores, &document, upload, now).await? {
+        Finished::Stored => Ok(()),
+        // What arrived whole in time is stored, however late that is noticed; the rest is not awaited any more.
+        Finished::Missing(_) if upload.state_at(now) == UploadState::Expired => {
+            Err(Error::UploadGone(UploadState::Expired))
+        }
+        Finished::Missing(missing) => {
+            let key = document.object_key(&upload.version);
+            let view = link_parts(stores, &key, upload, missing, now).await?;
+            Err(Error::UploadIncomplete(document.id, Box::new(view)))
+        }
+        Finished::Working => Err(Error::StillCompleting(document.id)),
+        Finished::Gone(state) => Err(Error::UploadGone(state)),
+        Finished::Mismatch { declared, computed } => {
             Err(Error::ChecksumMismatch { declared, computed })
         }
-        _ => record(stores, &document, upload, object, now).await,
-    }
-}
-
-/// The object that the parts make.
-async fn join(
-    stores: &Stores,
-    document: &Document,
-    upload: &Upload,
-    now: Timestamp,
-) -> Result<StoredObject> {
-    let key = document.object_key(&upload.version);
-    let Some(received) = stores.files.received(&key, &upload.upload_id).await? else {
-        // Joined before and not written down, or gone.
-        return stores
-            .files
-            .find(&key)
-            .await?
-            .ok_or(Error::UploadGone(UploadState::Aborted));
-    };
-    let missing: Vec<Part> = upload.plan.missing(&received).collect();
-    if !missing.is_empty() {
-        let view = link_parts(stores, &key, upload, missing, now).await?;
-        return Err(Error::UploadIncomplete(document.id, Box::new(view)));
-    }
-    match stores
-        .files
-        .complete(&key, &upload.upload_id, upload.plan, &received)
-        .await?
-    {
-        Completion::Done(object) => Ok(object),
-        Completion::Working => Err(Error::StillCompleting(document.id)),
-    }
-}
-
-/// Writes down that the upload has become the document's content.
-async fn record(
-    stores: &Stores,
-    document: &Document,
-    joined: &Upload,
-    object: StoredObject,
-    now: Timestamp,
-) -> Result<()> {
-    let mut document = document.clone();
-    for attempt in 0..ATTEMPTS {
-        let ended = match document.upload_at(Some(&joined.version)) {
-            UploadAt::Here(upload) if upload.state == UploadState::Uploading => {
-                // As it is now: its metadata may have been corrected meanwhile.
-                let content = upload.clone().into_content(object.crc64nvme, now);
-                match stores.documents.write(&document.complete(content)).await? {
-                    Written::Done => return Ok(()),
-                    Written::Lost(current) => document = retry(stores, current, attempt).await?,
-                }
-                continue;
-            }
-            UploadAt::Here(upload) => upload.state,
-            UploadAt::Stored(_) => return Ok(()),
-            UploadAt::Elsewhere
-                if stores
-                    .documents
-                    .was_replaced(&document, &joined.version)
-                    .await? =>
-            {
-                return Ok(());
-            }
-            UploadAt::Elsewhere => UploadState::Superseded,
-        };
-        // Aborted or overtaken while S3 was joining, so it never became a content: nothing points to it.
-        stores
-            .files
-            .delete(&document.object_key(&joined.version))
-            .await?;
-        return Err(Error::UploadGone(ended));
-    }
-    Err(Error::Contended)
-}
-
-/// Ends an upload whose bytes are not the ones declared; what was current stays so.
-async fn refuse(stores: &Stores, document: &Document, upload: &Upload) -> Result<()> {
-    let change = document.end_upload(UploadState::ChecksumMismatch);
-    match stores.documents.write(&change).await? {
-        Written::Done => {
-            stores
-                .files
-                .delete(&document.object_key(&upload.version))
-                .await
-        }
-        // Another request saw the same and was first.
-        Written::Lost(_) => Ok(()),
     }
 }

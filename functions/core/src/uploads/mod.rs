@@ -1,15 +1,22 @@
 //! The use cases, one file each: a document [received](fn@receive) whole, an upload [started](fn@start), asked
-//! after ([status](fn@status)), [completed](fn@complete) or [aborted](fn@abort).
+//! after ([status](fn@status)), [completed](fn@complete) or [aborted](fn@abort); and behind the senders' backs,
+//! what S3 [created](fn@created) looked at, what it holds [verified](verify()), what is due
+//! [swept](fn@sweep).
 //!
 //! Between any two calls the process may die. The order of the calls sees to it that what is left behind
-//! is either invisible (bytes or an upload that no item points to) or can be finished by the same request
-//! sent again; only the conditional write of the document's item makes anything true.
+//! is either invisible (an upload that no item points to: the bucket's lifecycle rule ends it) or listed as
+//! due, so that the same request sent again finishes it, or else the sweep; only the conditional write of the
+//! document's item makes anything true.
 
 mod abort;
 mod complete;
+mod created;
+mod finish;
 mod receive;
 mod start;
 mod status;
+mod sweep;
+mod verify;
 
 use std::{fmt, time::Duration};
 
@@ -18,16 +25,21 @@ use uuid::Uuid;
 
 pub use abort::abort;
 pub use complete::complete;
+pub use created::{Created, created};
 pub use receive::receive;
 pub use start::{Started, start};
 pub use status::{UploadStatus, status};
+pub use sweep::{Swept, longest, sweep};
+pub use verify::{Verified, verify};
 
 use crate::{
     Error, Result, Stores,
-    document::{Change, Document, DocumentId, Upload, Version},
+    document::{
+        Change, Document, DocumentId, Upload, UploadAt, UploadState, Verification, Version,
+    },
     parts::{Part, PartPlan},
     stores::{PartLink, Written},
-    tenant::Caller,
+    tenant::{Caller, DocumentKey},
 };
 
 /// How often a request decides again after others changed its document first.
@@ -67,10 +79,47 @@ impl UploadView {
 
 /// The document, if this caller may know of it.
 async fn load(stores: &Stores, caller: &Caller, id: DocumentId) -> Result<Document> {
-    let document = stores.documents.load(&caller.tenant, id).await?;
+    let key = DocumentKey {
+        tenant: caller.tenant.clone(),
+        id,
+    };
+    let document = stores.documents.load(&key).await?;
     document
         .filter(|document| document.client == caller.client)
         .ok_or(Error::NotFound)
+}
+
+/// What became of an upload, `link`, that the document's item no longer tells of.
+async fn past(
+    stores: &Stores,
+    document: &Document,
+    link: Option<&Version>,
+) -> Result<(UploadState, u64)> {
+    let content = stores.documents.past(&document.key(), link).await?;
+    Ok(match content {
+        Some(content) if content.verification == Verification::Corrupt => {
+            (UploadState::Corrupt, content.size)
+        }
+        Some(content) => (UploadState::Stored, content.size),
+        None => (UploadState::Superseded, 0),
+    })
+}
+
+/// Whether a content of the document, current or replaced, or an upload that may become one has this
+/// version.
+async fn points_to(stores: &Stores, document: &Document, version: &Version) -> Result<bool> {
+    match document.upload_at(Some(version)) {
+        UploadAt::Here(upload) if upload.state == UploadState::Uploading => Ok(true),
+        UploadAt::Stored(_) => Ok(true),
+        _ if document.revision == 0 => Ok(false),
+        _ => {
+            let past = stores
+                .documents
+                .past(&document.key(), Some(version))
+                .await?;
+            Ok(past.is_some())
+        }
+    }
 }
 
 /// What is missing of an open upload; `None` where S3 no longer knows it and has no object of it either.
@@ -115,11 +164,11 @@ async fn link(
     })
 }
 
-/// Writes a change and, once it is written, ends in S3 the upload that it put aside.
-async fn write(stores: &Stores, change: &Change) -> Result<Written> {
-    let written = stores.documents.write(change).await?;
-    if let (Written::Done, Some(superseded)) = (&written, &change.superseded) {
-        discard(stores, &change.next, superseded).await;
+/// Writes a change and, once it is written, ends in S3 the upload that it ended.
+async fn write(stores: &Stores, change: &Change, now: Timestamp) -> Result<Written> {
+    let written = stores.documents.write(change, now).await?;
+    if let (Written::Done, Some(ended)) = (&written, &change.ended) {
+        discard(stores, &change.next, ended).await;
     }
     Ok(written)
 }
@@ -133,18 +182,18 @@ async fn retry(stores: &Stores, current: Box<Document>, attempt: usize) -> Resul
     }
     let random = 10 + Uuid::new_v4().as_bytes()[0] % 40;
     tokio::time::sleep(Duration::from_millis(u64::from(random) << attempt.min(5))).await;
-    let document = stores.documents.load(&current.tenant, current.id).await?;
+    let document = stores.documents.load(&current.key()).await?;
     document.ok_or(Error::NotFound)
 }
 
 /// Ends in S3 an upload that no item points to and that never became a content. A failure is not the
-/// sender's: the bucket's lifecycle rule ends what is left.
+/// sender's: the sweep or the bucket's lifecycle rule ends what is left.
 async fn discard(stores: &Stores, document: &Document, upload: &Upload) {
     let key = document.object_key(&upload.version);
     if let Err(error) = end_in_s3(stores, &key, &upload.upload_id).await {
         tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "an upload is left to the lifecycle rule"
+            cause = error.for_the_log(),
+            "an ended upload is left to the sweep"
         );
     }
 }

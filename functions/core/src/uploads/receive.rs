@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, retry, write};
+use super::{ATTEMPTS, points_to, retry, write};
 use crate::{
     Error, Result, Stores,
     checksum::Checksum,
@@ -37,15 +37,24 @@ pub async fn receive(
 
     let id = caller.document_id(content.metadata.subject, key);
     let mut document = Document::empty(caller, id);
-    stores
-        .files
-        .put(&document.object_key(&content.version), bytes, &sha256)
-        .await?;
+    let object = document.object_key(&content.version);
+    if !stores.files.put(&object, bytes.clone(), &sha256).await? {
+        // A repeat, most often. But it may be what a request left that died here, and the sweep be about to
+        // remove it: where no item points to it, it is stored again as a version of our own.
+        document = stores
+            .documents
+            .load(&document.key())
+            .await?
+            .unwrap_or(document);
+        if !points_to(stores, &document, &content.version).await? {
+            stores.files.put_again(&object, bytes, &sha256).await?;
+        }
+    }
     for attempt in 0..ATTEMPTS {
         let Some(change) = document.receive(content.clone(), now) else {
             return Ok(id);
         };
-        match write(stores, &change).await? {
+        match write(stores, &change, now).await? {
             Written::Done => return Ok(id),
             Written::Lost(current) => document = retry(stores, current, attempt).await?,
         }

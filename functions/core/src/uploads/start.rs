@@ -88,7 +88,7 @@ async fn decide(
                 let Some(view) = view(stores, &document, &upload, now).await? else {
                     // S3 has forgotten it: note that, then decide again.
                     let ended = document.end_upload(UploadState::Aborted);
-                    document = match stores.documents.write(&ended).await? {
+                    document = match write(stores, &ended, now).await? {
                         Written::Done => ended.next,
                         Written::Lost(current) => *current,
                     };
@@ -100,7 +100,7 @@ async fn decide(
         let Some(change) = change else {
             return Ok(decision);
         };
-        match write(stores, &change).await? {
+        match write(stores, &change, now).await? {
             Written::Done => return Ok(decision),
             Written::Lost(current) => document = retry(stores, current, attempt).await?,
         }

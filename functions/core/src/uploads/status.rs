@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{UploadView, load, view};
+use super::{UploadView, load, past, view};
 use crate::{
     Result, Stores,
     document::{DocumentId, UploadAt, UploadState, Version},
@@ -32,7 +32,12 @@ pub async fn status(
     let upload = match document.upload_at(link) {
         UploadAt::Here(upload) => upload,
         UploadAt::Stored(content) => return Ok(UploadStatus::Stored(content.size)),
-        UploadAt::Elsewhere => return Ok(UploadStatus::Ended(UploadState::Superseded)),
+        UploadAt::Elsewhere => {
+            return Ok(match past(stores, &document, link).await? {
+                (UploadState::Stored, size) => UploadStatus::Stored(size),
+                (ended, _) => UploadStatus::Ended(ended),
+            });
+        }
     };
     match upload.state_at(now) {
         UploadState::Uploading => {

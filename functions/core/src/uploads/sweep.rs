@@ -1,0 +1,200 @@
+//! The clock's turn: everything that is due is looked after. Uploads whose parts are all there are completed,
+//! those past their time expired, contents whose event was lost verified, leftovers removed.
+//!
+//! Each entry is taken first, which makes it due again only later, and then seen to: a sweep that dies, or two
+//! at once, do nothing twice that matters, and an entry that fails is no obstacle to the others.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+
+use super::{
+    end_in_s3,
+    finish::{Finished, finish},
+    points_to,
+    verify::{Verified, verify, verify_past},
+    write,
+};
+use crate::{
+    Result, Stores,
+    document::{Document, Leftover, Remains, UploadState},
+    parts::MAX_DOCUMENT,
+    stores::{Due, Entry, QUEUES, Written, time_to_read},
+    tenant::DocumentKey,
+};
+
+/// Entries seen to at once.
+const AT_ONCE: usize = 8;
+
+/// What a sweep came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Uploads that their senders had sent whole and not completed.
+    pub completed: u64,
+    /// Uploads whose time was over.
+    pub expired: u64,
+    /// Contents read back that are what was declared.
+    pub verified: u64,
+    /// Contents read back that are not, and completed uploads whose checksum was wrong.
+    pub corrupt: u64,
+    /// Leftovers removed from S3.
+    pub removed: u64,
+    /// What is still to wait for, or was settled by somebody else.
+    pub waiting: u64,
+    /// What went wrong, and is due again in a while.
+    pub failed: u64,
+    /// What there was no time left for.
+    pub left: u64,
+    /// How late the most overdue entry was, in seconds.
+    pub seconds_late: u64,
+}
+
+/// What became of one entry.
+enum Outcome {
+    Completed,
+    Expired,
+    Verified,
+    Corrupt,
+    Removed,
+    Waiting,
+    Left,
+}
+
+/// The longest that one entry may take, and so the time that must be left to begin with one.
+pub fn longest() -> Duration {
+    time_to_read(MAX_DOCUMENT) + Duration::from_secs(10)
+}
+
+/// Sees to what is due at `now`, and begins with nothing after `until`.
+pub async fn sweep(stores: &Stores, now: Timestamp, until: Instant) -> Result<Swept> {
+    let mut swept = Swept::default();
+    // Another queue first each minute: if there is never time for all of them, it is never the same one's loss.
+    let first = u8::try_from(now.as_second() / 60 % i64::from(QUEUES)).unwrap_or_default();
+    for queue in (first..QUEUES).chain(0..first) {
+        let mut from = None;
+        loop {
+            let page = stores.documents.due(queue, now, from).await?;
+            for late in page.entries.iter().map(|entry| entry.seconds_late(now)) {
+                swept.seconds_late = swept.seconds_late.max(late);
+            }
+            let outcomes = stream::iter(page.entries)
+                .map(|entry| see_to(stores, entry, now, until))
+                .buffer_unordered(AT_ONCE);
+            outcomes
+                .for_each(|outcome| {
+                    swept.count(outcome);
+                    std::future::ready(())
+                })
+                .await;
+            from = page.next;
+            if from.is_none() || swept.left > 0 {
+                break;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+impl Swept {
+    fn count(&mut self, outcome: Result<Outcome>) {
+        let count = match outcome {
+            Ok(Outcome::Completed) => &mut self.completed,
+            Ok(Outcome::Expired) => &mut self.expired,
+            Ok(Outcome::Verified) => &mut self.verified,
+            Ok(Outcome::Corrupt) => &mut self.corrupt,
+            Ok(Outcome::Removed) => &mut self.removed,
+            Ok(Outcome::Waiting) => &mut self.waiting,
+            Ok(Outcome::Left) => &mut self.left,
+            Err(error) => {
+                tracing::error!(
+                    cause = error.for_the_log(),
+                    "something that is due could not be seen to; it will be due again"
+                );
+                &mut self.failed
+            }
+        };
+        *count += 1;
+    }
+}
+
+async fn see_to(stores: &Stores, entry: Entry, now: Timestamp, until: Instant) -> Result<Outcome> {
+    if Instant::now() >= until {
+        return Ok(Outcome::Left);
+    }
+    match stores.documents.take(&entry, now).await? {
+        None => Ok(Outcome::Waiting),
+        Some(Due::Document(document)) => settle(stores, *document, now).await,
+        Some(Due::Past(key, content)) => Ok(verify_past(stores, &key, *content).await?.into()),
+        Some(Due::Leftover(key, leftover)) => remove(stores, &key, &leftover, now).await,
+    }
+}
+
+impl From<Verified> for Outcome {
+    fn from(verified: Verified) -> Self {
+        match verified {
+            Verified::Holds => Self::Verified,
+            Verified::Corrupt => Self::Corrupt,
+            Verified::Nothing => Self::Waiting,
+        }
+    }
+}
+
+/// A document's pending upload, or else its unverified content.
+async fn settle(stores: &Stores, document: Document, now: Timestamp) -> Result<Outcome> {
+    let pending = document.upload.as_ref();
+    let Some(upload) = pending.filter(|upload| upload.state == UploadState::Uploading) else {
+        let version = document
+            .content
+            .as_ref()
+            .map(|content| content.version.clone());
+        return match version {
+            Some(version) => Ok(verify(stores, document, &version, now).await?.into()),
+            None => Ok(Outcome::Waiting),
+        };
+    };
+    let expired = upload.state_at(now) == UploadState::Expired;
+    match finish(stores, &document, upload, now).await? {
+        Finished::Stored => Ok(Outcome::Completed),
+        Finished::Mismatch { .. } => Ok(Outcome::Corrupt),
+        // Where S3 knows neither upload nor object, it may yet be joining: that too has until then.
+        Finished::Missing(_) | Finished::Gone(UploadState::Aborted) if expired => {
+            let change = document.end_upload(UploadState::Expired);
+            match write(stores, &change, now).await? {
+                Written::Done => Ok(Outcome::Expired),
+                Written::Lost(_) => Ok(Outcome::Waiting),
+            }
+        }
+        Finished::Missing(_) | Finished::Working | Finished::Gone(_) => Ok(Outcome::Waiting),
+    }
+}
+
+/// Removes from S3 what no document points to.
+async fn remove(
+    stores: &Stores,
+    key: &DocumentKey,
+    leftover: &Leftover,
+    now: Timestamp,
+) -> Result<Outcome> {
+    if now < leftover.due() {
+        // Noted again since it was listed.
+        return Ok(Outcome::Waiting);
+    }
+    let document = stores.documents.load(key).await?;
+    let needed = match &document {
+        Some(document) => points_to(stores, document, &leftover.version).await?,
+        None => false,
+    };
+    let object = key.object(&leftover.version);
+    match &leftover.remains {
+        _ if needed => {}
+        Remains::Upload(upload_id) => end_in_s3(stores, &object, upload_id).await?,
+        Remains::Object(s3_version) => stores.files.delete_version(&object, s3_version).await?,
+    }
+    stores.documents.forget(key, leftover).await?;
+    Ok(if needed {
+        Outcome::Waiting
+    } else {
+        Outcome::Removed
+    })
+}

@@ -1,0 +1,101 @@
+//! A SHA-256 was declared over an upload, which S3 cannot compute: the object is read back once, and whoever
+//! was told "stored" learns if the bytes were others than were meant.
+
+use jiff::Timestamp;
+
+use super::{ATTEMPTS, retry, write};
+use crate::{
+    Error, Result, Stores,
+    checksum::Checksum,
+    document::{Content, Document, Verification, Version},
+    stores::Written,
+    tenant::DocumentKey,
+};
+
+/// What a verification found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verified {
+    /// The bytes are the ones declared.
+    Holds,
+    /// They are not: the content is in the history as corrupt, what was current before it is so again.
+    Corrupt,
+    /// There was nothing to verify, or it was done or replaced meanwhile.
+    Nothing,
+}
+
+/// Verifies the document's current content, if it is `version` and has yet to be verified.
+pub async fn verify(
+    stores: &Stores,
+    mut document: Document,
+    version: &Version,
+    now: Timestamp,
+) -> Result<Verified> {
+    let Some(content) = document.unverified(version) else {
+        return Ok(Verified::Nothing);
+    };
+    let holds = read_back(stores, &document.key(), content).await?;
+    for attempt in 0..ATTEMPTS {
+        let change = if holds {
+            document.verified(version)
+        } else {
+            let previous = stores.documents.last_sound(&document.key()).await?;
+            document.corrupt(version, previous)
+        };
+        let Some(change) = change else {
+            return Ok(Verified::Nothing);
+        };
+        match write(stores, &change, now).await? {
+            Written::Done => return Ok(found(&document.key(), version, holds)),
+            Written::Lost(current) => document = retry(stores, current, attempt).await?,
+        }
+    }
+    Err(Error::Contended)
+}
+
+/// Verifies a content that was replaced before it could be.
+pub(super) async fn verify_past(
+    stores: &Stores,
+    key: &DocumentKey,
+    content: Content,
+) -> Result<Verified> {
+    let holds = read_back(stores, key, &content).await?;
+    let version = content.version.clone();
+    let verification = if holds {
+        Verification::Done
+    } else {
+        Verification::Corrupt
+    };
+    let noted = Content {
+        verification,
+        ..content
+    };
+    if stores.documents.note_verification(key, &noted).await? {
+        Ok(found(key, &version, holds))
+    } else {
+        Ok(Verified::Nothing)
+    }
+}
+
+/// Whether the object has the SHA-256 that was declared.
+async fn read_back(stores: &Stores, key: &DocumentKey, content: &Content) -> Result<bool> {
+    let Some(declared) = content.unverified() else {
+        return Ok(true);
+    };
+    let object = key.object(&content.version);
+    let computed: Checksum = stores.files.sha256(&object, content.size).await?;
+    Ok(declared == computed)
+}
+
+fn found(key: &DocumentKey, version: &Version, holds: bool) -> Verified {
+    if holds {
+        return Verified::Holds;
+    }
+    tracing::error!(
+        event = "document.corrupt",
+        tenant = %key.tenant,
+        document = %key.id,
+        %version,
+        "a stored document does not have the SHA-256 that its sender declared"
+    );
+    Verified::Corrupt
+}

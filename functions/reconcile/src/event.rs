@@ -1,0 +1,121 @@
+//! The two events that `EventBridge` sends us.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The clock struck, at this time.
+    Clock(Timestamp),
+    /// S3 has a new object under this key, of which this is S3's id of the version.
+    ObjectCreated {
+        /// The object's key.
+        key: String,
+        /// S3's id of this version of it.
+        version: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    source: String,
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    time: Timestamp,
+    detail: Value,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    key: String,
+    #[serde(rename = "version-id")]
+    version: String,
+}
+
+impl Event {
+    /// Reads an event as `EventBridge` sends it; an error says what cannot be read.
+    pub fn read(event: Value) -> Result<Self, String> {
+        let envelope: Envelope =
+            serde_json::from_value(event).map_err(|error| error.to_string())?;
+        match (envelope.source.as_str(), envelope.detail_type.as_str()) {
+            ("aws.events", "Scheduled Event") => Ok(Self::Clock(envelope.time)),
+            ("aws.s3", "Object Created") => {
+                // Without a version's id, as from a bucket that keeps no versions, nothing could safely be removed.
+                let Detail { object } =
+                    serde_json::from_value(envelope.detail).map_err(|error| error.to_string())?;
+                Ok(Self::ObjectCreated {
+                    key: object.key,
+                    version: object.version,
+                })
+            }
+            (source, kind) => Err(format!("{kind:?} of {source:?} is not for this function")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    // As AWS documents them.
+    fn created() -> Value {
+        json!({
+            "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": "Object Created",
+            "source": "aws.s3", "account": "111122223333", "time": "2026-11-12T00:00:00Z",
+            "region": "eu-central-1", "resources": ["arn:aws:s3:::files"],
+            "detail": {
+                "version": "0", "bucket": { "name": "files" },
+                "object": {
+                    "key": "school/4e12169d-84b9-4d21-a987-f373bbbe4e6e/x", "size": 5,
+                    "etag": "b1946ac92492d2347c6235b4d2611184", "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
+                    "sequencer": "617f08299329d189",
+                },
+                "request-id": "N4N7GDK58NMKJ12R", "requester": "123456789012",
+                "source-ip-address": "1.2.3.4", "reason": "PutObject",
+            },
+        })
+    }
+
+    #[test]
+    fn a_new_object_is_read_with_the_id_of_its_version() {
+        let expected = Event::ObjectCreated {
+            key: "school/4e12169d-84b9-4d21-a987-f373bbbe4e6e/x".to_owned(),
+            version: "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e".to_owned(),
+        };
+        assert_eq!(Event::read(created()), Ok(expected));
+    }
+
+    #[test]
+    fn the_clock_is_read_with_its_time() {
+        let clock = json!({
+            "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
+            "source": "aws.events", "account": "123456789012", "time": "2026-10-08T16:53:06Z",
+            "region": "eu-central-1", "resources": ["arn:aws:events:eu-central-1:123456789012:rule/clock"],
+            "detail": {},
+        });
+        let time = "2026-10-08T16:53:06Z".parse().unwrap();
+        assert_eq!(Event::read(clock), Ok(Event::Clock(time)));
+    }
+
+    #[test]
+    fn what_is_neither_is_an_error_that_says_so() {
+        let mut versionless = created();
+        versionless["detail"]["object"]
+            .as_object_mut()
+            .unwrap()
+            .remove("version-id");
+        let mut deleted = created();
+        deleted["detail-type"] = json!("Object Deleted");
+        for event in [json!(null), json!({}), versionless, deleted] {
+            assert!(Event::read(event.clone()).is_err(), "{event}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The Lambda function behind S3's events and the clock. Nobody waits for its answer: it finishes what a
+//! sender or another function left unfinished, verifies what could not be verified at once, expires what is
+//! past its time and removes what nothing points to. [`event`] is what it is told, the use cases are
+//! `okd-core`'s, and how often each found something to do goes into the log and CloudWatch's metrics.
+
+pub mod event;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use okd_core::{
+    Result, Stores,
+    config::StoreConfig,
+    metrics,
+    uploads::{self, Created, Swept, Verified},
+};
+use serde_json::Value;
+
+use event::Event;
+
+/// Cold start, then events until Lambda ends the process. Settings come from the environment; see
+/// [`StoreConfig`].
+pub async fn run() -> Result<(), lambda_runtime::Error> {
+    tracing_subscriber::fmt()
+        .json()
+        .with_current_span(false)
+        .with_max_level(tracing::Level::INFO)
+        .init();
+    let stores = Stores::connect(&StoreConfig::from_env()?).await;
+    let stores = &stores;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let deadline = UNIX_EPOCH + Duration::from_millis(event.context.deadline);
+        let left = deadline
+            .duration_since(SystemTime::now())
+            .unwrap_or_default();
+        handle(stores, event.payload, left).await.map_err(|error| {
+            let cause = error.for_the_log();
+            tracing::error!(cause, "an event is left to Lambda to send again");
+            cause
+        })
+    }))
+    .await
+}
+
+/// Sees to one event, with this much time left. An error asks for the event again; one that cannot be read
+/// would be no better the next time, so it is logged and done with.
+async fn handle(stores: &Stores, event: Value, left: Duration) -> Result<()> {
+    match Event::read(event) {
+        Ok(Event::Clock(now)) => {
+            let until = Instant::now() + left.saturating_sub(uploads::longest());
+            report(uploads::sweep(stores, now, until).await?, now);
+        }
+        Ok(Event::ObjectCreated { key, version }) => {
+            let now = Timestamp::now();
+            let created = uploads::created(stores, &key, &version, now).await?;
+            tracing::info!(key, ?created, "an object was created");
+            let verified = match created {
+                Created::Verified(Verified::Holds) => "Verified",
+                Created::Verified(Verified::Corrupt) => "Corrupt",
+                Created::Finished => "Completed",
+                _ => return Ok(()),
+            };
+            metrics::emit(&[(verified, "Count", 1)], now);
+        }
+        Err(reason) => tracing::error!(reason, "an event cannot be read"),
+    }
+    Ok(())
+}
+
+fn report(swept: Swept, now: Timestamp) {
+    tracing::info!(?swept, "swept");
+    metrics::emit(
+        &[
+            ("Completed", "Count", swept.completed),
+            ("Expired", "Count", swept.expired),
+            ("Verified", "Count", swept.verified),
+            ("Corrupt", "Count", swept.corrupt),
+            ("Removed", "Count", swept.removed),
+            ("Waiting", "Count", swept.waiting),
+            ("Failed", "Count", swept.failed),
+            ("Left", "Count", swept.left),
+            ("SecondsLate", "Seconds", swept.seconds_late),
+        ],
+        now,
+    );
+}

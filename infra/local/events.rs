@@ -1,0 +1,219 @@
+//! Events: S3's "Object Created" and the clock, as `EventBridge` delivers them to the functions that the
+//! template subscribes. Delivery is Lambda's asynchronous kind: a failed invocation is tried twice more.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::sync::{Notify, broadcast, mpsc};
+
+use crate::{
+    REGION, Result,
+    runtime::Function,
+    s3::{ObjectCreated, Reason, S3},
+    template::Template,
+    wire::Wire,
+};
+
+/// How often Lambda invokes a function that fails.
+const TRIES: usize = 3;
+/// Lambda waits a minute, then two; nobody here has that long.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The way of events from S3 to the functions.
+pub struct Events {
+    wire: Arc<Wire>,
+    subscribers: Vec<Arc<Function>>,
+    s3: Option<S3>,
+    held: AtomicBool,
+    /// Events delivered, lost or given up.
+    done: AtomicUsize,
+    changed: Notify,
+}
+
+impl Events {
+    /// Delivers what S3 tells to the functions that have an `EventBridgeRule` for new objects.
+    pub(crate) fn start(
+        template: &Template,
+        function: impl Fn(&str) -> Option<Arc<Function>>,
+        wire: Arc<Wire>,
+        s3: Option<S3>,
+    ) -> Arc<Self> {
+        let wants_objects = |event: &Value| {
+            let pattern = &event["Properties"]["Pattern"];
+            event["Type"] == "EventBridgeRule" && pattern["detail-type"][0] == "Object Created"
+        };
+        let events = Arc::new(Self {
+            wire,
+            subscribers: subscribers(template, function, wants_objects),
+            s3,
+            held: AtomicBool::new(false),
+            done: AtomicUsize::new(0),
+            changed: Notify::new(),
+        });
+        if let Some(s3) = &events.s3 {
+            // A queue without end, for S3's own loses the oldest.
+            let (sender, receiver) = mpsc::unbounded_channel();
+            tokio::spawn(collect(events.clone(), s3.subscribe(), sender));
+            tokio::spawn(deliver(events.clone(), receiver));
+        }
+        events
+    }
+
+    /// Keeps events back, or lets them go again.
+    pub fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    /// Returns when no event of an object that is there is under way.
+    pub async fn settled(&self) {
+        let told = || self.s3.as_ref().map_or(0, S3::events_told);
+        while self.done.load(Ordering::SeqCst) < told() {
+            // Not every change finds us listening.
+            let changed = self.changed.notified();
+            let _ = tokio::time::timeout(Duration::from_millis(20), changed).await;
+        }
+    }
+
+    fn done(&self, count: usize) {
+        self.done.fetch_add(count, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+}
+
+async fn collect(
+    events: Arc<Events>,
+    mut source: broadcast::Receiver<ObjectCreated>,
+    sender: mpsc::UnboundedSender<ObjectCreated>,
+) {
+    loop {
+        match source.recv().await {
+            Ok(created) => {
+                if sender.send(created).is_err() {
+                    return;
+                }
+            }
+            Err(broadcast::error::RecvError::Lagged(lost)) => {
+                tracing::warn!(lost, "events of new objects were lost");
+                events.done(usize::try_from(lost).unwrap_or(usize::MAX));
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn deliver(events: Arc<Events>, mut queue: mpsc::UnboundedReceiver<ObjectCreated>) {
+    while let Some(created) = queue.recv().await {
+        while events.held.load(Ordering::SeqCst) {
+            let changed = events.changed.notified();
+            let _ = tokio::time::timeout(Duration::from_millis(20), changed).await;
+        }
+        let event = object_created(&created).to_string();
+        let events = events.clone();
+        tokio::spawn(async move {
+            for _ in 0..events.wire.pass_event() {
+                for function in &events.subscribers {
+                    invoke(function, &event).await;
+                }
+            }
+            events.done(1);
+        });
+    }
+}
+
+async fn invoke(function: &Function, event: &str) {
+    for _ in 0..TRIES {
+        if function.invoke(event.to_owned().into()).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    tracing::warn!("an event was given up: what it was about is left to the sweep");
+}
+
+/// Strikes the clock of the functions with a `Schedule` each time its rate says so, until the process ends.
+pub(crate) fn schedule(
+    template: &Template,
+    function: impl Fn(&str) -> Option<Arc<Function>>,
+) -> Result<()> {
+    for (name, properties) in template.resources("AWS::Serverless::Function") {
+        let events = properties["Events"].as_object().into_iter().flatten();
+        for (_, event) in events.filter(|(_, event)| event["Type"] == "Schedule") {
+            let Some(function) = function(name) else {
+                continue;
+            };
+            let rate = event["Properties"]["Schedule"].as_str().unwrap_or_default();
+            let minutes = rate
+                .strip_prefix("rate(")
+                .and_then(|rate| rate.strip_suffix(')'));
+            let minutes = minutes.and_then(|rate| rate.split(' ').next()?.parse().ok());
+            let minutes: u64 = minutes.ok_or_else(|| format!("{rate:?} is not rate(N minutes)"))?;
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
+                    // One that failed is made good by the next.
+                    let _ = function.invoke(clock(jiff::Timestamp::now())).await;
+                }
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The functions of the template with such an event.
+fn subscribers(
+    template: &Template,
+    function: impl Fn(&str) -> Option<Arc<Function>>,
+    wanted: impl Fn(&Value) -> bool,
+) -> Vec<Arc<Function>> {
+    let functions = template.resources("AWS::Serverless::Function");
+    let subscribed = functions.filter(|(_, properties)| {
+        let events = properties["Events"].as_object().into_iter().flatten();
+        events.into_iter().any(|(_, event)| wanted(event))
+    });
+    subscribed.filter_map(|(name, _)| function(name)).collect()
+}
+
+/// A schedule's event, for a clock that says `time`.
+pub fn clock(time: jiff::Timestamp) -> bytes::Bytes {
+    event("aws.events", "Scheduled Event", time, &json!({}))
+        .to_string()
+        .into()
+}
+
+fn object_created(created: &ObjectCreated) -> Value {
+    let reason = match created.reason {
+        Reason::PutObject => "PutObject",
+        Reason::CopyObject => "CopyObject",
+        Reason::CompleteMultipartUpload => "CompleteMultipartUpload",
+    };
+    let detail = json!({
+        "version": "0",
+        "bucket": { "name": created.bucket },
+        "object": {
+            "key": created.key, "size": created.size, "etag": created.etag, "version-id": created.version_id,
+        },
+        "reason": reason,
+    });
+    event("aws.s3", "Object Created", jiff::Timestamp::now(), &detail)
+}
+
+fn event(source: &str, kind: &str, time: jiff::Timestamp, detail: &Value) -> Value {
+    json!({
+        "version": "0",
+        "id": uuid::Uuid::new_v4(),
+        "detail-type": kind,
+        "source": source,
+        "account": "000000000000",
+        "time": time,
+        "region": REGION,
+        "resources": [],
+        "detail": detail,
+    })
+}

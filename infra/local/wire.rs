@@ -1,0 +1,367 @@
+//! The wire between the functions and their stores. Every call to S3 and DynamoDB passes here, and every event
+//! on its way to a function: it is noted, and on the order of a test or the soak something happens to it.
+//!
+//! A fault is planted for the n-th call of a kind ([`Wire::plant`]), or strikes at random ([`Wire::storm`]).
+//! [`Wire::hold`] lets calls of several requests through one by one, in an order drawn from a seed: that
+//! is how races are tried out.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use fastrand::Rng;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+/// One call, or one event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Call {
+    /// The logical id of the function that makes it; empty for anybody else.
+    pub from: String,
+    /// Its name at AWS: `PutObject`, `GetItem`, `ObjectCreated`.
+    pub operation: String,
+}
+
+/// What can happen to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fault {
+    /// The function's process dies before the call has an effect...
+    KillBefore,
+    /// ...or after, and before it knows.
+    KillAfter,
+    /// The store answers 500, and does nothing.
+    Fail,
+    /// The store asks to be left alone for a while: `SlowDown`, `ThrottlingException`.
+    Throttle,
+    /// The call arrives late: whoever made it has given it up, and made it again.
+    Late,
+    /// It has its effect, and the answer gets lost.
+    LoseAnswer,
+    /// `CompleteMultipartUpload` only: 200, and an error inside.
+    FailInside,
+    /// An event only: it comes twice.
+    Twice,
+    /// An event only: it never comes.
+    Never,
+}
+
+impl Fault {
+    /// Those that can befall a call of a function.
+    pub const OF_CALLS: [Self; 6] = [
+        Self::KillBefore,
+        Self::KillAfter,
+        Self::Fail,
+        Self::Throttle,
+        Self::Late,
+        Self::LoseAnswer,
+    ];
+    /// Those that can befall an event.
+    pub const OF_EVENTS: [Self; 2] = [Self::Twice, Self::Never];
+}
+
+/// The operation as which an event passes.
+pub const EVENT: &str = "ObjectCreated";
+/// Longer than the functions wait for an answer before they call again (3 s).
+const LATE: Duration = Duration::from_millis(3500);
+
+/// How a store words an answer that a fault makes it give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wording {
+    /// [`Fault::Fail`].
+    Failed,
+    /// [`Fault::Throttle`].
+    Throttled,
+    /// [`Fault::FailInside`].
+    FailedInside,
+}
+
+struct Planted {
+    call: Call,
+    /// Calls of this kind to let pass before.
+    skip: usize,
+    /// Calls to strike then: an SDK tries three times.
+    times: usize,
+    fault: Fault,
+}
+
+#[derive(Default)]
+struct Inner {
+    calls: Vec<Call>,
+    planted: Vec<Planted>,
+    storm: Option<Storm>,
+    processes: HashMap<String, mpsc::Sender<oneshot::Sender<()>>>,
+    gate: Option<Arc<Gate>>,
+    struck: HashMap<Fault, u64>,
+}
+
+struct Storm {
+    random: Rng,
+    percent: u64,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Wire(Mutex<Inner>);
+
+impl Wire {
+    /// Every call so far, in the order of their arrival.
+    pub fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    /// Plants a fault for the next call of this kind after `skip` others, and as many after that that it is
+    /// `times` in all.
+    pub fn plant(&self, call: Call, skip: usize, times: usize, fault: Fault) {
+        self.lock().planted.push(Planted {
+            call,
+            skip,
+            times,
+            fault,
+        });
+    }
+
+    /// Takes away what was planted; says how many faults never struck.
+    pub fn weed(&self) -> usize {
+        self.lock().planted.drain(..).count()
+    }
+
+    /// From now on `percent` of the calls meet a fault, drawn from `seed`; 0 ends it.
+    pub fn storm(&self, seed: u64, percent: u64) {
+        self.lock().storm = (percent > 0).then(|| Storm {
+            random: Rng::with_seed(seed),
+            percent,
+        });
+    }
+
+    /// How often each fault has struck.
+    pub fn struck(&self) -> Vec<(Fault, u64)> {
+        let mut struck: Vec<_> = self.lock().struck.clone().into_iter().collect();
+        struck.sort();
+        struck
+    }
+
+    /// Lets calls through one by one from now on, as long as the guard lives, in an order drawn from `seed`.
+    /// `expected` are how many requests are under way: when as many calls wait, or a moment after the last
+    /// came, one is let through.
+    pub fn hold(self: &Arc<Self>, seed: u64, expected: usize) -> Held {
+        let gate = Arc::new(Gate::new());
+        self.lock().gate = Some(gate.clone());
+        let keeper = tokio::spawn(keep(gate.clone(), Rng::with_seed(seed), expected.max(1)));
+        Held {
+            wire: self.clone(),
+            gate,
+            keeper,
+        }
+    }
+
+    /// A process of a function lives under this name, and dies when told so by this channel.
+    pub(crate) fn register(&self, process: &str, kill: mpsc::Sender<oneshot::Sender<()>>) {
+        self.lock().processes.insert(process.to_owned(), kill);
+    }
+
+    pub(crate) fn unregister(&self, process: &str) {
+        self.lock().processes.remove(process);
+    }
+
+    /// Passes one call on to the store and its answer back; `None` is a connection that breaks. `process` is who
+    /// calls (see [`process_of`]). An effect once begun ends, whoever waits for it.
+    pub(crate) async fn pass<T: Send + 'static>(
+        &self,
+        process: &str,
+        operation: &str,
+        word: impl FnOnce(Wording) -> T,
+        effect: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let from = process
+            .rsplit_once('-')
+            .map_or("", |(function, _)| function);
+        let call = Call {
+            from: from.to_owned(),
+            operation: operation.to_owned(),
+        };
+        let fault = self.note(call);
+        let gate = self.lock().gate.clone();
+        if let (Some(gate), false) = (gate, from.is_empty()) {
+            gate.pass().await;
+        }
+        match fault {
+            None => tokio::spawn(effect).await.ok(),
+            Some(Fault::KillBefore) => {
+                self.kill(process).await;
+                None
+            }
+            Some(Fault::KillAfter) => {
+                let _ = tokio::spawn(effect).await;
+                self.kill(process).await;
+                None
+            }
+            Some(Fault::Fail) => Some(word(Wording::Failed)),
+            Some(Fault::Throttle) => Some(word(Wording::Throttled)),
+            Some(Fault::FailInside) => Some(word(Wording::FailedInside)),
+            Some(Fault::Late) => {
+                let late = async move {
+                    tokio::time::sleep(LATE).await;
+                    effect.await
+                };
+                tokio::spawn(late).await.ok()
+            }
+            Some(Fault::LoseAnswer) => {
+                let _ = tokio::spawn(effect).await;
+                None
+            }
+            Some(Fault::Twice | Fault::Never) => tokio::spawn(effect).await.ok(),
+        }
+    }
+
+    /// How often an event is to be delivered.
+    pub(crate) fn pass_event(&self) -> usize {
+        let event = Call {
+            from: String::new(),
+            operation: EVENT.to_owned(),
+        };
+        match self.note(event) {
+            Some(Fault::Twice) => 2,
+            Some(Fault::Never) => 0,
+            _ => 1,
+        }
+    }
+
+    fn note(&self, call: Call) -> Option<Fault> {
+        let mut inner = self.lock();
+        let fault = inner.planted_for(&call).or_else(|| inner.storm_on(&call));
+        if let Some(fault) = fault {
+            *inner.struck.entry(fault).or_default() += 1;
+        }
+        inner.calls.push(call);
+        fault
+    }
+
+    /// Ends a process and returns when it has. A caller that is no process of ours lives on.
+    async fn kill(&self, process: &str) {
+        let kill = self.lock().processes.get(process).cloned();
+        if let Some(kill) = kill {
+            let (dead, died) = oneshot::channel();
+            if kill.send(dead).await.is_ok() {
+                let _ = died.await;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn planted_for(&mut self, call: &Call) -> Option<Fault> {
+        let index = self
+            .planted
+            .iter()
+            .position(|planted| planted.call == *call)?;
+        let planted = &mut self.planted[index];
+        if planted.skip > 0 {
+            planted.skip -= 1;
+            return None;
+        }
+        let fault = planted.fault;
+        planted.times -= 1;
+        if planted.times == 0 {
+            self.planted.remove(index);
+        }
+        Some(fault)
+    }
+
+    fn storm_on(&mut self, call: &Call) -> Option<Fault> {
+        let storm = self.storm.as_mut()?;
+        if storm.random.u64(..100) >= storm.percent {
+            return None;
+        }
+        let faults: &[Fault] = match (call.operation.as_str(), call.from.as_str()) {
+            (EVENT, _) => &Fault::OF_EVENTS,
+            ("CompleteMultipartUpload", _) if storm.random.u8(..4) == 0 => &[Fault::FailInside],
+            // A sender's own call: there is no process to kill.
+            (_, "") => &[Fault::Fail, Fault::Throttle, Fault::LoseAnswer],
+            _ => &Fault::OF_CALLS,
+        };
+        storm.random.choice(faults).copied()
+    }
+}
+
+/// The calls that wait for their turn; `None` when all may go.
+struct Gate {
+    waiting: Mutex<Option<Vec<oneshot::Sender<()>>>>,
+    came: Notify,
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self {
+            waiting: Mutex::new(Some(Vec::new())),
+            came: Notify::new(),
+        }
+    }
+
+    async fn pass(&self) {
+        let (go, wait) = oneshot::channel();
+        match self.lock().as_mut() {
+            Some(waiting) => waiting.push(go),
+            None => return,
+        }
+        self.came.notify_one();
+        let _ = wait.await;
+    }
+
+    fn count(&self) -> usize {
+        self.lock().as_ref().map_or(0, Vec::len)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<oneshot::Sender<()>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets calls through until it is stopped.
+async fn keep(gate: Arc<Gate>, mut random: Rng, expected: usize) {
+    /// Whoever has not called by now is thinking, or waiting for another.
+    const MOMENT: Duration = Duration::from_millis(8);
+    loop {
+        while gate.count() < expected {
+            let came = tokio::time::timeout(MOMENT, gate.came.notified()).await;
+            if came.is_err() && gate.count() > 0 {
+                break;
+            }
+        }
+        if let Some(waiting) = gate.lock().as_mut() {
+            let next = random.usize(..waiting.len());
+            let _ = waiting.swap_remove(next).send(());
+        }
+    }
+}
+
+/// Keeps calls waiting for their turn; see [`Wire::hold`].
+pub struct Held {
+    wire: Arc<Wire>,
+    gate: Arc<Gate>,
+    keeper: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Held {
+    /// Whoever still waits may go.
+    fn drop(&mut self) {
+        self.keeper.abort();
+        self.wire.lock().gate = None;
+        self.gate.lock().take();
+    }
+}
+
+/// The process that a request comes from, by the name that its SDK gives itself; empty for anybody else.
+pub(crate) fn process_of(headers: &http::HeaderMap) -> String {
+    let agent = headers
+        .get(http::header::USER_AGENT)
+        .and_then(|agent| agent.to_str().ok())
+        .unwrap_or_default();
+    let app = agent.split(' ').find_map(|word| word.strip_prefix("app/"));
+    app.unwrap_or_default().to_owned()
+}
