@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 
 use crate::{
     REGION, Result,
@@ -22,6 +22,8 @@ use crate::{
 
 /// How often Lambda invokes a function that fails.
 const TRIES: usize = 3;
+/// How many events are delivered at once.
+const AT_ONCE: usize = 8;
 /// Lambda waits a minute, then two; nobody here has that long.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -109,15 +111,18 @@ async fn collect(
 }
 
 async fn deliver(events: Arc<Events>, mut queue: mpsc::UnboundedReceiver<ObjectCreated>) {
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
     while let Some(created) = queue.recv().await {
         while events.held.load(Ordering::SeqCst) {
             let changed = events.changed.notified();
             let _ = tokio::time::timeout(Duration::from_millis(20), changed).await;
         }
         let event = object_created(&created).to_string();
-        let events = events.clone();
+        let times = events.wire.pass_event();
+        let (events, turns) = (events.clone(), turns.clone());
         tokio::spawn(async move {
-            for _ in 0..events.wire.pass_event() {
+            let _turn = turns.acquire().await;
+            for _ in 0..times {
                 for function in &events.subscribers {
                     invoke(function, &event).await;
                 }

@@ -6,6 +6,7 @@
 //! cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither
 //! reads nor passes on real credentials.
 
+pub mod audit;
 pub mod demo;
 pub mod dynamodb;
 pub mod events;
@@ -14,7 +15,9 @@ pub mod issuer;
 pub mod runtime;
 pub mod s3;
 pub mod sample;
+pub mod sender;
 pub mod setup;
+pub mod soak;
 pub mod template;
 pub mod welcome;
 pub mod wire;

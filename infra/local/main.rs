@@ -1,4 +1,5 @@
-//! `cargo run`: the whole service on this machine. `cargo run -- demo`: the same, shown at work.
+//! `cargo run`: the whole service on this machine. `cargo run -- demo`: the same, shown at work. `cargo run --
+//! soak`: the same, with everything going wrong.
 //!
 //! Called as `local function NAME`, this executable is one of the functions: that is how the stand-in for
 //! Lambda starts its processes.
@@ -10,7 +11,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use okd_local::{Cloud, Options, Result, demo, welcome};
+use okd_local::{Cloud, Options, Result, demo, soak, welcome};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -48,6 +49,8 @@ struct Arguments {
 enum Command {
     /// Send a small PDF inline and a large file in parts, read both back and compare.
     Demo(demo::Arguments),
+    /// Hand in thousands of documents while calls fail, processes die and events get lost, and check the books.
+    Soak(soak::Arguments),
     /// Be a function of the template; for the stand-in of Lambda only.
     #[command(hide = true)]
     Function { name: String },
@@ -67,9 +70,15 @@ fn run(arguments: Arguments) -> Result<()> {
     if let Some(Command::Function { name }) = &arguments.command {
         return function(name);
     }
-    // Both stores warn of every refusal, as of a conditional write that was too late; that is no news.
+    let soaks = matches!(arguments.command, Some(Command::Soak(_)));
+    // Both stores warn of every refusal, as of a conditional write that was too late; that is no news. Nor is it
+    // in the soak that a process dies.
     let filter = Targets::new()
-        .with_default(LevelFilter::WARN)
+        .with_default(if soaks {
+            LevelFilter::OFF
+        } else {
+            LevelFilter::WARN
+        })
         .with_target("s3s", LevelFilter::OFF)
         .with_target("dynoxide", LevelFilter::OFF);
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -78,18 +87,19 @@ fn run(arguments: Arguments) -> Result<()> {
         .init();
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        // The demo leaves nothing behind and minds nobody's ports.
-        let demo = matches!(arguments.command, Some(Command::Demo(_)));
-        let folder = (arguments.ephemeral || demo)
+        // What only shows something leaves nothing behind and minds nobody's ports.
+        let shows = arguments.command.is_some();
+        let folder = (arguments.ephemeral || shows)
             .then(ephemeral_folder)
             .transpose()?;
         let cloud = Cloud::start(Options {
             data: folder
                 .as_ref()
                 .map_or(arguments.data, |folder| folder.path().to_owned()),
-            port: if demo { 0 } else { arguments.port },
+            port: if shows { 0 } else { arguments.port },
             durable: folder.is_none(),
-            clock: true,
+            // The soak strikes it when everything has gone wrong.
+            clock: !soaks,
             template: arguments.template,
             executable: env::current_exe()?,
             s3_endpoint: arguments.s3_endpoint,
@@ -98,6 +108,7 @@ fn run(arguments: Arguments) -> Result<()> {
         .await?;
         match arguments.command {
             Some(Command::Demo(demo)) => demo::run(&cloud, &demo).await,
+            Some(Command::Soak(soak)) => soak::run(&cloud, &soak).await,
             _ => wait(&cloud).await,
         }
     })

@@ -93,6 +93,8 @@ struct Inner {
     storm: Option<Storm>,
     processes: HashMap<String, mpsc::Sender<oneshot::Sender<()>>>,
     gate: Option<Arc<Gate>>,
+    /// Effects begun and not ended, and calls that are on their way late.
+    under_way: usize,
     struck: HashMap<Fault, u64>,
 }
 
@@ -103,7 +105,10 @@ struct Storm {
 
 /// See the module.
 #[derive(Default)]
-pub struct Wire(Mutex<Inner>);
+pub struct Wire {
+    inner: Mutex<Inner>,
+    ended: Notify,
+}
 
 impl Wire {
     /// Every call so far, in the order of their arrival.
@@ -168,7 +173,7 @@ impl Wire {
     /// Passes one call on to the store and its answer back; `None` is a connection that breaks. `process` is who
     /// calls (see [`process_of`]). An effect once begun ends, whoever waits for it.
     pub(crate) async fn pass<T: Send + 'static>(
-        &self,
+        self: &Arc<Self>,
         process: &str,
         operation: &str,
         word: impl FnOnce(Wording) -> T,
@@ -187,31 +192,53 @@ impl Wire {
             gate.pass().await;
         }
         match fault {
-            None => tokio::spawn(effect).await.ok(),
             Some(Fault::KillBefore) => {
                 self.kill(process).await;
                 None
             }
             Some(Fault::KillAfter) => {
-                let _ = tokio::spawn(effect).await;
+                self.begin(Duration::ZERO, effect).await;
                 self.kill(process).await;
                 None
             }
             Some(Fault::Fail) => Some(word(Wording::Failed)),
             Some(Fault::Throttle) => Some(word(Wording::Throttled)),
             Some(Fault::FailInside) => Some(word(Wording::FailedInside)),
-            Some(Fault::Late) => {
-                let late = async move {
-                    tokio::time::sleep(LATE).await;
-                    effect.await
-                };
-                tokio::spawn(late).await.ok()
-            }
+            Some(Fault::Late) => self.begin(LATE, effect).await,
             Some(Fault::LoseAnswer) => {
-                let _ = tokio::spawn(effect).await;
+                self.begin(Duration::ZERO, effect).await;
                 None
             }
-            Some(Fault::Twice | Fault::Never) => tokio::spawn(effect).await.ok(),
+            Some(Fault::Twice | Fault::Never) | None => self.begin(Duration::ZERO, effect).await,
+        }
+    }
+
+    /// Has the effect after a delay, also if nobody waits for it any more.
+    async fn begin<T: Send + 'static>(
+        self: &Arc<Self>,
+        delay: Duration,
+        effect: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let wire = self.clone();
+        self.lock().under_way += 1;
+        let whole = async move {
+            tokio::time::sleep(delay).await;
+            let answer = effect.await;
+            wire.lock().under_way -= 1;
+            wire.ended.notify_waiters();
+            answer
+        };
+        tokio::spawn(whole).await.ok()
+    }
+
+    /// Returns when no call is under way, not even one that whoever made it has given up.
+    pub async fn quiet(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.lock().under_way == 0 {
+                return;
+            }
+            ended.await;
         }
     }
 
@@ -250,7 +277,7 @@ impl Wire {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../cloud/mod.rs"]
+mod cloud;
 mod examples;
 mod forms;
 mod gateway;

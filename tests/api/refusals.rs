@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
+use crate::cloud::own_cloud;
 use crate::sender::{
-    ASSOCIATION, MIB, OFFERING, Sender, association, bytes, form, metadata, offer, own_cloud,
+    ASSOCIATION, MIB, OFFERING, Sender, association, bytes, form, metadata, offer,
 };
 
 #[tokio::test]

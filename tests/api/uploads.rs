@@ -4,9 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use serde_json::{Value, json};
 
-use crate::sender::{
-    Answer, MIB, SHARED, Sender, bytes, crc64nvme, offer, own_cloud, sha256, with,
-};
+use crate::cloud::own_cloud;
+use crate::sender::{Answer, MIB, SHARED, Sender, bytes, crc64nvme, offer, sha256, with};
 
 const TWO_PARTS: usize = 16 * MIB + 100;
 

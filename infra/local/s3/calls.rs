@@ -20,6 +20,8 @@ pub struct Call {
     pub bucket: String,
     /// The key in the path, or empty.
     pub key: String,
+    /// Of an `UploadPart`, the part's number.
+    pub part_number: Option<u32>,
     /// The HTTP status.
     pub status: u16,
 }

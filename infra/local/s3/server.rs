@@ -114,6 +114,8 @@ async fn answer(
         .split_once('/')
         .unwrap_or((path.trim_start_matches('/'), ""));
     let operation = Operation::default();
+    let mut query = request.uri().query().unwrap_or_default().split('&');
+    let part_number = query.find_map(|pair| pair.strip_prefix("partNumber=")?.parse().ok());
     let mut response = if method == Method::OPTIONS {
         let _ = operation.0.set("CorsPreflight".to_owned());
         preflight(store, bucket, &request)
@@ -140,6 +142,7 @@ async fn answer(
         operation: operation.0.get().cloned().unwrap_or_default(),
         bucket: bucket.to_owned(),
         key: key.to_owned(),
+        part_number,
         status: response.status().as_u16(),
     });
     response

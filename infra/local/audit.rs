@@ -1,0 +1,221 @@
+//! The books of the whole cloud, checked against each other: what must hold whatever went wrong before.
+//!
+//! - Every content that an item names, current or replaced, has its object, and its bytes are what the item
+//!   says and one of the files that were handed in: nothing is missing, different or mixed.
+//! - Nothing is pending without being listed by the index, and the index lists nothing else.
+//! - No object and no multipart upload is there that no item points to.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::{StreamExt, stream};
+use okd_core::{
+    checksum::{Checksum, Sha256},
+    document::{Content, Document, UploadState, Verification},
+    stores::QUEUES,
+    tenant::DocumentKey,
+};
+
+use crate::{Cloud, Result, setup};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// What the books say.
+#[derive(Debug, Default)]
+pub struct Books {
+    /// Every document by its id, with the SHA-256 of each of its contents.
+    pub documents: BTreeMap<String, Stored>,
+    /// What must not be, in words.
+    pub faults: Vec<String>,
+    /// How many objects there are.
+    pub objects: usize,
+}
+
+/// The contents of one document.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The current one.
+    pub current: Option<Checksum>,
+    /// Those that were current once, the oldest first; corrupt ones are not among them.
+    pub past: Vec<Checksum>,
+    /// Whether the current one has yet to be verified.
+    pub unverified: bool,
+    /// How many contents were found to be corrupt.
+    pub corrupt: usize,
+    /// Whether an upload is pending.
+    pub uploading: bool,
+}
+
+/// Checks everything. `handed_in` are the SHA-256 of all files that anybody ever sent.
+pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books> {
+    // Clients of our own: a connection dies with the runtime that drives it.
+    let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url);
+    let s3 = setup::s3_client(&cloud.s3_url);
+    let mut books = Books::default();
+
+    let scan = dynamodb
+        .scan()
+        .table_name(&cloud.table)
+        .consistent_read(true);
+    let items: Vec<Item> = scan
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<Result<_, _>>()
+        .await?;
+    let listed = listed(cloud, &dynamodb).await?;
+    let mut objects = BTreeSet::new();
+    let mut uploads = BTreeSet::new();
+    let mut contents = Vec::new();
+    let mut should_be_listed = BTreeSet::new();
+    for item in &items {
+        let (pk, sk) = (text(item, "pk"), text(item, "sk"));
+        let key = DocumentKey::of_partition(&pk).ok_or_else(|| format!("a partition {pk}"))?;
+        let due = match sk.split('#').next() {
+            Some("document") => {
+                let document: Document = serde_dynamo::from_item(item.clone())?;
+                if let Some(upload) = &document.upload
+                    && upload.state == UploadState::Uploading
+                {
+                    objects.insert(key.object(&upload.version));
+                    uploads.insert(upload.upload_id.clone());
+                    books.stored(&key).uploading = true;
+                }
+                contents.extend(
+                    document
+                        .content
+                        .clone()
+                        .map(|content| (key.clone(), content, true)),
+                );
+                document.due().is_some()
+            }
+            Some("content") => {
+                let content: Content = serde_dynamo::from_item(item.clone())?;
+                let due = content.due().is_some();
+                contents.push((key.clone(), content, false));
+                due
+            }
+            _ => true,
+        };
+        if due {
+            should_be_listed.insert((pk, sk));
+        }
+    }
+    if listed != should_be_listed {
+        let difference: Vec<_> = listed.symmetric_difference(&should_be_listed).collect();
+        books
+            .faults
+            .push(format!("the index and the items differ in {difference:?}"));
+    }
+
+    let read = |(key, content, current): (DocumentKey, Content, bool)| {
+        let (s3, bucket) = (s3.clone(), cloud.bucket.clone());
+        async move {
+            let object = key.object(&content.version);
+            let found = sha256(&s3, &bucket, &object).await;
+            (key, content, current, object, found)
+        }
+    };
+    let mut read = stream::iter(contents).map(read).buffered(8);
+    while let Some((key, content, current, object, found)) = read.next().await {
+        objects.insert(object.clone());
+        let Ok((size, sha256)) = found else {
+            books.faults.push(format!("{object} is missing"));
+            continue;
+        };
+        let declared = |checksum: &&Checksum| matches!(checksum, Checksum::Sha256(_));
+        let differs = content
+            .checksums
+            .iter()
+            .filter(declared)
+            .any(|known| *known != sha256);
+        let unsound = content.verification != Verification::Done;
+        if size != content.size || (differs && !unsound) {
+            books
+                .faults
+                .push(format!("{object} is not what its item says"));
+        }
+        if !handed_in.contains(&sha256.to_string()) {
+            books
+                .faults
+                .push(format!("{object} is no file that was handed in"));
+        }
+        let stored = books.stored(&key);
+        match (current, content.verification) {
+            (false, Verification::Corrupt) => stored.corrupt += 1,
+            (true, verification) => {
+                stored.current = Some(sha256);
+                stored.unverified = verification == Verification::Pending;
+            }
+            (false, _) => stored.past.push(sha256),
+        }
+    }
+
+    let list = s3.list_objects_v2().bucket(&cloud.bucket);
+    let mut pages = list.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for object in page?.contents() {
+            let key = object.key().unwrap_or_default();
+            books.objects += 1;
+            if !objects.contains(key) {
+                books
+                    .faults
+                    .push(format!("nothing points to the object {key}"));
+            }
+        }
+    }
+    // The first 1,000: more are more than there should be anyway.
+    let open = s3.list_multipart_uploads().bucket(&cloud.bucket);
+    for upload in open.send().await?.uploads() {
+        let id = upload.upload_id().unwrap_or_default();
+        if !uploads.contains(id) {
+            let key = upload.key().unwrap_or_default();
+            books
+                .faults
+                .push(format!("nothing points to the upload {id} of {key}"));
+        }
+    }
+    Ok(books)
+}
+
+impl Books {
+    fn stored(&mut self, key: &DocumentKey) -> &mut Stored {
+        self.documents.entry(key.id.to_string()).or_default()
+    }
+}
+
+/// Every entry of the index, however far in the future it is due.
+async fn listed(
+    cloud: &Cloud,
+    dynamodb: &aws_sdk_dynamodb::Client,
+) -> Result<BTreeSet<(String, String)>> {
+    let mut listed = BTreeSet::new();
+    for queue in 0..QUEUES {
+        let query = dynamodb.query().table_name(&cloud.table).index_name("due");
+        let query = query
+            .key_condition_expression("queue = :queue")
+            .expression_attribute_values(":queue", AttributeValue::S(queue.to_string()));
+        let mut items = query.into_paginator().items().send();
+        while let Some(item) = items.next().await {
+            let item = item?;
+            listed.insert((text(&item, "pk"), text(&item, "sk")));
+        }
+    }
+    Ok(listed)
+}
+
+async fn sha256(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<(u64, Checksum)> {
+    let mut body = s3.get_object().bucket(bucket).key(key).send().await?.body;
+    let mut sha256 = Sha256::default();
+    let mut size = 0;
+    while let Some(chunk) = body.try_next().await? {
+        size += chunk.len() as u64;
+        sha256.update(&chunk);
+    }
+    Ok((size, sha256.finish()))
+}
+
+fn text(item: &Item, name: &str) -> String {
+    let value = item.get(name).and_then(|value| value.as_s().ok());
+    value.cloned().unwrap_or_default()
+}

@@ -1,0 +1,268 @@
+//! A school system as it should be: it hands in what it has and does not give up before it knows that it is
+//! stored. Whatever is no answer, or one that says "again", it asks again; what says why not, it believes.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncSeekExt, SeekFrom},
+};
+
+use crate::{Error, Result};
+
+/// Parts sent at once.
+const PARALLEL: usize = 4;
+/// The longest pause before it asks again; schools' systems are in less of a hurry.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The bytes of a document.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// In memory.
+    Bytes(Bytes),
+    /// In a file.
+    File(PathBuf),
+}
+
+/// A school system with its token.
+pub struct Sender {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+    /// How long it goes on asking.
+    pub patience: Duration,
+    /// Told the length of each part that has arrived.
+    pub arrived: Box<dyn Fn(u64) + Send + Sync>,
+}
+
+/// The service said no, and why.
+#[derive(Debug)]
+pub struct Refused {
+    /// The HTTP status.
+    pub status: u16,
+    /// The problem document.
+    pub problem: Value,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused with {}: {}", self.status, self.problem)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Sender {
+    /// A sender to the gateway at `url`.
+    pub fn new(url: &str, token: String) -> Self {
+        Self {
+            http: reqwest::Client::new(),
+            url: url.to_owned(),
+            token,
+            patience: Duration::from_mins(2),
+            arrived: Box::new(|_| ()),
+        }
+    }
+
+    /// Form A: everything in one request. Gives the `dmsDocumentId`.
+    pub async fn hand_in_inline(&self, metadata: &Value, file: &[u8]) -> Result<String> {
+        let json = metadata.to_string();
+        let mut body = form_part("metadata", "application/json", json.as_bytes());
+        body.extend(form_part(
+            "file\"; filename=\"file",
+            "application/octet-stream",
+            file,
+        ));
+        body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        let (body, media) = (
+            Bytes::from(body),
+            format!("multipart/form-data; boundary={BOUNDARY}"),
+        );
+        let request = || {
+            let request = self.request(Method::PUT, &association(metadata));
+            request.header("content-type", &media).body(body.clone())
+        };
+        match self.ask(request).await? {
+            (200, answer) => id_of(&answer),
+            (status, problem) => Err(Refused { status, problem }.into()),
+        }
+    }
+
+    /// Form B: the metadata, then the parts that are missing, then complete. Gives the `dmsDocumentId`.
+    pub async fn hand_in_by_parts(&self, metadata: &Value, source: &Source) -> Result<String> {
+        let began = Instant::now();
+        let mut known: Option<String> = None;
+        while began.elapsed() < self.patience {
+            let (status, answer) = self.offer(metadata).await?;
+            let id = match status {
+                200 | 202 => id_of(&answer)?,
+                _ => {
+                    return Err(Refused {
+                        status,
+                        problem: answer,
+                    }
+                    .into());
+                }
+            };
+            if known.is_some_and(|known| known != id) {
+                return Err(format!("a document has two ids, {id} is one").into());
+            }
+            if status == 200 || self.finish(source, answer["upload"].clone()).await? {
+                return Ok(id);
+            }
+            known = Some(id);
+        }
+        Err("the upload always ended before it could be completed".into())
+    }
+
+    /// The first step of form B alone.
+    pub async fn offer(&self, metadata: &Value) -> Result<(u16, Value)> {
+        self.ask(|| {
+            self.request(Method::PUT, &association(metadata))
+                .json(metadata)
+        })
+        .await
+    }
+
+    /// Sends what is missing and completes; says whether that stored the document. If not, the upload has ended,
+    /// and another is to begin.
+    pub async fn finish(&self, source: &Source, mut upload: Value) -> Result<bool> {
+        loop {
+            if !self.send_parts(source, &upload).await? {
+                match self.follow(&upload["status"]).await? {
+                    (200, answer) if answer["upload"]["parts"].is_array() => {
+                        upload = answer["upload"].clone();
+                        continue;
+                    }
+                    (200, answer) => return Ok(answer["upload"]["state"] == "stored"),
+                    (status, problem) => return Err(Refused { status, problem }.into()),
+                }
+            }
+            match self.follow(&upload["complete"]).await? {
+                (200, _) => return Ok(true),
+                (202, _) => tokio::time::sleep(PAUSE).await,
+                (409, answer) => upload = answer["upload"].clone(),
+                (410, _) => return Ok(false),
+                (status, problem) => return Err(Refused { status, problem }.into()),
+            }
+        }
+    }
+
+    /// Sends the parts that an upload lists; says whether all have arrived. If not, S3 did not want one: its URL
+    /// is too old, or the upload has ended.
+    pub async fn send_parts(&self, source: &Source, upload: &Value) -> Result<bool> {
+        let parts = upload["parts"].as_array().cloned().unwrap_or_default();
+        let arrived = stream::iter(parts)
+            .map(|part| self.send_part(source, part))
+            .buffer_unordered(PARALLEL)
+            .try_collect::<Vec<bool>>()
+            .await?;
+        Ok(arrived.into_iter().all(|arrived| arrived))
+    }
+
+    /// Follows a link of an upload, such as `complete`.
+    pub async fn follow(&self, link: &Value) -> Result<(u16, Value)> {
+        let method = link["method"].as_str().unwrap_or_default().parse()?;
+        let href = link["href"].as_str().ok_or("a link has no href")?;
+        self.ask(|| self.request(Method::clone(&method), href))
+            .await
+    }
+
+    /// No token and no headers but the length: the URL is the permission.
+    async fn send_part(&self, source: &Source, part: Value) -> Result<bool> {
+        let (Some(offset), Some(size), Some(href)) = (
+            part["offset"].as_u64(),
+            part["size"].as_u64(),
+            part["href"].as_str(),
+        ) else {
+            return Err("the upload has a part without offset, size or href".into());
+        };
+        let bytes = source.slice(offset, size).await?;
+        let (status, _) = self.ask(|| self.http.put(href).body(bytes.clone())).await?;
+        if status == 200 {
+            (self.arrived)(size);
+        }
+        Ok(status == 200)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+    }
+
+    /// The first answer that is not "again".
+    async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<(u16, Value)> {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(20);
+        loop {
+            let trouble = match request().send().await {
+                Ok(answer) => {
+                    let status = answer.status().as_u16();
+                    match answer.text().await {
+                        Ok(text) if status < 500 && status != 429 => {
+                            return Ok((status, serde_json::from_str(&text).unwrap_or_default()));
+                        }
+                        Ok(text) => format!("{status} {text}"),
+                        Err(error) => error.to_string(),
+                    }
+                }
+                // Without its URL, which may be a secret.
+                Err(error) => error.without_url().to_string(),
+            };
+            if began.elapsed() >= self.patience {
+                return Err(format!("given up; the last answer was: {trouble}").into());
+            }
+            tokio::time::sleep(pause).await;
+            pause = PAUSE.min(pause * 2);
+        }
+    }
+}
+
+impl Source {
+    async fn slice(&self, offset: u64, size: u64) -> Result<Bytes> {
+        match self {
+            Self::Bytes(bytes) => {
+                let (from, to) = (usize::try_from(offset)?, usize::try_from(offset + size)?);
+                if to > bytes.len() {
+                    return Err(Error::from("a part ends after the file"));
+                }
+                Ok(bytes.slice(from..to))
+            }
+            Self::File(path) => {
+                let mut file = File::open(path).await?;
+                file.seek(SeekFrom::Start(offset)).await?;
+                let mut bytes = vec![0; usize::try_from(size)?];
+                file.read_exact(&mut bytes).await?;
+                Ok(bytes.into())
+            }
+        }
+    }
+}
+
+fn association(metadata: &Value) -> String {
+    let id = metadata["associationId"].as_str().unwrap_or_default();
+    format!("/okd/v1/associations/{id}")
+}
+
+const BOUNDARY: &str = "okd-local-sender-boundary";
+
+fn form_part(name: &str, media: &str, bytes: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\ncontent-type: {media}\r\n\r\n"
+    );
+    [head.as_bytes(), bytes, b"\r\n"].concat()
+}
+
+fn id_of(answer: &Value) -> Result<String> {
+    let id = answer["dmsDocumentId"].as_str();
+    Ok(id.ok_or("the answer has no dmsDocumentId")?.to_owned())
+}

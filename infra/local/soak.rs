@@ -1,0 +1,409 @@
+//! `cargo run -- soak`: thousands of documents handed in while every fifth call between functions and stores
+//! goes wrong, then the books. Everything is drawn from one seed, which is printed first.
+#![expect(clippy::print_stdout, reason = "a command line talks to its user")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use fastrand::Rng;
+use futures_util::{StreamExt, stream};
+use indicatif::ProgressBar;
+use jiff::Timestamp;
+use okd_core::checksum::Checksum;
+use serde_json::{Value, json};
+
+use crate::{
+    Cloud, Result,
+    audit::{Books, audit},
+    sample,
+    sender::{Refused, Sender, Source},
+};
+
+/// Clients at once: most of the time each waits for something.
+const AT_ONCE: usize = 24;
+
+/// How much, and how bad.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// How many documents to hand in.
+    #[arg(long, default_value_t = 1000)]
+    uploads: u64,
+    /// How many of the calls to S3 and DynamoDB, and of the events, meet a fault, such as 20%.
+    #[arg(long, default_value = "20%", value_parser = parse_percent)]
+    faults: u64,
+    /// Draws everything; the same seed hands in the same documents.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn parse_percent(text: &str) -> Result<u64, String> {
+    let percent = text.strip_suffix('%').unwrap_or(text).parse();
+    percent
+        .ok()
+        .filter(|percent| *percent <= 50)
+        .ok_or_else(|| "must be 0% to 50%: above that nothing gets done".to_owned())
+}
+
+/// What a sender does with its document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Story {
+    /// Form A.
+    Inline,
+    /// Form B.
+    Parts,
+    /// Either form, and the same again.
+    Repeated,
+    /// Either form, and then another file under the same key.
+    Replaced,
+    /// Form B with a CRC64NVME that is another file's.
+    WrongCrc,
+    /// Form B with a SHA-256 that is another file's.
+    WrongSha,
+    /// Form B, and its sender dies after the last part.
+    DiesAtTheEnd,
+    /// Form B, and its sender dies before the first.
+    DiesAtOnce,
+}
+
+/// What a sender knows in the end.
+struct Told {
+    story: Story,
+    id: String,
+    bytes: u64,
+    /// What must be current now; `None`: nothing may be.
+    current: Option<Checksum>,
+    /// What must have been replaced.
+    past: Vec<Checksum>,
+    corrupt: usize,
+}
+
+/// Hands everything in, tells what came of it, and fails if anything is lost, doubled or stuck.
+pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
+    println!("seed {seed}");
+    let began = Instant::now();
+    let token = cloud.issuer.token("local-soak", "okd:examdocuments")?;
+    let sender = Sender::new(&cloud.url, token);
+    let handed_in = Mutex::new(BTreeSet::new());
+    let progress = ProgressBar::new(arguments.uploads);
+
+    cloud.wire.storm(seed, arguments.faults);
+    let told: Vec<(u64, Result<Told>)> = stream::iter(0..arguments.uploads)
+        .map(|number| {
+            let random = Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let soak = One {
+                sender: &sender,
+                handed_in: &handed_in,
+                random,
+            };
+            let progress = &progress;
+            async move {
+                let told = soak.hand_in().await;
+                progress.inc(1);
+                (number, told)
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    progress.finish_and_clear();
+    let sent = began.elapsed();
+
+    cloud.events.settled().await;
+    cloud.wire.storm(seed, 0);
+    cloud.wire.quiet().await;
+    cloud.events.settled().await;
+    settle(cloud).await?;
+    let handed_in = handed_in
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let books = audit(cloud, &handed_in).await?;
+    report(cloud, &told, &books, sent, began.elapsed())
+}
+
+/// One sweep of all that is due some time, what it makes of itself, and the bucket's lifecycle rule.
+async fn settle(cloud: &Cloud) -> Result<()> {
+    const DAY: Duration = Duration::from_hours(24);
+    let swept = cloud.strike(Timestamp::now() + 3 * DAY).await;
+    swept.map_err(|failed| format!("the sweep failed: {failed:?}"))?;
+    cloud.events.settled().await;
+    if let Some(s3) = cloud.s3.clone() {
+        tokio::task::spawn_blocking(move || s3.run_lifecycle(SystemTime::now() + 4 * DAY))
+            .await??;
+    }
+    Ok(())
+}
+
+/// One document.
+struct One<'a> {
+    sender: &'a Sender,
+    handed_in: &'a Mutex<BTreeSet<String>>,
+    random: Rng,
+}
+
+impl One<'_> {
+    async fn hand_in(mut self) -> Result<Told> {
+        let story = match self.random.u8(..100) {
+            0..35 => Story::Inline,
+            35..65 => Story::Parts,
+            65..75 => Story::Repeated,
+            75..88 => Story::Replaced,
+            88..91 => Story::WrongCrc,
+            91..94 => Story::WrongSha,
+            94..97 => Story::DiesAtTheEnd,
+            _ => Story::DiesAtOnce,
+        };
+        let metadata = sample::metadata("verslag.pdf", None);
+        let file = self.file();
+        let sha256 = Checksum::sha256(&file);
+        let mut told = Told {
+            story,
+            id: String::new(),
+            bytes: file.len() as u64,
+            current: Some(sha256),
+            past: Vec::new(),
+            corrupt: 0,
+        };
+        match story {
+            Story::Inline => told.id = self.inline(&metadata, &file).await?,
+            Story::Parts => told.id = self.parts(&metadata, &file).await?,
+            Story::Repeated => {
+                told.id = self.either(&metadata, &file).await?;
+                self.either(&metadata, &file)
+                    .await
+                    .and_then(|id| same(&told.id, &id))?;
+                // By parts and without a checksum the same file is another version.
+                told.past = vec![sha256];
+            }
+            Story::Replaced => {
+                told.id = self.either(&metadata, &file).await?;
+                let other = self.file();
+                self.either(&metadata, &other)
+                    .await
+                    .and_then(|id| same(&told.id, &id))?;
+                told.bytes += other.len() as u64;
+                told.past = vec![sha256];
+                told.current = Some(Checksum::sha256(&other));
+            }
+            Story::WrongCrc => {
+                let wrong = declaring(&metadata, Checksum::crc64nvme(b"another file"));
+                told.id = self.offered(&wrong, &file).await?.0;
+                let refused = self.parts_of(&wrong, &file).await;
+                match refused {
+                    Err(error)
+                        if error
+                            .downcast_ref::<Refused>()
+                            .is_some_and(|no| no.status == 422) => {}
+                    Err(error) => return Err(error),
+                    Ok(_) => return Err("a wrong checksum was accepted".into()),
+                }
+                told.current = None;
+            }
+            Story::WrongSha => {
+                let wrong = declaring(&metadata, Checksum::sha256(b"another file"));
+                told.id = self.offered(&wrong, &file).await?.0;
+                match self.parts_of(&wrong, &file).await {
+                    // The verification may be quicker than the answer.
+                    Err(error)
+                        if error
+                            .downcast_ref::<Refused>()
+                            .is_none_or(|no| no.status != 422) =>
+                    {
+                        return Err(error);
+                    }
+                    _ => {}
+                }
+                told.current = None;
+                told.corrupt = 1;
+            }
+            Story::DiesAtTheEnd => {
+                let (id, upload) = self.offered(&metadata, &file).await?;
+                self.sender
+                    .send_parts(&Source::Bytes(file), &upload)
+                    .await?;
+                told.id = id;
+            }
+            Story::DiesAtOnce => {
+                told.id = self.offered(&metadata, &file).await?.0;
+                told.current = None;
+            }
+        }
+        Ok(told)
+    }
+
+    /// A file like no other: mostly small, some of several parts.
+    fn file(&mut self) -> Bytes {
+        let size = match self.random.u8(..200) {
+            0 => self.random.usize(16 << 20..40 << 20),
+            1..20 => self.random.usize(64 << 10..4 << 20),
+            _ => self.random.usize(16..64 << 10),
+        };
+        let mut bytes = vec![0; size];
+        self.random.fill(&mut bytes);
+        let sha256 = Checksum::sha256(&bytes).to_string();
+        let mut handed_in = self
+            .handed_in
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        handed_in.insert(sha256);
+        bytes.into()
+    }
+
+    async fn either(&mut self, metadata: &Value, file: &Bytes) -> Result<String> {
+        if self.random.bool() {
+            self.inline(metadata, file).await
+        } else {
+            self.parts(metadata, file).await
+        }
+    }
+
+    async fn inline(&mut self, metadata: &Value, file: &Bytes) -> Result<String> {
+        if file.len() > 4 << 20 {
+            return self.parts(metadata, file).await;
+        }
+        self.sender.hand_in_inline(metadata, file).await
+    }
+
+    async fn parts(&mut self, metadata: &Value, file: &Bytes) -> Result<String> {
+        let metadata = match self.random.u8(..3) {
+            0 => metadata.clone(),
+            1 => declaring(metadata, Checksum::sha256(file)),
+            _ => declaring(metadata, Checksum::crc64nvme(file)),
+        };
+        self.parts_of(&metadata, file).await
+    }
+
+    async fn parts_of(&self, metadata: &Value, file: &Bytes) -> Result<String> {
+        let source = Source::Bytes(file.clone());
+        self.sender
+            .hand_in_by_parts(&sized(metadata, file), &source)
+            .await
+    }
+
+    async fn offered(&self, metadata: &Value, file: &Bytes) -> Result<(String, Value)> {
+        match self.sender.offer(&sized(metadata, file)).await? {
+            (202, answer) => {
+                let id = answer["dmsDocumentId"].as_str().unwrap_or_default();
+                Ok((id.to_owned(), answer["upload"].clone()))
+            }
+            (status, problem) => Err(Refused { status, problem }.into()),
+        }
+    }
+}
+
+fn declaring(metadata: &Value, checksum: Checksum) -> Value {
+    let mut metadata = metadata.clone();
+    metadata["consumers"][0]["documentChecksum"] = json!(checksum);
+    metadata
+}
+
+fn sized(metadata: &Value, file: &Bytes) -> Value {
+    let mut metadata = metadata.clone();
+    metadata["consumers"][0]["documentSize"] = json!(file.len());
+    metadata
+}
+
+fn same(first: &str, second: &str) -> Result<()> {
+    if first == second {
+        return Ok(());
+    }
+    Err(format!("two ids for one document: {first} and {second}").into())
+}
+
+/// The table, and an error where anything is lost, doubled or stuck.
+fn report(
+    cloud: &Cloud,
+    told: &[(u64, Result<Told>)],
+    books: &Books,
+    sent: Duration,
+    whole: Duration,
+) -> Result<()> {
+    let (mut stories, mut bytes) = (BTreeMap::<Story, u64>::new(), 0);
+    let (mut lost, mut doubled, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ids = BTreeSet::new();
+    for (number, told) in told {
+        let told = match told {
+            Ok(told) => told,
+            Err(error) if error.to_string().contains("two ids") => {
+                doubled.push(format!("{number}: {error}"));
+                continue;
+            }
+            Err(error) => {
+                stuck.push(format!("{number}: {error}"));
+                continue;
+            }
+        };
+        *stories.entry(told.story).or_default() += 1;
+        bytes += told.bytes;
+        if !ids.insert(&told.id) {
+            doubled.push(format!("{number}: {} is two documents", told.id));
+        }
+        let stored = books.documents.get(&told.id).cloned().unwrap_or_default();
+        if stored.uploading || stored.unverified {
+            stuck.push(format!("{number}: {} is still pending", told.id));
+        }
+        let past = told
+            .past
+            .iter()
+            .all(|past| stored.past.contains(past) || stored.current == Some(*past));
+        if stored.current != told.current || !past || stored.corrupt < told.corrupt {
+            lost.push(format!(
+                "{number}: {:?} of {} is {stored:?}",
+                told.story, told.id
+            ));
+        }
+    }
+    for id in books.documents.keys().filter(|id| !ids.contains(id)) {
+        doubled.push(format!("{id} is a document that nobody was told of"));
+    }
+
+    let calls = cloud.wire.calls();
+    let struck = cloud.wire.struck();
+    let faults: u64 = struck.iter().map(|(_, count)| count).sum();
+    println!("| what | how many |\n|-|-|");
+    for (story, count) in stories {
+        println!("| documents, {} | {count} |", words(story));
+    }
+    println!("| sent | {} MiB in {sent:.0?} |", bytes >> 20);
+    println!("| calls to S3 and DynamoDB, and events | {} |", calls.len());
+    println!("| of these met a fault | {faults} |");
+    for (fault, count) in struck {
+        println!("| ... {fault:?} | {count} |");
+    }
+    println!("| objects in the end | {} |", books.objects);
+    println!("| faults in the books | {} |", books.faults.len());
+    println!("| **lost** | **{}** |", lost.len());
+    println!("| **duplicated** | **{}** |", doubled.len());
+    println!("| **stuck** | **{}** |", stuck.len());
+    println!("| the whole soak | {whole:.0?} |");
+    for problem in [&lost, &doubled, &stuck, &books.faults]
+        .into_iter()
+        .flatten()
+    {
+        println!("PROBLEM: {problem}");
+    }
+    if [&lost, &doubled, &stuck, &books.faults]
+        .iter()
+        .all(|problems| problems.is_empty())
+    {
+        return Ok(());
+    }
+    Err("the books are not in order".into())
+}
+
+fn words(story: Story) -> &'static str {
+    match story {
+        Story::Inline => "inline",
+        Story::Parts => "by parts",
+        Story::Repeated => "sent twice",
+        Story::Replaced => "replaced by another file",
+        Story::WrongCrc => "declared with a wrong CRC64NVME: refused",
+        Story::WrongSha => "declared with a wrong SHA-256: found corrupt",
+        Story::DiesAtTheEnd => "whose sender died after the last part: stored by the sweep",
+        Story::DiesAtOnce => "whose sender died before the first part: expired",
+    }
+}

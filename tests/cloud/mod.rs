@@ -1,0 +1,62 @@
+//! Clouds to test: each in a folder and on a runtime of its own, on free ports, its clock standing still.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+};
+
+use okd_local::{Cloud, Options, default_template};
+
+/// A cloud for one test alone, on our own stores.
+pub(crate) fn own_cloud() -> &'static Cloud {
+    Box::leak(Box::new(start(None, None)))
+}
+
+/// Starts a cloud on a runtime of its own, which outlives the test's.
+pub(crate) fn start(s3_endpoint: Option<String>, dynamodb_endpoint: Option<String>) -> Cloud {
+    let options = Options {
+        data: data_folder(),
+        port: 0,
+        durable: false,
+        clock: false,
+        template: default_template(),
+        executable: env!("CARGO_BIN_EXE_local").into(),
+        s3_endpoint,
+        dynamodb_endpoint,
+    };
+    let (started, cloud) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            started.send(Cloud::start(options).await.unwrap()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    cloud.recv().expect("the cloud starts")
+}
+
+/// A new folder below target/tmp. Nothing runs when a test process ends, so each start removes what
+/// processes that are gone have left.
+fn data_folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for entry in std::fs::read_dir(parent).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        let pid = name
+            .strip_prefix("cloud-")
+            .and_then(|rest| rest.split('-').next());
+        if pid.is_some_and(|pid| {
+            Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists()
+        }) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    parent.join(format!(
+        "cloud-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    ))
+}

@@ -1,0 +1,279 @@
+//! A cloud, a school system, and the books in the end.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, atomic::AtomicU64, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+use jiff::Timestamp;
+use okd_core::checksum::Checksum;
+use okd_local::{
+    Cloud,
+    audit::{Books, Stored, audit},
+    sample,
+    sender::{Refused, Sender, Source},
+    setup,
+    wire::{Call, EVENT, Fault},
+};
+use serde_json::{Value, json};
+
+use crate::cloud::own_cloud;
+
+pub(crate) const MIB: usize = 1 << 20;
+/// Two parts, the second a small one.
+pub(crate) const TWO_PARTS: usize = 16 * MIB + 1000;
+
+/// One cloud and who sends to it.
+pub(crate) struct Bench {
+    pub(crate) cloud: &'static Cloud,
+    pub(crate) sender: Sender,
+    /// The same school system on a bad day: it asks once.
+    pub(crate) impatient: Sender,
+    handed_in: Mutex<BTreeSet<String>>,
+}
+
+/// A document to hand in: its metadata, under a key of its own.
+#[derive(Clone)]
+pub(crate) struct Paper(pub(crate) Value);
+
+/// The bytes of a document.
+#[derive(Clone)]
+pub(crate) struct Sheet(pub(crate) Bytes);
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::on(own_cloud())
+    }
+
+    pub(crate) fn on(cloud: &'static Cloud) -> Self {
+        let token = cloud.issuer.token("test-sis", "okd:examdocuments").unwrap();
+        let mut impatient = Sender::new(&cloud.url, token.clone());
+        impatient.patience = Duration::ZERO;
+        Self {
+            cloud,
+            sender: Sender::new(&cloud.url, token),
+            impatient,
+            handed_in: Mutex::default(),
+        }
+    }
+
+    /// Bytes like no others, which the books then know.
+    pub(crate) fn sheet(&self, size: usize) -> Sheet {
+        static SEED: AtomicU64 = AtomicU64::new(1);
+        let mut bytes = vec![0; size];
+        fastrand::Rng::with_seed(SEED.fetch_add(1, Ordering::Relaxed)).fill(&mut bytes);
+        let sheet = Sheet(bytes.into());
+        self.know(sheet.sha256());
+        sheet
+    }
+
+    pub(crate) fn know(&self, sha256: Checksum) {
+        self.handed_in.lock().unwrap().insert(sha256.to_string());
+    }
+
+    pub(crate) async fn inline(&self, paper: &Paper, sheet: &Sheet) -> String {
+        self.sender
+            .hand_in_inline(&paper.0, &sheet.0)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn by_parts(&self, paper: &Paper, sheet: &Sheet) -> String {
+        let paper = paper.of_size(sheet);
+        let source = Source::Bytes(sheet.0.clone());
+        self.sender
+            .hand_in_by_parts(&paper.0, &source)
+            .await
+            .unwrap()
+    }
+
+    /// As `by_parts`, and refused with this status.
+    pub(crate) async fn refused_by_parts(&self, paper: &Paper, sheet: &Sheet) -> u16 {
+        let paper = paper.of_size(sheet);
+        let source = Source::Bytes(sheet.0.clone());
+        let refused = self.sender.hand_in_by_parts(&paper.0, &source).await;
+        refused.unwrap_err().downcast::<Refused>().unwrap().status
+    }
+
+    /// Form B's first step, then `parts` of the parts: the document's id and the upload.
+    pub(crate) async fn offer(
+        &self,
+        paper: &Paper,
+        sheet: &Sheet,
+        parts: usize,
+    ) -> (String, Value) {
+        let (status, answer) = self.sender.offer(&paper.of_size(sheet).0).await.unwrap();
+        assert_eq!(status, 202, "{answer}");
+        let mut upload = answer["upload"].clone();
+        let all = upload["parts"].as_array().unwrap().clone();
+        upload["parts"] = json!(all[..parts]);
+        let source = Source::Bytes(sheet.0.clone());
+        assert!(self.sender.send_parts(&source, &upload).await.unwrap());
+        upload["parts"] = json!(all);
+        (answer["dmsDocumentId"].as_str().unwrap().to_owned(), upload)
+    }
+
+    /// Strikes the clock so much later than now, as often as it takes to have it heard.
+    pub(crate) async fn strike(&self, later: Duration) {
+        for _ in 0..20 {
+            if self.cloud.strike(Timestamp::now() + later).await.is_ok() {
+                return;
+            }
+        }
+        panic!("the clock is not heard");
+    }
+
+    /// What stands in the end: the events delivered, one sweep of everything that is due some time, the
+    /// bucket's lifecycle rule, and the books, in which there must be no fault.
+    pub(crate) async fn close(&self) -> Books {
+        let books = self.look().await;
+        assert!(books.faults.is_empty(), "{:#?}", books.faults);
+        books
+    }
+
+    /// The same, faults and all.
+    pub(crate) async fn look(&self) -> Books {
+        const DAY: Duration = Duration::from_hours(24);
+        self.cloud.events.hold(false);
+        self.cloud.events.settled().await;
+        self.cloud.wire.quiet().await;
+        // What came late may have made an object.
+        self.cloud.events.settled().await;
+        self.strike(3 * DAY).await;
+        self.cloud.events.settled().await;
+        let s3 = self.cloud.s3.clone().unwrap();
+        let lifecycle = move || s3.run_lifecycle(SystemTime::now() + 4 * DAY).unwrap();
+        tokio::task::spawn_blocking(lifecycle).await.unwrap();
+        let handed_in = self.handed_in.lock().unwrap().clone();
+        audit(self.cloud, &handed_in).await.unwrap()
+    }
+
+    /// Plants one fault for the next call of this kind of the api function.
+    pub(crate) fn next(&self, operation: &str, fault: Fault) {
+        let call = call("ApiFunction", operation);
+        self.cloud.wire.plant(call, 0, 1, fault);
+    }
+
+    /// Loses the event of a new object, after `skip` others.
+    pub(crate) fn lose_an_event(&self, skip: usize) {
+        self.cloud
+            .wire
+            .plant(call("", EVENT), skip, 1, Fault::Never);
+    }
+
+    /// A request of form A that dies before its item is written, and is not sent again.
+    pub(crate) async fn strand(&self, paper: &Paper, sheet: &Sheet) {
+        self.next("PutObject", Fault::KillAfter);
+        let sent = self.impatient.hand_in_inline(&paper.0, &sheet.0).await;
+        sent.unwrap_err();
+    }
+
+    /// An upload that is joined and then aborted, and S3 not told: its object stays. The document's id.
+    /// (Events must be held, or else the object's would be quicker.)
+    pub(crate) async fn leave_over(&self, paper: &Paper, sheet: &Sheet) -> String {
+        let (id, upload) = self.offer(paper, sheet, 1).await;
+        self.next("CompleteMultipartUpload", Fault::KillAfter);
+        self.impatient
+            .follow(&upload["complete"])
+            .await
+            .unwrap_err();
+        self.next("TransactWriteItems", Fault::KillAfter);
+        self.impatient.follow(&upload["abort"]).await.unwrap_err();
+        id
+    }
+
+    /// Moves the end of a pending upload, so that it expires in half an hour.
+    pub(crate) async fn expire_within_the_hour(&self, id: &str) {
+        let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url);
+        let update = dynamodb.update_item().table_name(&self.cloud.table);
+        let update = update.key("pk", AttributeValue::S(format!("local-school#{id}")));
+        let update = update.key("sk", AttributeValue::S("document".to_owned()));
+        let update = update.update_expression("SET upload.expiresAt = :end");
+        let end = Timestamp::now() + Duration::from_mins(30);
+        let update = update.expression_attribute_values(":end", AttributeValue::S(end.to_string()));
+        update.send().await.unwrap();
+    }
+
+    /// Removes everything, so that the next books are short.
+    pub(crate) async fn clear(&self) {
+        let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url);
+        let (table, bucket) = (&self.cloud.table, &self.cloud.bucket);
+        let items = dynamodb.scan().table_name(table).send().await.unwrap();
+        for mut item in items.items.unwrap_or_default() {
+            let delete = dynamodb.delete_item().table_name(table);
+            let delete = delete.key("pk", item.remove("pk").unwrap());
+            delete
+                .key("sk", item.remove("sk").unwrap())
+                .send()
+                .await
+                .unwrap();
+        }
+        let s3 = setup::s3_client(&self.cloud.s3_url);
+        let versions = s3
+            .list_object_versions()
+            .bucket(bucket)
+            .send()
+            .await
+            .unwrap();
+        let objects = versions
+            .versions()
+            .iter()
+            .map(|v| (v.key(), v.version_id()));
+        let markers = versions
+            .delete_markers()
+            .iter()
+            .map(|m| (m.key(), m.version_id()));
+        for (key, version) in objects.chain(markers) {
+            let delete = s3.delete_object().bucket(bucket);
+            let delete = delete.key(key.unwrap()).version_id(version.unwrap());
+            delete.send().await.unwrap();
+        }
+    }
+
+    /// What the books say of one document.
+    pub(crate) async fn document(&self, id: &str) -> Stored {
+        self.close().await.documents.remove(id).unwrap_or_default()
+    }
+}
+
+impl Paper {
+    /// With a `documentId` of its own.
+    pub(crate) fn new() -> Self {
+        Self(sample::metadata("verslag.pdf", None))
+    }
+
+    /// With this field of the nl-okd consumer.
+    pub(crate) fn with(&self, key: &str, value: Value) -> Self {
+        let mut metadata = self.0.clone();
+        metadata["consumers"][0][key] = value;
+        Self(metadata)
+    }
+
+    pub(crate) fn declaring(&self, checksum: Checksum) -> Self {
+        self.with("documentChecksum", json!(checksum))
+    }
+
+    fn of_size(&self, sheet: &Sheet) -> Self {
+        self.with("documentSize", json!(sheet.0.len()))
+    }
+}
+
+impl Sheet {
+    pub(crate) fn sha256(&self) -> Checksum {
+        Checksum::sha256(&self.0)
+    }
+
+    pub(crate) fn crc64nvme(&self) -> Checksum {
+        Checksum::crc64nvme(&self.0)
+    }
+}
+
+pub(crate) fn call(from: &str, operation: &str) -> Call {
+    Call {
+        from: from.to_owned(),
+        operation: operation.to_owned(),
+    }
+}

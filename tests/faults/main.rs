@@ -1,0 +1,17 @@
+//! Nothing is lost: the whole system while things go wrong. The [wire](okd_local::wire) between functions and
+//! stores kills, fails, delays and loses on order; what must hold in the end is [`okd_local::audit`]'s.
+//!
+//! [`matrix`] tries every fault on every call of every use case, [`races`] draws orders of the calls of several
+//! at once from seeds, [`resume`] kills a large upload again and again, [`reconcile`] and [`sweep`] say what the
+//! function behind the senders' backs does.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bench;
+#[path = "../cloud/mod.rs"]
+mod cloud;
+mod matrix;
+mod races;
+mod reconcile;
+mod resume;
+mod sweep;

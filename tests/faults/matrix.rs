@@ -1,0 +1,387 @@
+//! The crash matrix: each use case is run once to learn its calls, then once for each call and each fault. After
+//! each, its sender has asked until it was told, the clock has struck once, and the books are closed.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use okd_local::{
+    audit::Stored,
+    wire::{Call, EVENT, Fault},
+};
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::bench::{Bench, Paper, Sheet, TWO_PARTS};
+
+const HOUR: Duration = Duration::from_hours(1);
+/// Clouds at once: most of the time each waits for something.
+const CLOUDS: usize = 6;
+/// How often an SDK tries: a fault that lasts as long gets through to us.
+const TRIES: usize = 3;
+
+/// The use cases, each from a scene that is set without faults to what it must come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Case {
+    InlineNew,
+    InlineRepeated,
+    InlineReplaces,
+    InlineOlderAgain,
+    InlineOverUpload,
+    PartsNew,
+    PartsVerified,
+    PartsResumed,
+    PartsOverUpload,
+    PartsReplace,
+    PartsKnown,
+    PartsWrongCrc,
+    PartsWrongSha,
+    Aborted,
+    SweptComplete,
+    SweptExpired,
+    SweptVerified,
+    SweptCorrupt,
+    SweptLeftover,
+    SweptStray,
+    StrayResent,
+}
+
+const CASES: [Case; 21] = [
+    Case::InlineNew,
+    Case::InlineRepeated,
+    Case::InlineReplaces,
+    Case::InlineOlderAgain,
+    Case::InlineOverUpload,
+    Case::PartsNew,
+    Case::PartsVerified,
+    Case::PartsResumed,
+    Case::PartsOverUpload,
+    Case::PartsReplace,
+    Case::PartsKnown,
+    Case::PartsWrongCrc,
+    Case::PartsWrongSha,
+    Case::Aborted,
+    Case::SweptComplete,
+    Case::SweptExpired,
+    Case::SweptVerified,
+    Case::SweptCorrupt,
+    Case::SweptLeftover,
+    Case::SweptStray,
+    Case::StrayResent,
+];
+
+/// One document on its way through a case.
+struct Run<'a> {
+    bench: &'a Bench,
+    paper: Paper,
+    first: Sheet,
+    second: Sheet,
+    id: String,
+    upload: Value,
+}
+
+impl<'a> Run<'a> {
+    fn new(bench: &'a Bench, case: Case) -> Self {
+        let size = match case {
+            Case::PartsResumed | Case::PartsOverUpload | Case::SweptExpired => TWO_PARTS,
+            _ => 100,
+        };
+        Self {
+            bench,
+            paper: Paper::new(),
+            first: bench.sheet(size),
+            second: bench.sheet(size),
+            id: String::new(),
+            upload: Value::Null,
+        }
+    }
+
+    /// What there is before anything goes wrong.
+    async fn set_the_scene(&mut self, case: Case) {
+        let (bench, paper) = (self.bench, &self.paper);
+        let (first, second) = (&self.first, &self.second);
+        // Whether an object's event or its item is quicker must not be left to chance.
+        bench.cloud.events.hold(true);
+        match case {
+            Case::InlineNew | Case::PartsNew | Case::PartsVerified => {}
+            Case::InlineRepeated
+            | Case::InlineReplaces
+            | Case::PartsReplace
+            | Case::PartsWrongCrc
+            | Case::PartsWrongSha => self.id = bench.inline(paper, first).await,
+            Case::InlineOlderAgain => {
+                bench.inline(paper, first).await;
+                self.id = bench.inline(paper, second).await;
+            }
+            Case::InlineOverUpload | Case::PartsOverUpload => {
+                (self.id, _) = bench.offer(paper, second, 1).await;
+            }
+            Case::PartsResumed => {
+                let declaring = paper.declaring(first.sha256());
+                (self.id, _) = bench.offer(&declaring, first, 1).await;
+            }
+            Case::PartsKnown => {
+                let declaring = paper.declaring(first.crc64nvme());
+                self.id = bench.by_parts(&declaring, first).await;
+            }
+            Case::Aborted | Case::SweptExpired => {
+                bench.inline(paper, &bench.sheet(100)).await;
+                (self.id, self.upload) = bench.offer(paper, second, 1).await;
+            }
+            Case::SweptComplete => (self.id, _) = bench.offer(paper, first, 1).await,
+            Case::SweptVerified => {
+                bench.lose_an_event(0);
+                let declaring = paper.declaring(first.sha256());
+                self.id = bench.by_parts(&declaring, first).await;
+            }
+            Case::SweptCorrupt => {
+                bench.inline(paper, first).await;
+                bench.lose_an_event(1);
+                let declaring = paper.declaring(bench.sheet(1).sha256());
+                self.id = bench.by_parts(&declaring, second).await;
+            }
+            Case::SweptLeftover => self.id = bench.leave_over(paper, first).await,
+            Case::SweptStray | Case::StrayResent => bench.strand(paper, first).await,
+        }
+        bench.cloud.events.hold(false);
+        bench.cloud.events.settled().await;
+    }
+
+    /// What is to go wrong, asked until it is answered; then the events of it.
+    async fn act(&mut self, case: Case) {
+        let (bench, paper) = (self.bench, &self.paper);
+        let (first, second) = (&self.first, &self.second);
+        bench.cloud.events.hold(true);
+        let id = match case {
+            Case::InlineNew
+            | Case::InlineRepeated
+            | Case::InlineOlderAgain
+            | Case::InlineOverUpload
+            | Case::StrayResent => bench.inline(paper, first).await,
+            Case::InlineReplaces => bench.inline(paper, second).await,
+            Case::PartsNew | Case::PartsOverUpload => bench.by_parts(paper, first).await,
+            Case::PartsVerified | Case::PartsResumed => {
+                bench
+                    .by_parts(&paper.declaring(first.sha256()), first)
+                    .await
+            }
+            Case::PartsReplace => bench.by_parts(paper, second).await,
+            Case::PartsKnown => {
+                bench
+                    .by_parts(&paper.declaring(first.crc64nvme()), first)
+                    .await
+            }
+            Case::PartsWrongCrc => {
+                let wrong = paper.declaring(bench.sheet(1).crc64nvme());
+                assert_eq!(bench.refused_by_parts(&wrong, second).await, 422);
+                self.id.clone()
+            }
+            Case::PartsWrongSha => {
+                bench
+                    .by_parts(&paper.declaring(bench.sheet(1).sha256()), second)
+                    .await
+            }
+            Case::Aborted => {
+                let (status, answer) = bench.sender.follow(&self.upload["abort"]).await.unwrap();
+                assert_eq!(status, 204, "{answer}");
+                self.id.clone()
+            }
+            Case::SweptExpired => {
+                bench.strike(25 * HOUR).await;
+                self.id.clone()
+            }
+            Case::SweptComplete
+            | Case::SweptVerified
+            | Case::SweptCorrupt
+            | Case::SweptLeftover
+            | Case::SweptStray => {
+                bench.strike(3 * HOUR).await;
+                self.id.clone()
+            }
+        };
+        assert!(
+            self.id.is_empty() || self.id == id,
+            "two ids: {} and {id}",
+            self.id
+        );
+        self.id = id;
+        bench.cloud.events.hold(false);
+        bench.cloud.events.settled().await;
+    }
+
+    /// The sheets that must be there in the end: the current one, then those it replaced; and how many corrupt ones.
+    fn outcome(&self, case: Case) -> (Option<&Sheet>, Vec<&Sheet>, usize) {
+        let (first, second) = (&self.first, &self.second);
+        match case {
+            Case::InlineReplaces | Case::PartsReplace => (Some(second), vec![first], 0),
+            Case::InlineOlderAgain => (Some(first), vec![first, second], 0),
+            // Restored under a sequence of its own, so the history has it too.
+            Case::PartsWrongSha | Case::SweptCorrupt => (Some(first), vec![first], 1),
+            Case::SweptLeftover | Case::SweptStray => (None, vec![], 0),
+            _ => (Some(first), vec![], 0),
+        }
+    }
+
+    async fn check(&self, case: Case) {
+        let books = self.bench.look().await;
+        assert!(books.faults.is_empty(), "{:#?}", books.faults);
+        let stored = books.documents.get(&self.id).cloned().unwrap_or_default();
+        if let Case::Aborted | Case::SweptExpired = case {
+            assert!(
+                stored.current.is_some() && stored.past.is_empty(),
+                "{stored:?}"
+            );
+            return;
+        }
+        let (current, past, corrupt) = self.outcome(case);
+        let expected = Stored {
+            current: current.map(Sheet::sha256),
+            past: past.into_iter().map(Sheet::sha256).collect(),
+            corrupt,
+            ..Stored::default()
+        };
+        assert_eq!(stored, expected);
+    }
+}
+
+/// One fault on one call of one case.
+#[derive(Debug, Clone)]
+struct Cell {
+    case: Case,
+    call: Call,
+    nth: usize,
+    times: usize,
+    fault: Fault,
+}
+
+/// Runs a case without faults and says which there could be.
+async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
+    let mut run = Run::new(bench, case);
+    run.set_the_scene(case).await;
+    let before = bench.cloud.wire.calls().len();
+    run.act(case).await;
+    let calls = bench.cloud.wire.calls().split_off(before);
+    run.check(case).await;
+    bench.clear().await;
+    let mut seen: BTreeMap<Call, usize> = BTreeMap::new();
+    let mut cells = Vec::new();
+    for call in calls {
+        let count = seen.entry(call.clone()).or_default();
+        let nth = *count;
+        *count += 1;
+        // The queues of the index are read alike: one of them will do.
+        if call.operation == "Query" && (1..8).contains(&nth) {
+            continue;
+        }
+        for (fault, times) in faults_of(&call) {
+            cells.push(Cell {
+                case,
+                call: call.clone(),
+                nth,
+                times,
+                fault,
+            });
+        }
+    }
+    cells
+}
+
+fn faults_of(call: &Call) -> Vec<(Fault, usize)> {
+    match (call.from.as_str(), call.operation.as_str()) {
+        ("", EVENT) => vec![(Fault::Twice, 1), (Fault::Never, 1)],
+        ("", _) => vec![
+            (Fault::Fail, 1),
+            (Fault::Throttle, 1),
+            (Fault::LoseAnswer, 1),
+        ],
+        (_, operation) => {
+            let mut faults: Vec<_> = Fault::OF_CALLS.map(|fault| (fault, 1)).into();
+            faults.extend([(Fault::Fail, TRIES), (Fault::LoseAnswer, TRIES)]);
+            if operation == "CompleteMultipartUpload" {
+                faults.push((Fault::FailInside, 1));
+            }
+            faults
+        }
+    }
+}
+
+/// Tries one cell; says whether its fault struck.
+async fn attempt(bench: &Bench, cell: &Cell) -> bool {
+    let mut run = Run::new(bench, cell.case);
+    run.set_the_scene(cell.case).await;
+    let wire = &bench.cloud.wire;
+    wire.plant(cell.call.clone(), cell.nth, cell.times, cell.fault);
+    let before: u64 = wire.struck().iter().map(|(_, count)| count).sum();
+    run.act(cell.case).await;
+    wire.weed();
+    let after: u64 = wire.struck().iter().map(|(_, count)| count).sum();
+    run.check(cell.case).await;
+    bench.clear().await;
+    after > before
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fails_at_whatever_call_nothing_is_lost_doubled_mixed_or_left() {
+    let began = Instant::now();
+    let mut cells = VecDeque::new();
+    let bench = Bench::new();
+    for case in CASES {
+        cells.extend(learn(&bench, case).await);
+    }
+    let (count, cells) = (cells.len(), Arc::new(Mutex::new(cells)));
+    let results = Arc::new(Mutex::new(Vec::new()));
+    let mut clouds = JoinSet::new();
+    for _ in 0..CLOUDS {
+        let (cells, results) = (cells.clone(), results.clone());
+        clouds.spawn(async move {
+            let mut bench = Arc::new(Bench::new());
+            loop {
+                let Some(cell) = cells.lock().unwrap().pop_front() else {
+                    return;
+                };
+                let (used, tried) = (bench.clone(), cell.clone());
+                // In a task of its own, so that one that fails does not hide what the others come to.
+                let outcome = tokio::spawn(async move { attempt(&used, &tried).await }).await;
+                if outcome.is_err() {
+                    bench = Arc::new(Bench::new());
+                }
+                results.lock().unwrap().push((cell, outcome));
+            }
+        });
+    }
+    clouds.join_all().await;
+
+    let mut table: BTreeMap<Case, [usize; 3]> = BTreeMap::new();
+    for (cell, outcome) in results.lock().unwrap().iter() {
+        let [held, missed, failed] = table.entry(cell.case).or_default();
+        match outcome {
+            Ok(true) => *held += 1,
+            // The calls were not the ones that were learned: nothing went wrong, so nothing is proven.
+            Ok(false) => {
+                println!("not met: {cell:?}");
+                *missed += 1;
+            }
+            Err(error) => {
+                println!("FAILED: {cell:?}: {error}");
+                *failed += 1;
+            }
+        }
+    }
+    let total = |index: usize| table.values().map(|row| row[index]).sum::<usize>();
+    println!("the crash matrix: (use case, call, fault) cells that held, were not met, failed");
+    for (case, [held, missed, failed]) in &table {
+        println!(
+            "  {:<18} {held:>4} {missed:>4} {failed:>4}",
+            format!("{case:?}")
+        );
+    }
+    let (held, missed, failed) = (total(0), total(1), total(2));
+    println!(
+        "  {count} cells in {:.0?}: {held} held, {missed} not met, {failed} failed",
+        began.elapsed()
+    );
+    assert_eq!(failed, 0);
+    assert!(held >= 200 && missed * 20 <= count);
+}

@@ -1,0 +1,282 @@
+//! What the function behind the senders' backs does, by what its senders see of it.
+
+use std::time::Duration;
+
+use okd_core::checksum::Checksum;
+use okd_local::wire::Fault;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, Paper, Sheet, TWO_PARTS, call};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+async fn state(bench: &Bench, upload: &Value) -> Value {
+    let (status, answer) = bench.sender.follow(&upload["status"]).await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+    answer["upload"].clone()
+}
+
+async fn complete(bench: &Bench, upload: &Value) -> (u16, Value) {
+    bench.sender.follow(&upload["complete"]).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_sender_that_dies_after_its_last_part_has_its_document_stored_by_one_sweep() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(TWO_PARTS));
+    let (id, upload) = bench.offer(&paper, &sheet, 2).await;
+    let received = state(&bench, &upload).await;
+    assert_eq!(
+        (&received["state"], &received["parts"]),
+        (&json!("received"), &json!([]))
+    );
+    bench.strike(HOUR).await;
+    let stored = json!({ "state": "stored", "documentSize": TWO_PARTS });
+    assert_eq!(state(&bench, &upload).await, stored);
+    assert_eq!(complete(&bench, &upload).await.0, 200);
+    assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
+}
+
+#[tokio::test]
+async fn an_upload_is_left_alone_until_its_time_is_over_and_then_expires_and_leaves_nothing() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(TWO_PARTS));
+    let (_, upload) = bench.offer(&paper, &sheet, 1).await;
+    bench.strike(23 * HOUR).await;
+    assert_eq!(state(&bench, &upload).await["partsReceived"], 1);
+    bench.strike(25 * HOUR).await;
+    assert_eq!(state(&bench, &upload).await, json!({ "state": "expired" }));
+    let source = okd_local::sender::Source::Bytes(sheet.0.clone());
+    let sent = bench.sender.send_parts(&source, &upload).await.unwrap();
+    assert!(!sent, "S3 takes parts of an upload that has expired");
+    let (status, problem) = complete(&bench, &upload).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (410, &json!("urn:problem-type:okd:upload-gone"))
+    );
+    assert_eq!(bench.close().await.objects, 0);
+}
+
+#[tokio::test]
+async fn what_arrived_whole_before_its_time_was_over_is_stored_however_late_that_is_noticed() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(100));
+    let (id, upload) = bench.offer(&paper, &sheet, 1).await;
+    bench.strike(25 * HOUR).await;
+    assert_eq!(state(&bench, &upload).await["state"], "stored");
+    assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
+}
+
+/// A document whose declared SHA-256 is another file's, after it was read back.
+async fn corrupt(bench: &Bench, paper: &Paper, sheet: &Sheet) -> (String, Value) {
+    let declaring = paper.declaring(bench.sheet(1).sha256());
+    let (id, upload) = bench.offer(&declaring, sheet, 1).await;
+    bench.cloud.events.hold(true);
+    let (status, answer) = complete(bench, &upload).await;
+    assert_eq!(status, 200, "{answer}");
+    bench.cloud.events.hold(false);
+    bench.cloud.events.settled().await;
+    (id, upload)
+}
+
+#[tokio::test]
+async fn a_declared_sha256_that_holds_is_verified_when_s3_tells_of_the_object() {
+    let bench = Bench::new();
+    let sheet = bench.sheet(100);
+    let paper = Paper::new().declaring(sheet.sha256());
+    bench.cloud.events.hold(true);
+    let id = bench.by_parts(&paper, &sheet).await;
+    assert!(pending(&bench, &id).await);
+    bench.cloud.events.hold(false);
+    bench.cloud.events.settled().await;
+    assert!(!pending(&bench, &id).await);
+    assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
+}
+
+/// Whether the document says that its verification is pending.
+async fn pending(bench: &Bench, id: &str) -> bool {
+    let dynamodb = okd_local::setup::dynamodb_client(&bench.cloud.dynamodb_url);
+    let get = dynamodb.get_item().table_name(&bench.cloud.table);
+    let text = |value: String| aws_sdk_dynamodb::types::AttributeValue::S(value);
+    let get = get.key("pk", text(format!("local-school#{id}")));
+    let item = get
+        .key("sk", text("document".to_owned()))
+        .send()
+        .await
+        .unwrap()
+        .item
+        .unwrap();
+    let verification = item["content"].as_m().unwrap()["verification"]
+        .as_s()
+        .unwrap()
+        .clone();
+    assert!(
+        ["pending", "done"].contains(&verification.as_str()),
+        "{verification}"
+    );
+    verification == "pending"
+}
+
+#[tokio::test]
+async fn a_declared_sha256_that_does_not_hold_makes_the_previous_document_current_again() {
+    let bench = Bench::new();
+    let (paper, good, bad) = (Paper::new(), bench.sheet(100), bench.sheet(100));
+    bench.inline(&paper, &good).await;
+    let (id, upload) = corrupt(&bench, &paper, &bad).await;
+    assert_eq!(state(&bench, &upload).await, json!({ "state": "corrupt" }));
+    let (status, problem) = complete(&bench, &upload).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (422, &json!("urn:problem-type:okd:checksum-mismatch"))
+    );
+    let stored = bench.document(&id).await;
+    assert_eq!((stored.current, stored.corrupt), (Some(good.sha256()), 1));
+    // The right file, sent at last.
+    bench.by_parts(&paper.declaring(bad.sha256()), &bad).await;
+    assert_eq!(bench.document(&id).await.current, Some(bad.sha256()));
+}
+
+#[tokio::test]
+async fn a_first_document_that_turns_out_corrupt_leaves_none_and_says_so() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(100));
+    let (id, upload) = corrupt(&bench, &paper, &sheet).await;
+    let without_link = json!({ "method": "GET", "href": format!("/okd/v1/documents/{id}/upload") });
+    for link in [&upload["status"], &without_link] {
+        let (_, answer) = bench.sender.follow(link).await.unwrap();
+        assert_eq!(answer["upload"]["state"], "corrupt");
+    }
+    let stored = bench.document(&id).await;
+    assert_eq!((stored.current, stored.corrupt), (None, 1));
+}
+
+#[tokio::test]
+async fn a_content_that_was_replaced_before_it_was_verified_is_verified_all_the_same() {
+    let bench = Bench::new();
+    let (paper, bad, good) = (Paper::new(), bench.sheet(100), bench.sheet(100));
+    bench.lose_an_event(0);
+    bench
+        .by_parts(&paper.declaring(bench.sheet(1).sha256()), &bad)
+        .await;
+    let id = bench.inline(&paper, &good).await;
+    let stored = bench.document(&id).await;
+    assert_eq!(
+        (stored.current, stored.past, stored.corrupt),
+        (Some(good.sha256()), vec![], 1)
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_comes_twice_or_late_changes_nothing() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(100));
+    bench
+        .cloud
+        .wire
+        .plant(call("", okd_local::wire::EVENT), 0, 2, Fault::Twice);
+    bench.cloud.events.hold(true);
+    let declaring = paper.declaring(sheet.sha256());
+    let id = bench.by_parts(&declaring, &sheet).await;
+    let other = bench.sheet(100);
+    bench.inline(&paper, &other).await;
+    let stored = bench.document(&id).await;
+    assert_eq!(
+        (stored.current, stored.past),
+        (Some(other.sha256()), vec![sheet.sha256()])
+    );
+}
+
+#[tokio::test]
+async fn what_a_dead_request_left_is_removed_and_the_same_file_sent_again_meanwhile_stays() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(100));
+    bench.strand(&paper, &sheet).await;
+    bench.strand(&Paper::new(), &bench.sheet(100)).await;
+    bench.cloud.events.settled().await;
+    let id = bench.inline(&paper, &sheet).await;
+    let books = bench.close().await;
+    assert_eq!(
+        (books.objects, books.documents[&id].current),
+        (1, Some(sheet.sha256()))
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_done_with_and_a_failing_one_comes_again() {
+    let bench = Bench::new();
+    let reconcile = &bench.cloud.functions["ReconcileFunction"];
+    for event in [
+        "null",
+        "{}",
+        r#"{"source":"aws.s3","detail-type":"Object Created"}"#,
+    ] {
+        assert!(reconcile.invoke(event.into()).await.is_ok(), "{event}");
+    }
+    let sheet = bench.sheet(100);
+    // Twice it fails to read the item, three tries each; the third delivery finds it.
+    let read = call("ReconcileFunction", "GetItem");
+    bench.cloud.events.hold(true);
+    let id = bench
+        .by_parts(&Paper::new().declaring(sheet.sha256()), &sheet)
+        .await;
+    bench.cloud.wire.plant(read, 0, 6, Fault::Fail);
+    bench.cloud.events.hold(false);
+    bench.cloud.events.settled().await;
+    assert_eq!(bench.cloud.wire.weed(), 0);
+    assert!(!pending(&bench, &id).await);
+}
+
+#[tokio::test]
+async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(100));
+    bench.offer(&paper, &sheet, 1).await;
+    bench.offer(&Paper::new(), &sheet, 0).await;
+    bench.strike(25 * HOUR).await;
+    let log = std::fs::read_to_string(bench.cloud.data.join(okd_local::FUNCTIONS_LOG)).unwrap();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let metrics: Vec<Value> = lines.filter(|line| line.get("_aws").is_some()).collect();
+    let swept = metrics
+        .iter()
+        .find(|line| line.get("Expired").is_some())
+        .unwrap();
+    assert_eq!(
+        (&swept["Completed"], &swept["Expired"], &swept["Failed"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    let late = swept["SecondsLate"].as_u64().unwrap();
+    assert!((86_400..90_000).contains(&late), "{late}");
+    let declared = swept["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+        .as_array()
+        .unwrap();
+    assert!(
+        declared
+            .iter()
+            .any(|metric| metric["Name"] == "SecondsLate")
+    );
+    assert!(log.contains("swept"));
+}
+
+#[tokio::test]
+async fn complete_answers_202_in_time_when_s3_takes_long_and_finds_out_the_next_time() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(100));
+    let (id, upload) = bench.offer(&paper, &sheet, 1).await;
+    // The answer is lost on each of the SDK's tries, though the object is there.
+    let join = call("ApiFunction", "CompleteMultipartUpload");
+    bench.cloud.events.hold(true);
+    bench.cloud.wire.plant(join, 0, 3, Fault::LoseAnswer);
+    let (status, answer) = complete(&bench, &upload).await;
+    assert_eq!(
+        (status, &answer["upload"]["state"]),
+        (202, &json!("completing"))
+    );
+    bench.cloud.wire.weed();
+    assert_eq!(complete(&bench, &upload).await.0, 200);
+    assert_eq!(
+        bench.document(&id).await.current,
+        Some(Checksum::sha256(&sheet.0))
+    );
+}
