@@ -39,6 +39,8 @@ pub enum Fault {
     Late,
     /// It has its effect, and the answer gets lost.
     LoseAnswer,
+    /// Nothing happens, and nobody says so. Not in storms: it takes too long.
+    Hang,
     /// `CompleteMultipartUpload` only: 200, and an error inside.
     FailInside,
     /// An event only: it comes twice.
@@ -204,6 +206,7 @@ impl Wire {
             Some(Fault::Fail) => Some(word(Wording::Failed)),
             Some(Fault::Throttle) => Some(word(Wording::Throttled)),
             Some(Fault::FailInside) => Some(word(Wording::FailedInside)),
+            Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Late) => self.begin(LATE, effect).await,
             Some(Fault::LoseAnswer) => {
                 self.begin(Duration::ZERO, effect).await;

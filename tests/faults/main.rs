@@ -3,7 +3,7 @@
 //!
 //! [`matrix`] tries every fault on every call of every use case, [`races`] draws orders of the calls of several
 //! at once from seeds, [`resume`] kills a large upload again and again, [`reconcile`] and [`sweep`] say what the
-//! function behind the senders' backs does.
+//! function behind the senders' backs does, [`timeouts`] what is said when there is no time.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,3 +15,4 @@ mod races;
 mod reconcile;
 mod resume;
 mod sweep;
+mod timeouts;

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    io::Write,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -15,6 +16,11 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::bench::{Bench, Paper, Sheet, TWO_PARTS};
+
+/// Also when the test passes: `cargo test` keeps back only what goes through `println!`.
+macro_rules! tell {
+    ($($words:tt)*) => { writeln!(std::io::stderr(), $($words)*).unwrap() };
+}
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Clouds at once: most of the time each waits for something.
@@ -360,25 +366,25 @@ async fn whatever_fails_at_whatever_call_nothing_is_lost_doubled_mixed_or_left()
             Ok(true) => *held += 1,
             // The calls were not the ones that were learned: nothing went wrong, so nothing is proven.
             Ok(false) => {
-                println!("not met: {cell:?}");
+                tell!("not met: {cell:?}");
                 *missed += 1;
             }
             Err(error) => {
-                println!("FAILED: {cell:?}: {error}");
+                tell!("FAILED: {cell:?}: {error}");
                 *failed += 1;
             }
         }
     }
     let total = |index: usize| table.values().map(|row| row[index]).sum::<usize>();
-    println!("the crash matrix: (use case, call, fault) cells that held, were not met, failed");
+    tell!("the crash matrix: (use case, call, fault) cells that held, were not met, failed");
     for (case, [held, missed, failed]) in &table {
-        println!(
+        tell!(
             "  {:<18} {held:>4} {missed:>4} {failed:>4}",
             format!("{case:?}")
         );
     }
     let (held, missed, failed) = (total(0), total(1), total(2));
-    println!(
+    tell!(
         "  {count} cells in {:.0?}: {held} held, {missed} not met, {failed} failed",
         began.elapsed()
     );

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use okd_core::checksum::Checksum;
 use okd_local::wire::Fault;
 use serde_json::{Value, json};
 
@@ -260,23 +259,18 @@ async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
 }
 
 #[tokio::test]
-async fn complete_answers_202_in_time_when_s3_takes_long_and_finds_out_the_next_time() {
+async fn two_dead_requests_of_the_same_file_leave_two_versions_of_one_object_and_both_are_removed()
+{
     let bench = Bench::new();
     let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    let (id, upload) = bench.offer(&paper, &sheet, 1).await;
-    // The answer is lost on each of the SDK's tries, though the object is there.
-    let join = call("ApiFunction", "CompleteMultipartUpload");
-    bench.cloud.events.hold(true);
-    bench.cloud.wire.plant(join, 0, 3, Fault::LoseAnswer);
-    let (status, answer) = complete(&bench, &upload).await;
-    assert_eq!(
-        (status, &answer["upload"]["state"]),
-        (202, &json!("completing"))
-    );
-    bench.cloud.wire.weed();
-    assert_eq!(complete(&bench, &upload).await.0, 200);
-    assert_eq!(
-        bench.document(&id).await.current,
-        Some(Checksum::sha256(&sheet.0))
-    );
+    bench.strand(&paper, &sheet).await;
+    // The second finds the object there, stores it as a version of its own, and dies too.
+    let put = call("ApiFunction", "PutObject");
+    bench.cloud.wire.plant(put, 1, 1, Fault::KillAfter);
+    bench
+        .impatient
+        .hand_in_inline(&paper.0, &sheet.0)
+        .await
+        .unwrap_err();
+    assert_eq!(bench.close().await.objects, 0);
 }

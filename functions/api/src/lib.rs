@@ -9,16 +9,20 @@ mod problem;
 mod routes;
 mod uploads;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use lambda_http::{Body, Request, RequestExt, Response, service_fn};
 use okd_core::{
     Stores,
     config::{StoreConfig, TokenConfig},
+    lambda,
     token::Verifier,
 };
 
 pub use routes::ROUTES;
+
+/// What an answer takes to get out in time.
+const TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// What a running function keeps between requests.
 pub struct App {
@@ -29,11 +33,7 @@ pub struct App {
 /// Cold start, then requests until Lambda ends the process. Settings come from the environment; see
 /// [`okd_core::config`].
 pub async fn run() -> Result<(), lambda_http::Error> {
-    tracing_subscriber::fmt()
-        .json()
-        .with_current_span(false)
-        .with_max_level(tracing::Level::INFO)
-        .init();
+    lambda::start_log();
     let app = App {
         verifier: Verifier::new(&TokenConfig::from_env()?)?,
         stores: Stores::connect(&StoreConfig::from_env()?).await,
@@ -54,7 +54,8 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let name = route.as_ref().map_or("none", |found| found.route.path);
     let answered = match route {
         Ok(found) => {
-            let left = time_left(&request);
+            let left =
+                lambda::time_left(request.lambda_context().deadline).saturating_sub(TO_ANSWER);
             // Given up in the middle is no worse than the process dying there, and that is provided for.
             match tokio::time::timeout(left, routes::call(app, &found, request)).await {
                 Ok(answered) => answered,
@@ -73,12 +74,4 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
         "answered"
     );
     response
-}
-
-/// How long there is to answer in: Lambda's deadline, less what the answer takes to get out.
-fn time_left(request: &Request) -> Duration {
-    let deadline = UNIX_EPOCH + Duration::from_millis(request.lambda_context().deadline);
-    let left = deadline.duration_since(SystemTime::now());
-    left.unwrap_or_default()
-        .saturating_sub(Duration::from_secs(1))
 }

@@ -294,6 +294,14 @@ impl Leftover {
         }
     }
 
+    /// Tells it from the document's other leftovers.
+    pub fn name(&self) -> String {
+        match &self.remains {
+            Remains::Upload(_) => self.version.to_string(),
+            Remains::Object(s3_version) => format!("{}#{s3_version}", self.version),
+        }
+    }
+
     /// When the sweep is to remove it.
     pub fn due(&self) -> Timestamp {
         self.noted_at + LEFT_OVER_AFTER

@@ -11,6 +11,7 @@ pub mod checksum;
 pub mod config;
 pub mod document;
 pub mod error;
+pub mod lambda;
 pub mod metadata;
 pub mod metrics;
 pub mod parts;

@@ -5,14 +5,14 @@
 
 pub mod event;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use okd_core::{
     Result, Stores,
     config::StoreConfig,
-    metrics,
+    lambda, metrics,
     uploads::{self, Created, Swept, Verified},
 };
 use serde_json::Value;
@@ -22,18 +22,11 @@ use event::Event;
 /// Cold start, then events until Lambda ends the process. Settings come from the environment; see
 /// [`StoreConfig`].
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    tracing_subscriber::fmt()
-        .json()
-        .with_current_span(false)
-        .with_max_level(tracing::Level::INFO)
-        .init();
+    lambda::start_log();
     let stores = Stores::connect(&StoreConfig::from_env()?).await;
     let stores = &stores;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let deadline = UNIX_EPOCH + Duration::from_millis(event.context.deadline);
-        let left = deadline
-            .duration_since(SystemTime::now())
-            .unwrap_or_default();
+        let left = lambda::time_left(event.context.deadline);
         handle(stores, event.payload, left).await.map_err(|error| {
             let cause = error.for_the_log();
             tracing::error!(cause, "an event is left to Lambda to send again");

@@ -7,7 +7,7 @@
 //! |-|-|-|
 //! | `{tenant}#{dmsDocumentId}` | `document` | the [`Document`]: current content and pending upload |
 //! | `{tenant}#{dmsDocumentId}` | `content#{sequence}` | a [`Content`] that was current once |
-//! | `{tenant}#{dmsDocumentId}` | `leftover#{version}` | a [`Leftover`], until it is removed from S3 |
+//! | `{tenant}#{dmsDocumentId}` | `leftover#{name}` | a [`Leftover`], until it is removed from S3 |
 //!
 //! An item about which something is pending has the attributes `queue` and `due` besides, by which the
 //! index `due` lists it.
@@ -285,7 +285,7 @@ fn content_item(key: &DocumentKey, content: &Content) -> Result<Item> {
 }
 
 fn leftover_item(key: &DocumentKey, leftover: &Leftover) -> Result<Item> {
-    let sk = format!("leftover#{}", leftover.version);
+    let sk = format!("leftover#{}", leftover.name());
     item(key, &sk, leftover, Some(leftover.due()))
 }
 

@@ -138,7 +138,7 @@ impl Documents {
             .delete_item()
             .table_name(&self.table)
             .key("pk", text(key.partition()))
-            .key("sk", text(format!("leftover#{}", leftover.version)))
+            .key("sk", text(format!("leftover#{}", leftover.name())))
             .send()
             .await;
         sent.map(drop)

@@ -1,0 +1,19 @@
+//! What every function has to do with Lambda itself: its log, and the time that it is given.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Writes the log as JSON to standard output, from where Lambda takes it to CloudWatch. To be called once.
+pub fn start_log() {
+    tracing_subscriber::fmt()
+        .json()
+        .with_current_span(false)
+        .with_max_level(tracing::Level::INFO)
+        .init();
+}
+
+/// How long there is until `deadline`, in milliseconds since 1970, as the context of an invocation has it.
+pub fn time_left(deadline: u64) -> Duration {
+    let deadline = UNIX_EPOCH + Duration::from_millis(deadline);
+    let left = deadline.duration_since(SystemTime::now());
+    left.unwrap_or_default()
+}
