@@ -51,134 +51,158 @@ pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books>
     // Clients of our own: a connection dies with the runtime that drives it.
     let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url);
     let s3 = setup::s3_client(&cloud.s3_url);
-    let mut books = Books::default();
-
-    let scan = dynamodb
-        .scan()
-        .table_name(&cloud.table)
-        .consistent_read(true);
+    let scan = dynamodb.scan().table_name(&cloud.table);
     let items: Vec<Item> = scan
+        .consistent_read(true)
         .into_paginator()
         .items()
         .send()
         .collect::<Result<_, _>>()
         .await?;
+    let mut books = Books::default();
+    let named = books.read_items(items)?;
     let listed = listed(cloud, &dynamodb).await?;
-    let mut objects = BTreeSet::new();
-    let mut uploads = BTreeSet::new();
-    let mut contents = Vec::new();
-    let mut should_be_listed = BTreeSet::new();
-    for item in &items {
-        let (pk, sk) = (text(item, "pk"), text(item, "sk"));
-        let key = DocumentKey::of_partition(&pk).ok_or_else(|| format!("a partition {pk}"))?;
-        let due = match sk.split('#').next() {
-            Some("document") => {
-                let document: Document = serde_dynamo::from_item(item.clone())?;
-                if let Some(upload) = &document.upload
-                    && upload.state == UploadState::Uploading
-                {
-                    objects.insert(key.object(&upload.version));
-                    uploads.insert(upload.upload_id.clone());
-                    books.stored(&key).uploading = true;
-                }
-                contents.extend(
-                    document
-                        .content
-                        .clone()
-                        .map(|content| (key.clone(), content, true)),
-                );
-                document.due().is_some()
-            }
-            Some("content") => {
-                let content: Content = serde_dynamo::from_item(item.clone())?;
-                let due = content.due().is_some();
-                contents.push((key.clone(), content, false));
-                due
-            }
-            _ => true,
-        };
-        if due {
-            should_be_listed.insert((pk, sk));
-        }
+    if listed != named.pending {
+        let difference: Vec<_> = listed.symmetric_difference(&named.pending).collect();
+        let fault = format!("the index and the items differ in {difference:?}");
+        books.faults.push(fault);
     }
-    if listed != should_be_listed {
-        let difference: Vec<_> = listed.symmetric_difference(&should_be_listed).collect();
-        books
-            .faults
-            .push(format!("the index and the items differ in {difference:?}"));
-    }
-
-    let read = |(key, content, current): (DocumentKey, Content, bool)| {
-        let (s3, bucket) = (s3.clone(), cloud.bucket.clone());
-        async move {
-            let object = key.object(&content.version);
-            let found = sha256(&s3, &bucket, &object).await;
-            (key, content, current, object, found)
-        }
-    };
-    let mut read = stream::iter(contents).map(read).buffered(8);
-    while let Some((key, content, current, object, found)) = read.next().await {
-        objects.insert(object.clone());
-        let Ok((size, sha256)) = found else {
-            books.faults.push(format!("{object} is missing"));
-            continue;
-        };
-        let declared = |checksum: &&Checksum| matches!(checksum, Checksum::Sha256(_));
-        let differs = content
-            .checksums
-            .iter()
-            .filter(declared)
-            .any(|known| *known != sha256);
-        let unsound = content.verification != Verification::Done;
-        if size != content.size || (differs && !unsound) {
-            books
-                .faults
-                .push(format!("{object} is not what its item says"));
-        }
-        if !handed_in.contains(&sha256.to_string()) {
-            books
-                .faults
-                .push(format!("{object} is no file that was handed in"));
-        }
-        let stored = books.stored(&key);
-        match (current, content.verification) {
-            (false, Verification::Corrupt) => stored.corrupt += 1,
-            (true, verification) => {
-                stored.current = Some(sha256);
-                stored.unverified = verification == Verification::Pending;
-            }
-            (false, _) => stored.past.push(sha256),
-        }
-    }
-
-    let list = s3.list_objects_v2().bucket(&cloud.bucket);
-    let mut pages = list.into_paginator().send();
-    while let Some(page) = pages.next().await {
-        for object in page?.contents() {
-            let key = object.key().unwrap_or_default();
-            books.objects += 1;
-            if !objects.contains(key) {
-                books
-                    .faults
-                    .push(format!("nothing points to the object {key}"));
-            }
-        }
-    }
-    // The first 1,000: more are more than there should be anyway.
-    let open = s3.list_multipart_uploads().bucket(&cloud.bucket);
-    for upload in open.send().await?.uploads() {
-        let id = upload.upload_id().unwrap_or_default();
-        if !uploads.contains(id) {
-            let key = upload.key().unwrap_or_default();
-            books
-                .faults
-                .push(format!("nothing points to the upload {id} of {key}"));
-        }
-    }
+    books
+        .read_objects(&s3, &cloud.bucket, named.contents, handed_in)
+        .await;
+    books
+        .find_strays(&s3, &cloud.bucket, &named.objects, &named.uploads)
+        .await?;
     Ok(books)
 }
 
+/// What the items of the table name.
+#[derive(Default)]
+struct Named {
+    /// Every content, and whether it is its document's current one.
+    contents: Vec<(DocumentKey, Content, bool)>,
+    /// The keys of all contents' objects, and of those that pending uploads may become.
+    objects: BTreeSet<String>,
+    /// The ids of the pending uploads.
+    uploads: BTreeSet<String>,
+    /// The items about which something is pending.
+    pending: BTreeSet<(String, String)>,
+}
+
 impl Books {
+    fn read_items(&mut self, items: Vec<Item>) -> Result<Named> {
+        let mut named = Named::default();
+        for item in items {
+            let (pk, sk) = (text(&item, "pk"), text(&item, "sk"));
+            let key = DocumentKey::of_partition(&pk).ok_or_else(|| format!("a partition {pk}"))?;
+            let pending = match sk.split('#').next() {
+                Some("document") => {
+                    let document: Document = serde_dynamo::from_item(item)?;
+                    if let Some(upload) = &document.upload
+                        && upload.state == UploadState::Uploading
+                    {
+                        named.objects.insert(key.object(&upload.version));
+                        named.uploads.insert(upload.upload_id.clone());
+                        self.stored(&key).uploading = true;
+                    }
+                    let pending = document.due().is_some();
+                    let current = document.content.map(|content| (key, content, true));
+                    named.contents.extend(current);
+                    pending
+                }
+                Some("content") => {
+                    let content: Content = serde_dynamo::from_item(item)?;
+                    let pending = content.due().is_some();
+                    named.contents.push((key, content, false));
+                    pending
+                }
+                _ => true,
+            };
+            if pending {
+                named.pending.insert((pk, sk));
+            }
+        }
+        let objects = named.contents.iter();
+        let objects = objects.map(|(key, content, _)| key.object(&content.version));
+        named.objects.extend(objects);
+        Ok(named)
+    }
+
+    /// Reads every content back.
+    async fn read_objects(
+        &mut self,
+        s3: &aws_sdk_s3::Client,
+        bucket: &str,
+        contents: Vec<(DocumentKey, Content, bool)>,
+        handed_in: &BTreeSet<String>,
+    ) {
+        let read = async |(key, content, current): (DocumentKey, Content, bool)| {
+            let object = key.object(&content.version);
+            let found = sha256(s3, bucket, &object).await;
+            (key, content, current, object, found)
+        };
+        let mut read = std::pin::pin!(stream::iter(contents).map(read).buffered(8));
+        while let Some((key, content, current, object, found)) = read.next().await {
+            let Ok((size, sha256)) = found else {
+                self.faults.push(format!("{object} is missing"));
+                continue;
+            };
+            let is_sha256 = |checksum: &&Checksum| matches!(checksum, Checksum::Sha256(_));
+            let mut known = content.checksums.iter().filter(is_sha256);
+            let verified = content.verification == Verification::Done;
+            if size != content.size || (verified && known.any(|known| *known != sha256)) {
+                self.faults
+                    .push(format!("{object} is not what its item says"));
+            }
+            if !handed_in.contains(&sha256.to_string()) {
+                self.faults
+                    .push(format!("{object} is no file that was handed in"));
+            }
+            let stored = self.stored(&key);
+            match (current, content.verification) {
+                (false, Verification::Corrupt) => stored.corrupt += 1,
+                (false, _) => stored.past.push(sha256),
+                (true, verification) => {
+                    stored.current = Some(sha256);
+                    stored.unverified = verification == Verification::Pending;
+                }
+            }
+        }
+    }
+
+    /// Looks for what is in the bucket and in no item.
+    async fn find_strays(
+        &mut self,
+        s3: &aws_sdk_s3::Client,
+        bucket: &str,
+        objects: &BTreeSet<String>,
+        uploads: &BTreeSet<String>,
+    ) -> Result<()> {
+        let list = s3.list_objects_v2().bucket(bucket);
+        let mut pages = list.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for object in page?.contents() {
+                let key = object.key().unwrap_or_default();
+                self.objects += 1;
+                if !objects.contains(key) {
+                    self.faults
+                        .push(format!("nothing points to the object {key}"));
+                }
+            }
+        }
+        // The first 1,000: more are more than there should be anyway.
+        let open = s3.list_multipart_uploads().bucket(bucket).send().await?;
+        for upload in open.uploads() {
+            let id = upload.upload_id().unwrap_or_default();
+            if !uploads.contains(id) {
+                let key = upload.key().unwrap_or_default();
+                self.faults
+                    .push(format!("nothing points to the upload {id} of {key}"));
+            }
+        }
+        Ok(())
+    }
+
     fn stored(&mut self, key: &DocumentKey) -> &mut Stored {
         self.documents.entry(key.id.to_string()).or_default()
     }

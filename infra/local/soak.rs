@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use fastrand::Rng;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use okd_core::checksum::Checksum;
@@ -21,6 +21,7 @@ use crate::{
     audit::{Books, audit},
     sample,
     sender::{Refused, Sender, Source},
+    wire::Fault,
 };
 
 /// Clients at once: most of the time each waits for something.
@@ -72,7 +73,8 @@ enum Story {
 /// What a sender knows in the end.
 struct Told {
     story: Story,
-    id: String,
+    /// The `dmsDocumentId` of each answer.
+    ids: Vec<String>,
     bytes: u64,
     /// What must be current now; `None`: nothing may be.
     current: Option<Checksum>,
@@ -92,28 +94,26 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
     let progress = ProgressBar::new(arguments.uploads);
 
     cloud.wire.storm(seed, arguments.faults);
-    let told: Vec<(u64, Result<Told>)> = stream::iter(0..arguments.uploads)
+    let calls_before = cloud.wire.calls().len();
+    let all: Vec<Result<Told>> = stream::iter(0..arguments.uploads)
         .map(|number| {
-            let random = Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let soak = One {
+            let one = One {
                 sender: &sender,
                 handed_in: &handed_in,
-                random,
+                random: Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             };
-            let progress = &progress;
-            async move {
-                let told = soak.hand_in().await;
-                progress.inc(1);
-                (number, told)
-            }
+            one.hand_in().inspect(|_| progress.inc(1))
         })
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
     progress.finish_and_clear();
-    let sent = began.elapsed();
-
     cloud.events.settled().await;
+    let storm = Storm {
+        time: began.elapsed(),
+        calls: cloud.wire.calls().len() - calls_before,
+        struck: cloud.wire.struck(),
+    };
     cloud.wire.storm(seed, 0);
     cloud.wire.quiet().await;
     cloud.events.settled().await;
@@ -122,7 +122,14 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     let books = audit(cloud, &handed_in).await?;
-    report(cloud, &told, &books, sent, began.elapsed())
+    report(&all, &books, &storm, began.elapsed())
+}
+
+/// How bad it was.
+struct Storm {
+    time: Duration,
+    calls: usize,
+    struck: Vec<(Fault, u64)>,
 }
 
 /// One sweep of all that is due some time, what it makes of itself, and the bucket's lifecycle rule.
@@ -162,36 +169,32 @@ impl One<'_> {
         let sha256 = Checksum::sha256(&file);
         let mut told = Told {
             story,
-            id: String::new(),
+            ids: Vec::new(),
             bytes: file.len() as u64,
             current: Some(sha256),
             past: Vec::new(),
             corrupt: 0,
         };
         match story {
-            Story::Inline => told.id = self.inline(&metadata, &file).await?,
-            Story::Parts => told.id = self.parts(&metadata, &file).await?,
+            Story::Inline => told.ids.push(self.inline(&metadata, &file).await?),
+            Story::Parts => told.ids.push(self.parts(&metadata, &file).await?),
             Story::Repeated => {
-                told.id = self.either(&metadata, &file).await?;
-                self.either(&metadata, &file)
-                    .await
-                    .and_then(|id| same(&told.id, &id))?;
+                told.ids.push(self.either(&metadata, &file).await?);
+                told.ids.push(self.either(&metadata, &file).await?);
                 // By parts and without a checksum the same file is another version.
                 told.past = vec![sha256];
             }
             Story::Replaced => {
-                told.id = self.either(&metadata, &file).await?;
+                told.ids.push(self.either(&metadata, &file).await?);
                 let other = self.file();
-                self.either(&metadata, &other)
-                    .await
-                    .and_then(|id| same(&told.id, &id))?;
+                told.ids.push(self.either(&metadata, &other).await?);
                 told.bytes += other.len() as u64;
                 told.past = vec![sha256];
                 told.current = Some(Checksum::sha256(&other));
             }
             Story::WrongCrc => {
                 let wrong = declaring(&metadata, Checksum::crc64nvme(b"another file"));
-                told.id = self.offered(&wrong, &file).await?.0;
+                told.ids.push(self.offered(&wrong, &file).await?.0);
                 let refused = self.parts_of(&wrong, &file).await;
                 match refused {
                     Err(error)
@@ -205,7 +208,7 @@ impl One<'_> {
             }
             Story::WrongSha => {
                 let wrong = declaring(&metadata, Checksum::sha256(b"another file"));
-                told.id = self.offered(&wrong, &file).await?.0;
+                told.ids.push(self.offered(&wrong, &file).await?.0);
                 match self.parts_of(&wrong, &file).await {
                     // The verification may be quicker than the answer.
                     Err(error)
@@ -225,10 +228,10 @@ impl One<'_> {
                 self.sender
                     .send_parts(&Source::Bytes(file), &upload)
                     .await?;
-                told.id = id;
+                told.ids.push(id);
             }
             Story::DiesAtOnce => {
-                told.id = self.offered(&metadata, &file).await?.0;
+                told.ids.push(self.offered(&metadata, &file).await?.0);
                 told.current = None;
             }
         }
@@ -307,92 +310,95 @@ fn sized(metadata: &Value, file: &Bytes) -> Value {
     metadata
 }
 
-fn same(first: &str, second: &str) -> Result<()> {
-    if first == second {
-        return Ok(());
+/// What is wrong, in words.
+#[derive(Default)]
+struct Wrong {
+    lost: Vec<String>,
+    doubled: Vec<String>,
+    stuck: Vec<String>,
+}
+
+impl Wrong {
+    /// Compares what the senders were told with the books.
+    fn find(all: &[Result<Told>], books: &Books) -> Self {
+        let mut wrong = Self::default();
+        let mut ids = BTreeSet::new();
+        for told in all {
+            match told {
+                Ok(told) => wrong.compare(told, books),
+                Err(error) => wrong.stuck.push(error.to_string()),
+            }
+            for id in told.iter().filter_map(|told| told.ids.first()) {
+                if !ids.insert(id.as_str()) {
+                    wrong.doubled.push(format!("{id} is two documents"));
+                }
+            }
+        }
+        // A sender that was never told its id has it counted as stuck above.
+        for id in books.documents.keys() {
+            if !ids.contains(id.as_str()) && wrong.stuck.is_empty() {
+                let doubled = format!("{id} is a document that nobody was told of");
+                wrong.doubled.push(doubled);
+            }
+        }
+        wrong
     }
-    Err(format!("two ids for one document: {first} and {second}").into())
+
+    fn compare(&mut self, told: &Told, books: &Books) {
+        let Some(id) = told.ids.first() else { return };
+        if told.ids.iter().any(|other| other != id) {
+            self.doubled.push(format!("one document is {:?}", told.ids));
+        }
+        let stored = books.documents.get(id).cloned().unwrap_or_default();
+        if stored.uploading || stored.unverified {
+            self.stuck.push(format!("{id} is still pending"));
+        }
+        let kept = |past: &Checksum| stored.past.contains(past) || stored.current == Some(*past);
+        let all_kept = told.past.iter().all(kept);
+        if stored.current != told.current || !all_kept || stored.corrupt < told.corrupt {
+            self.lost
+                .push(format!("{id}, {:?}, is {stored:?}", told.story));
+        }
+    }
 }
 
 /// The table, and an error where anything is lost, doubled or stuck.
-fn report(
-    cloud: &Cloud,
-    told: &[(u64, Result<Told>)],
-    books: &Books,
-    sent: Duration,
-    whole: Duration,
-) -> Result<()> {
+fn report(all: &[Result<Told>], books: &Books, storm: &Storm, whole: Duration) -> Result<()> {
     let (mut stories, mut bytes) = (BTreeMap::<Story, u64>::new(), 0);
-    let (mut lost, mut doubled, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
-    let mut ids = BTreeSet::new();
-    for (number, told) in told {
-        let told = match told {
-            Ok(told) => told,
-            Err(error) if error.to_string().contains("two ids") => {
-                doubled.push(format!("{number}: {error}"));
-                continue;
-            }
-            Err(error) => {
-                stuck.push(format!("{number}: {error}"));
-                continue;
-            }
-        };
+    for told in all.iter().flatten() {
         *stories.entry(told.story).or_default() += 1;
         bytes += told.bytes;
-        if !ids.insert(&told.id) {
-            doubled.push(format!("{number}: {} is two documents", told.id));
-        }
-        let stored = books.documents.get(&told.id).cloned().unwrap_or_default();
-        if stored.uploading || stored.unverified {
-            stuck.push(format!("{number}: {} is still pending", told.id));
-        }
-        let past = told
-            .past
-            .iter()
-            .all(|past| stored.past.contains(past) || stored.current == Some(*past));
-        if stored.current != told.current || !past || stored.corrupt < told.corrupt {
-            lost.push(format!(
-                "{number}: {:?} of {} is {stored:?}",
-                told.story, told.id
-            ));
-        }
     }
-    for id in books.documents.keys().filter(|id| !ids.contains(id)) {
-        doubled.push(format!("{id} is a document that nobody was told of"));
-    }
-
-    let calls = cloud.wire.calls();
-    let struck = cloud.wire.struck();
-    let faults: u64 = struck.iter().map(|(_, count)| count).sum();
     println!("| what | how many |\n|-|-|");
     for (story, count) in stories {
         println!("| documents, {} | {count} |", words(story));
     }
-    println!("| sent | {} MiB in {sent:.0?} |", bytes >> 20);
-    println!("| calls to S3 and DynamoDB, and events | {} |", calls.len());
+    println!("| sent | {} MiB in {:.0?} |", bytes >> 20, storm.time);
+    println!("| calls to S3 and DynamoDB, and events | {} |", storm.calls);
+    let faults: u64 = storm.struck.iter().map(|(_, count)| count).sum();
     println!("| of these met a fault | {faults} |");
-    for (fault, count) in struck {
+    for (fault, count) in &storm.struck {
         println!("| ... {fault:?} | {count} |");
     }
+    let Wrong {
+        lost,
+        doubled,
+        stuck,
+    } = Wrong::find(all, books);
     println!("| objects in the end | {} |", books.objects);
     println!("| faults in the books | {} |", books.faults.len());
     println!("| **lost** | **{}** |", lost.len());
     println!("| **duplicated** | **{}** |", doubled.len());
     println!("| **stuck** | **{}** |", stuck.len());
     println!("| the whole soak | {whole:.0?} |");
-    for problem in [&lost, &doubled, &stuck, &books.faults]
-        .into_iter()
-        .flatten()
-    {
+    let problems = [&lost, &doubled, &stuck, &books.faults];
+    for problem in problems.into_iter().flatten() {
         println!("PROBLEM: {problem}");
     }
-    if [&lost, &doubled, &stuck, &books.faults]
-        .iter()
-        .all(|problems| problems.is_empty())
-    {
-        return Ok(());
+    if problems.iter().any(|problems| !problems.is_empty()) {
+        return Err("the books are not in order".into());
     }
-    Err("the books are not in order".into())
+    Ok(())
 }
 
 fn words(story: Story) -> &'static str {

@@ -7,6 +7,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+/// Tells something also when the test passes: `cargo test` keeps back only what goes through `println!`.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write;
+        writeln!(std::io::stderr(), $($words)*).unwrap()
+    }};
+}
+
 mod bench;
 #[path = "../cloud/mod.rs"]
 mod cloud;

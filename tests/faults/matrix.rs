@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::Write,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -16,11 +15,6 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::bench::{Bench, Paper, Sheet, TWO_PARTS};
-
-/// Also when the test passes: `cargo test` keeps back only what goes through `println!`.
-macro_rules! tell {
-    ($($words:tt)*) => { writeln!(std::io::stderr(), $($words)*).unwrap() };
-}
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Clouds at once: most of the time each waits for something.
@@ -268,12 +262,12 @@ async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
     run.set_the_scene(case).await;
     let before = bench.cloud.wire.calls().len();
     run.act(case).await;
-    let calls = bench.cloud.wire.calls().split_off(before);
+    let made = bench.cloud.wire.calls().split_off(before);
     run.check(case).await;
     bench.clear().await;
     let mut seen: BTreeMap<Call, usize> = BTreeMap::new();
     let mut cells = Vec::new();
-    for call in calls {
+    for call in made {
         let count = seen.entry(call.clone()).or_default();
         let nth = *count;
         *count += 1;

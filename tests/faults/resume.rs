@@ -73,7 +73,7 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
         .declaring(sha256)
         .with("documentSize", json!(GIB));
     let mut random = fastrand::Rng::with_seed(fastrand::u64(..));
-    println!("seed {}", random.get_seed());
+    eprintln!("seed {}", random.get_seed());
 
     for round in 0..KILLS {
         // Where the function dies in the middle of what it is asked next, its sender has to ask again.
@@ -127,7 +127,7 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
 
     bench.cloud.events.settled().await;
     let peak = bench.cloud.functions["ReconcileFunction"].peak_memory();
-    println!(
+    tell!(
         "the reconcile function's peak memory while it verified 1 GiB: {} MiB",
         peak >> 20
     );

@@ -127,6 +127,7 @@ impl S3 {
     }
 
     /// The same S3, its requests passing over this wire.
+    #[must_use]
     pub fn behind(self, wire: Arc<Wire>) -> S3 {
         S3 { wire, ..self }
     }

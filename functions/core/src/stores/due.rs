@@ -8,6 +8,7 @@
 //! table.
 
 use aws_sdk_dynamodb::{
+    error::SdkError,
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValue},
 };
@@ -115,7 +116,7 @@ impl Documents {
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
-        let item = match sent.map_err(|error| error.into_service_error()) {
+        let item = match sent.map_err(SdkError::into_service_error) {
             Ok(answer) => answer.attributes.unwrap_or_default(),
             Err(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(None),
             Err(error) => return Err(Error::unavailable("taking what is due", error)),

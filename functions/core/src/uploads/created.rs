@@ -50,8 +50,8 @@ pub async fn created(
                 // Whatever else it was, its item says so.
                 _ => return Ok(Created::Known),
             }
-            let stored = stores.documents.load(&key).await?.unwrap_or(document);
-            match verify_new(stores, stored, &version, now).await? {
+            let now_stored = stores.documents.load(&key).await?.unwrap_or(document);
+            match verify_new(stores, now_stored, &version, now).await? {
                 Created::Known => Ok(Created::Finished),
                 verified => Ok(verified),
             }
