@@ -1,7 +1,7 @@
 //! A cloud, a school system, and the books in the end.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, atomic::AtomicU64, atomic::Ordering},
     time::{Duration, SystemTime},
 };
@@ -183,6 +183,15 @@ impl Bench {
         self.next("TransactWriteItems", Fault::KillAfter);
         self.impatient.follow(&upload["abort"]).await.unwrap_err();
         id
+    }
+
+    /// The document's item, as the table has it.
+    pub(crate) async fn item(&self, id: &str) -> HashMap<String, AttributeValue> {
+        let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url);
+        let get = dynamodb.get_item().table_name(&self.cloud.table);
+        let get = get.key("pk", AttributeValue::S(format!("local-school#{id}")));
+        let get = get.key("sk", AttributeValue::S("document".to_owned()));
+        get.send().await.unwrap().item.unwrap()
     }
 
     /// Moves the end of a pending upload, so that it expires in half an hour.

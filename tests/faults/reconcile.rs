@@ -94,17 +94,7 @@ async fn a_declared_sha256_that_holds_is_verified_when_s3_tells_of_the_object() 
 
 /// Whether the document says that its verification is pending.
 async fn pending(bench: &Bench, id: &str) -> bool {
-    let dynamodb = okd_local::setup::dynamodb_client(&bench.cloud.dynamodb_url);
-    let get = dynamodb.get_item().table_name(&bench.cloud.table);
-    let text = |value: String| aws_sdk_dynamodb::types::AttributeValue::S(value);
-    let get = get.key("pk", text(format!("local-school#{id}")));
-    let item = get
-        .key("sk", text("document".to_owned()))
-        .send()
-        .await
-        .unwrap()
-        .item
-        .unwrap();
+    let item = bench.item(id).await;
     let verification = item["content"].as_m().unwrap()["verification"]
         .as_s()
         .unwrap()

@@ -12,17 +12,7 @@ async fn pretend(bench: &Bench, id: &str, count: usize) {
     let dynamodb = okd_local::setup::dynamodb_client(&bench.cloud.dynamodb_url);
     let table = &bench.cloud.table;
     let text = |value: String| AttributeValue::S(value);
-    let get = dynamodb
-        .get_item()
-        .table_name(table)
-        .key("pk", text(format!("local-school#{id}")));
-    let item = get
-        .key("sk", text("document".to_owned()))
-        .send()
-        .await
-        .unwrap()
-        .item
-        .unwrap();
+    let item = bench.item(id).await;
     let due = Timestamp::now() + Duration::from_hours(365 * 24);
     let another = |number: usize| {
         let id = uuid::Uuid::from_u128(number as u128);
