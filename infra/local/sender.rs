@@ -100,7 +100,7 @@ impl Sender {
     pub async fn hand_in_by_parts(&self, metadata: &Value, source: &Source) -> Result<String> {
         let began = Instant::now();
         let mut known: Option<String> = None;
-        while began.elapsed() < self.patience {
+        loop {
             let (status, answer) = self.offer(metadata).await?;
             let id = match status {
                 200 | 202 => id_of(&answer)?,
@@ -119,8 +119,10 @@ impl Sender {
                 return Ok(id);
             }
             known = Some(id);
+            if began.elapsed() >= self.patience {
+                return Err("the upload always ended before it could be completed".into());
+            }
         }
-        Err("the upload always ended before it could be completed".into())
     }
 
     /// The first step of form B alone.

@@ -14,7 +14,7 @@ use okd_local::{
     Cloud,
     audit::{Books, Stored, audit},
     sample,
-    sender::{Refused, Sender, Source},
+    sender::{Sender, Source},
     setup,
     wire::{Call, EVENT, Fault},
 };
@@ -88,14 +88,6 @@ impl Bench {
             .hand_in_by_parts(&paper.0, &source)
             .await
             .unwrap()
-    }
-
-    /// As `by_parts`, and refused with this status.
-    pub(crate) async fn refused_by_parts(&self, paper: &Paper, sheet: &Sheet) -> u16 {
-        let paper = paper.of_size(sheet);
-        let source = Source::Bytes(sheet.0.clone());
-        let refused = self.sender.hand_in_by_parts(&paper.0, &source).await;
-        refused.unwrap_err().downcast::<Refused>().unwrap().status
     }
 
     /// Form B's first step, then `parts` of the parts: the document's id and the upload.
@@ -206,6 +198,16 @@ impl Bench {
         update.send().await.unwrap();
     }
 
+    /// Ends a document's pending upload in S3, behind the service's back.
+    pub(crate) async fn have_s3_forget(&self, id: &str) {
+        let s3 = setup::s3_client(&self.cloud.s3_url);
+        let upload = self.item(id).await["upload"].as_m().unwrap().clone();
+        let text = |name: &str| upload[name].as_s().unwrap().clone();
+        let abort = s3.abort_multipart_upload().bucket(&self.cloud.bucket);
+        let abort = abort.key(format!("local-school/{id}/{}", text("version")));
+        abort.upload_id(text("uploadId")).send().await.unwrap();
+    }
+
     /// Removes everything, so that the next books are short.
     pub(crate) async fn clear(&self) {
         let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url);
@@ -265,7 +267,7 @@ impl Paper {
         self.with("documentChecksum", json!(checksum))
     }
 
-    fn of_size(&self, sheet: &Sheet) -> Self {
+    pub(crate) fn of_size(&self, sheet: &Sheet) -> Self {
         self.with("documentSize", json!(sheet.0.len()))
     }
 }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use okd_local::{
-    audit::Stored,
+    audit::{Books, Stored},
+    sender::{Refused, Sender, Source},
     wire::{Call, EVENT, Fault},
 };
 use serde_json::Value;
@@ -38,17 +39,19 @@ enum Case {
     PartsKnown,
     PartsWrongCrc,
     PartsWrongSha,
+    PartsForgotten,
     Aborted,
     SweptComplete,
     SweptExpired,
     SweptVerified,
     SweptCorrupt,
+    SweptForgotten,
     SweptLeftover,
     SweptStray,
     StrayResent,
 }
 
-const CASES: [Case; 21] = [
+const CASES: [Case; 23] = [
     Case::InlineNew,
     Case::InlineRepeated,
     Case::InlineReplaces,
@@ -62,11 +65,13 @@ const CASES: [Case; 21] = [
     Case::PartsKnown,
     Case::PartsWrongCrc,
     Case::PartsWrongSha,
+    Case::PartsForgotten,
     Case::Aborted,
     Case::SweptComplete,
     Case::SweptExpired,
     Case::SweptVerified,
     Case::SweptCorrupt,
+    Case::SweptForgotten,
     Case::SweptLeftover,
     Case::SweptStray,
     Case::StrayResent,
@@ -130,6 +135,15 @@ impl<'a> Run<'a> {
                 bench.inline(paper, &bench.sheet(100)).await;
                 (self.id, self.upload) = bench.offer(paper, second, 1).await;
             }
+            Case::PartsForgotten => {
+                (self.id, self.upload) = bench.offer(paper, first, 1).await;
+                bench.have_s3_forget(&self.id).await;
+            }
+            Case::SweptForgotten => {
+                bench.inline(paper, first).await;
+                (self.id, _) = bench.offer(paper, second, 1).await;
+                bench.have_s3_forget(&self.id).await;
+            }
             Case::SweptComplete => (self.id, _) = bench.offer(paper, first, 1).await,
             Case::SweptVerified => {
                 bench.lose_an_event(0);
@@ -149,48 +163,68 @@ impl<'a> Run<'a> {
         bench.cloud.events.settled().await;
     }
 
-    /// What is to go wrong, asked until it is answered; then the events of it.
-    async fn act(&mut self, case: Case) {
+    /// What is to go wrong, asked by `sender` until it is answered or gives up; then the events of it.
+    async fn act(&mut self, case: Case, sender: &Sender) -> okd_local::Result<()> {
+        self.bench.cloud.events.hold(true);
+        let done = self.ask(case, sender).await;
+        self.bench.cloud.events.hold(false);
+        self.bench.cloud.events.settled().await;
+        let id = done?;
+        assert!(
+            self.id.is_empty() || self.id == id,
+            "two ids: {} and {id}",
+            self.id
+        );
+        self.id = id;
+        Ok(())
+    }
+
+    async fn ask(&self, case: Case, sender: &Sender) -> okd_local::Result<String> {
         let (bench, paper) = (self.bench, &self.paper);
         let (first, second) = (&self.first, &self.second);
-        bench.cloud.events.hold(true);
-        let id = match case {
+        let inline = async |sheet: &Sheet| sender.hand_in_inline(&paper.0, &sheet.0).await;
+        let by_parts = async |paper: &Paper, sheet: &Sheet| {
+            let source = Source::Bytes(sheet.0.clone());
+            let paper = paper.of_size(sheet);
+            sender.hand_in_by_parts(&paper.0, &source).await
+        };
+        match case {
             Case::InlineNew
             | Case::InlineRepeated
             | Case::InlineOlderAgain
             | Case::InlineOverUpload
-            | Case::StrayResent => bench.inline(paper, first).await,
-            Case::InlineReplaces => bench.inline(paper, second).await,
-            Case::PartsNew | Case::PartsOverUpload => bench.by_parts(paper, first).await,
+            | Case::StrayResent => inline(first).await,
+            Case::InlineReplaces => inline(second).await,
+            Case::PartsNew | Case::PartsOverUpload => by_parts(paper, first).await,
             Case::PartsVerified | Case::PartsResumed => {
-                bench
-                    .by_parts(&paper.declaring(first.sha256()), first)
-                    .await
+                by_parts(&paper.declaring(first.sha256()), first).await
             }
-            Case::PartsReplace => bench.by_parts(paper, second).await,
-            Case::PartsKnown => {
-                bench
-                    .by_parts(&paper.declaring(first.crc64nvme()), first)
-                    .await
-            }
+            Case::PartsReplace => by_parts(paper, second).await,
+            Case::PartsKnown => by_parts(&paper.declaring(first.crc64nvme()), first).await,
             Case::PartsWrongCrc => {
                 let wrong = paper.declaring(bench.sheet(1).crc64nvme());
-                assert_eq!(bench.refused_by_parts(&wrong, second).await, 422);
-                self.id.clone()
+                let refused = by_parts(&wrong, second).await.unwrap_err();
+                let refused = refused.downcast::<Refused>()?;
+                assert_eq!(refused.status, 422);
+                Ok(self.id.clone())
             }
             Case::PartsWrongSha => {
-                bench
-                    .by_parts(&paper.declaring(bench.sheet(1).sha256()), second)
-                    .await
+                let wrong = paper.declaring(bench.sheet(1).sha256());
+                by_parts(&wrong, second).await
+            }
+            Case::PartsForgotten => {
+                let (status, answer) = sender.follow(&self.upload["complete"]).await?;
+                assert_eq!(status, 410, "{answer}");
+                by_parts(paper, first).await
             }
             Case::Aborted => {
-                let (status, answer) = bench.sender.follow(&self.upload["abort"]).await.unwrap();
+                let (status, answer) = sender.follow(&self.upload["abort"]).await?;
                 assert_eq!(status, 204, "{answer}");
-                self.id.clone()
+                Ok(self.id.clone())
             }
-            Case::SweptExpired => {
+            Case::SweptExpired | Case::SweptForgotten => {
                 bench.strike(25 * HOUR).await;
-                self.id.clone()
+                Ok(self.id.clone())
             }
             Case::SweptComplete
             | Case::SweptVerified
@@ -198,17 +232,9 @@ impl<'a> Run<'a> {
             | Case::SweptLeftover
             | Case::SweptStray => {
                 bench.strike(3 * HOUR).await;
-                self.id.clone()
+                Ok(self.id.clone())
             }
-        };
-        assert!(
-            self.id.is_empty() || self.id == id,
-            "two ids: {} and {id}",
-            self.id
-        );
-        self.id = id;
-        bench.cloud.events.hold(false);
-        bench.cloud.events.settled().await;
+        }
     }
 
     /// The sheets that must be there in the end: the current one, then those it replaced; and how many corrupt ones.
@@ -224,9 +250,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What must hold also where nobody was told anything.
+    async fn check_books(&self) -> Books {
+        let books = self.bench.close().await;
+        for stored in books.documents.values() {
+            assert!(!stored.uploading && !stored.unverified, "{stored:?}");
+        }
+        books
+    }
+
     async fn check(&self, case: Case) {
-        let books = self.bench.look().await;
-        assert!(books.faults.is_empty(), "{:#?}", books.faults);
+        let books = self.check_books().await;
         let stored = books.documents.get(&self.id).cloned().unwrap_or_default();
         if let Case::Aborted | Case::SweptExpired = case {
             assert!(
@@ -254,6 +288,8 @@ struct Cell {
     nth: usize,
     times: usize,
     fault: Fault,
+    /// Whether its sender dies of it too, and never asks again.
+    given_up: bool,
 }
 
 /// Runs a case without faults and says which there could be.
@@ -261,7 +297,7 @@ async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
     let mut run = Run::new(bench, case);
     run.set_the_scene(case).await;
     let before = bench.cloud.wire.calls().len();
-    run.act(case).await;
+    run.act(case, &bench.sender).await.unwrap();
     let made = bench.cloud.wire.calls().split_off(before);
     run.check(case).await;
     bench.clear().await;
@@ -275,36 +311,48 @@ async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
         if call.operation == "Query" && (1..8).contains(&nth) {
             continue;
         }
-        for (fault, times) in faults_of(&call) {
+        for (fault, times, given_up) in faults_of(&call) {
             cells.push(Cell {
                 case,
                 call: call.clone(),
                 nth,
                 times,
                 fault,
+                given_up,
             });
         }
     }
     cells
 }
 
-fn faults_of(call: &Call) -> Vec<(Fault, usize)> {
-    match (call.from.as_str(), call.operation.as_str()) {
-        ("", EVENT) => vec![(Fault::Twice, 1), (Fault::Never, 1)],
-        ("", _) => vec![
-            (Fault::Fail, 1),
-            (Fault::Throttle, 1),
-            (Fault::LoseAnswer, 1),
-        ],
-        (_, operation) => {
-            let mut faults: Vec<_> = Fault::OF_CALLS.map(|fault| (fault, 1)).into();
-            faults.extend([(Fault::Fail, TRIES), (Fault::LoseAnswer, TRIES)]);
-            if operation == "CompleteMultipartUpload" {
-                faults.push((Fault::FailInside, 1));
-            }
-            faults
-        }
+/// The faults that a call can meet, for how many tries, and whether its sender gives up then.
+fn faults_of(call: &Call) -> Vec<(Fault, usize, bool)> {
+    let planted = |fault| (fault, 1, false);
+    if call.from.is_empty() {
+        return if call.operation == EVENT {
+            Fault::OF_EVENTS.map(planted).into()
+        } else {
+            [Fault::Fail, Fault::Throttle, Fault::LoseAnswer]
+                .map(planted)
+                .into()
+        };
     }
+    let mut faults: Vec<_> = Fault::OF_CALLS.map(planted).into();
+    faults.extend([
+        (Fault::Fail, TRIES, false),
+        (Fault::LoseAnswer, TRIES, false),
+    ]);
+    if call.operation == "CompleteMultipartUpload" {
+        faults.push(planted(Fault::FailInside));
+    }
+    if call.from == "ApiFunction" {
+        faults.extend([
+            (Fault::KillBefore, 1, true),
+            (Fault::KillAfter, 1, true),
+            (Fault::LoseAnswer, TRIES, true),
+        ]);
+    }
+    faults
 }
 
 /// Tries one cell; says whether its fault struck.
@@ -314,10 +362,19 @@ async fn attempt(bench: &Bench, cell: &Cell) -> bool {
     let wire = &bench.cloud.wire;
     wire.plant(cell.call.clone(), cell.nth, cell.times, cell.fault);
     let before: u64 = wire.struck().iter().map(|(_, count)| count).sum();
-    run.act(cell.case).await;
+    if cell.given_up {
+        // Told or not: what was told is checked where the sender asks on.
+        let _ = run.act(cell.case, &bench.impatient).await;
+    } else {
+        run.act(cell.case, &bench.sender).await.unwrap();
+    }
     wire.weed();
     let after: u64 = wire.struck().iter().map(|(_, count)| count).sum();
-    run.check(cell.case).await;
+    if cell.given_up {
+        run.check_books().await;
+    } else {
+        run.check(cell.case).await;
+    }
     bench.clear().await;
     after > before
 }
