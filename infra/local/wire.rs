@@ -41,6 +41,8 @@ pub enum Fault {
     LoseAnswer,
     /// Nothing happens, and nobody says so. Not in storms: it takes too long.
     Hang,
+    /// It has its effect, and nobody says so. Not in storms either.
+    HangAfter,
     /// `CompleteMultipartUpload` only: 200, and an error inside.
     FailInside,
     /// An event only: it comes twice.
@@ -207,6 +209,10 @@ impl Wire {
             Some(Fault::Throttle) => Some(word(Wording::Throttled)),
             Some(Fault::FailInside) => Some(word(Wording::FailedInside)),
             Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::HangAfter) => {
+                self.begin(Duration::ZERO, effect).await;
+                std::future::pending().await
+            }
             Some(Fault::Late) => self.begin(LATE, effect).await,
             Some(Fault::LoseAnswer) => {
                 self.begin(Duration::ZERO, effect).await;

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use okd_core::checksum::Checksum;
+use okd_local::wire::Fault;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -120,6 +121,11 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
         .collect();
     eprintln!("seed {seed}: {racers:?}");
 
+    // Now and then calls fail besides.
+    bench
+        .cloud
+        .wire
+        .storm(seed, if seed.is_multiple_of(5) { 8 } else { 0 });
     let held = bench.cloud.wire.hold(seed, racers.len());
     let mut racing = JoinSet::new();
     for &racer in &racers {
@@ -133,6 +139,8 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
     }
     let told = racing.join_all().await;
     drop(held);
+    bench.cloud.events.settled().await;
+    bench.cloud.wire.storm(seed, 0);
 
     let books = bench.close().await;
     let stored = books.documents.get(&pending.0).cloned().unwrap_or_default();
@@ -174,4 +182,34 @@ async fn whoever_is_first_nobody_is_told_stored_of_what_is_not_and_the_books_are
 async fn one_race() {
     let seed = std::env::var("OKD_SEED").unwrap().parse().unwrap();
     run(&Arc::new(Bench::new()), seed).await;
+}
+
+/// A's PUT opens the upload and does not hear of it; B's, of the same file, goes on with it and completes it. When A's
+/// tries again, the upload that it opened is the document.
+#[tokio::test]
+async fn an_upload_opened_by_a_request_that_did_not_hear_of_it_and_completed_by_another_stays() {
+    let bench = Arc::new(Bench::new());
+    let sheet = bench.sheet(100);
+    let paper = Paper::new().declaring(sheet.sha256());
+    bench.next("PutItem", Fault::HangAfter);
+    let metadata = paper.of_size(&sheet).0;
+    let (first, bench_of_first) = (metadata.clone(), bench.clone());
+    let first = tokio::spawn(async move { bench_of_first.sender.offer(&first).await.unwrap() });
+    let opened = async {
+        while bench.cloud.wire.struck().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), opened)
+        .await
+        .unwrap();
+    bench.cloud.wire.quiet().await;
+    let id = bench.by_parts(&paper, &sheet).await;
+    let (status, answer) = first.await.unwrap();
+    assert_eq!(
+        (status, &answer["dmsDocumentId"]),
+        (200, &id.as_str().into()),
+        "{answer}"
+    );
+    assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
 }

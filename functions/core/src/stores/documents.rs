@@ -12,9 +12,11 @@
 //! An item about which something is pending has the attributes `queue` and `due` besides, by which the
 //! index `due` lists it.
 
-use aws_config::SdkConfig;
+use std::time::Duration;
+
+use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_dynamodb::{
-    Client,
+    Client, config,
     operation::{
         put_item::PutItemError, query::builders::QueryFluentBuilder,
         transact_write_items::TransactWriteItemsError,
@@ -35,6 +37,13 @@ use crate::{
 };
 
 pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// How long to wait after each try of a conditional write.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::ZERO,
+];
 
 /// The table of documents.
 pub struct Documents {
@@ -90,14 +99,20 @@ impl Documents {
         first(query).await
     }
 
-    /// The newest content in the document's history that is not known to be corrupt.
-    pub async fn last_sound(&self, key: &DocumentKey) -> Result<Option<Content>> {
+    /// The newest content in the document's history that is not known to be corrupt, and not the one that is just
+    /// being found to be.
+    pub async fn last_sound(
+        &self,
+        key: &DocumentKey,
+        corrupt_version: &Version,
+    ) -> Result<Option<Content>> {
         let corrupt = serde_dynamo::to_attribute_value(Verification::Corrupt)
             .map_err(|error| Error::unavailable("reading a document's history", error))?;
         let query = self
             .history(key)
-            .filter_expression("verification <> :corrupt")
-            .expression_attribute_values(":corrupt", corrupt);
+            .filter_expression("verification <> :corrupt AND version <> :version")
+            .expression_attribute_values(":corrupt", corrupt)
+            .expression_attribute_values(":version", text(corrupt_version.to_string()));
         first(query).await
     }
 
@@ -115,6 +130,9 @@ impl Documents {
 
     /// Writes a change over the very revision that it was made from, and with it, in the same call, what it
     /// replaces into the document's history and what it ends into the list of leftovers.
+    ///
+    /// [`Written::Lost`] is certain: nothing of the change has been, at any moment, the document's state. After an
+    /// error nothing is.
     pub async fn write(&self, change: &Change, now: Timestamp) -> Result<Written> {
         let next = &change.next;
         let put = self.put(next)?;
@@ -126,24 +144,39 @@ impl Documents {
             let leftover = Leftover::of_upload(ended, now);
             more.push(leftover_item(&next.key(), &leftover)?);
         }
-        let sent = if more.is_empty() {
-            self.send_alone(put).await?
-        } else {
-            self.send_with(put, more).await?
-        };
-        let current = match sent {
-            Sent::Done => return Ok(Written::Done),
-            Sent::Refused(item) => read(item)?,
-            Sent::Conflict => {
-                let current = self.load(&next.key()).await?;
-                current.ok_or(Error::Contended)?
+        // Tried again here and not by the SDK: once a try may have had its effect unseen, a refusal no longer
+        // says that it had none.
+        let mut unsure = None;
+        for pause in PAUSES {
+            let sent = if more.is_empty() {
+                self.send_alone(put.clone()).await
+            } else {
+                self.send_with(put.clone(), more.clone()).await
+            };
+            let current = match sent {
+                Ok(Sent::Done) => return Ok(Written::Done),
+                Ok(Sent::Refused(item)) => read(item)?,
+                Ok(Sent::Conflict) => {
+                    let current = self.load(&next.key()).await?;
+                    current.ok_or(Error::Contended)?
+                }
+                Err(error) => {
+                    unsure = Some(error);
+                    tokio::time::sleep(pause).await;
+                    continue;
+                }
+            };
+            if current == *next {
+                // Our own write, whose first answer was lost.
+                return Ok(Written::Done);
             }
-        };
-        if current == *next {
-            // Our own write, whose first answer was lost.
-            return Ok(Written::Done);
+            return match unsure {
+                None => Ok(Written::Lost(Box::new(current))),
+                // Ours was first and has been built upon, or never was: the request, sent again, will see.
+                Some(error) => Err(error),
+            };
         }
-        Ok(Written::Lost(Box::new(current)))
+        Err(unsure.unwrap_or(Error::Contended))
     }
 
     /// Writes into the history what a verification found. Nothing, if it was found before.
@@ -188,6 +221,8 @@ impl Documents {
             .set_return_values_on_condition_check_failure(
                 put.return_values_on_condition_check_failure,
             )
+            .customize()
+            .config_override(once())
             .send()
             .await;
         let Err(error) = sent else {
@@ -215,7 +250,8 @@ impl Documents {
                 .map_err(|error| Error::unavailable("building an item", error))?;
             transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
         }
-        let Err(error) = transaction.send().await else {
+        let sent = transaction.customize().config_override(once()).send();
+        let Err(error) = sent.await else {
             return Ok(Sent::Done);
         };
         match error.into_service_error() {
@@ -244,6 +280,11 @@ impl Documents {
         put.build()
             .map_err(|error| Error::unavailable("building a document's item", error))
     }
+}
+
+/// Tries a call once only.
+fn once() -> config::Builder {
+    config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
 /// What became of one attempt to write.

@@ -287,10 +287,10 @@ impl Files {
         }
     }
 
-    /// Ends a multipart upload, whether or not it is still there, and says whether it was. Parts in flight
-    /// may land after the first abort, so it is aborted until S3 no longer knows it.
-    pub async fn abort(&self, key: &str, upload_id: &str) -> Result<bool> {
-        for tries in 0..5 {
+    /// Ends a multipart upload, whether or not it is still there. Parts in flight may land after the first abort, so
+    /// it is aborted until S3 no longer knows it.
+    pub async fn abort(&self, key: &str, upload_id: &str) -> Result<()> {
+        for _ in 0..5 {
             let sent = self
                 .client
                 .abort_multipart_upload()
@@ -301,12 +301,12 @@ impl Files {
                 .await;
             match sent {
                 Ok(_) => {}
-                Err(error) if no_such_upload(&error) => return Ok(tries > 0),
+                Err(error) if no_such_upload(&error) => return Ok(()),
                 Err(error) => return Err(Error::unavailable("aborting a multipart upload", error)),
             }
         }
         // Still landing: the bucket's lifecycle rule ends it.
-        Ok(true)
+        Ok(())
     }
 
     /// The SHA-256 of an object of about `size` bytes, read once from end to end and never held whole.

@@ -198,10 +198,10 @@ async fn discard(stores: &Stores, document: &Document, upload: &Upload) {
     }
 }
 
-/// Aborts the upload, or deletes the object where its parts had been joined already.
+/// Aborts the upload, and deletes the object where its parts had been joined already.
 async fn end_in_s3(stores: &Stores, key: &str, upload_id: &str) -> Result<()> {
-    let known = stores.files.abort(key, upload_id).await?;
-    if !known && stores.files.find(key).await?.is_some() {
+    stores.files.abort(key, upload_id).await?;
+    if stores.files.find(key).await?.is_some() {
         stores.files.delete(key).await?;
     }
     Ok(())

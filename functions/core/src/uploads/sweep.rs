@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 
 use super::{
     end_in_s3,
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Document, Leftover, Remains, UploadState},
+    document::{Content, Document, Leftover, Remains, UploadState, Version},
     parts::MAX_DOCUMENT,
     stores::{Due, Entry, QUEUES, Written, time_to_read},
     tenant::DocumentKey,
@@ -69,6 +70,12 @@ pub fn longest() -> Duration {
 /// Sees to what is due at `now`, and begins with nothing after `until`.
 pub async fn sweep(stores: &Stores, now: Timestamp, until: Instant) -> Result<Swept> {
     let mut swept = Swept::default();
+    let turn = Turn {
+        stores,
+        now,
+        until,
+        reading: Mutex::new(()),
+    };
     // Another queue first each minute: if there is never time for all of them, it is never the same one's loss.
     let first = u8::try_from(now.as_second() / 60 % i64::from(QUEUES)).unwrap_or_default();
     for queue in (first..QUEUES).chain(0..first) {
@@ -79,7 +86,7 @@ pub async fn sweep(stores: &Stores, now: Timestamp, until: Instant) -> Result<Sw
                 swept.seconds_late = swept.seconds_late.max(late);
             }
             let outcomes = stream::iter(page.entries)
-                .map(|entry| see_to(stores, entry, now, until))
+                .map(|entry| see_to(&turn, entry))
                 .buffer_unordered(AT_ONCE);
             outcomes
                 .for_each(|outcome| {
@@ -118,15 +125,47 @@ impl Swept {
     }
 }
 
-async fn see_to(stores: &Stores, entry: Entry, now: Timestamp, until: Instant) -> Result<Outcome> {
-    if Instant::now() >= until {
+/// One sweep, as each of its entries sees it.
+struct Turn<'a> {
+    stores: &'a Stores,
+    now: Timestamp,
+    until: Instant,
+    /// Objects are read back one at a time: together they would share the line, and none be done in time.
+    reading: Mutex<()>,
+}
+
+impl Turn<'_> {
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    async fn verify(&self, document: Document, version: &Version) -> Result<Outcome> {
+        let _reading = self.reading.lock().await;
+        if self.is_over() {
+            return Ok(Outcome::Left);
+        }
+        let verified = verify(self.stores, document, version, self.now).await?;
+        Ok(verified.into())
+    }
+
+    async fn verify_past(&self, key: &DocumentKey, content: Content) -> Result<Outcome> {
+        let _reading = self.reading.lock().await;
+        if self.is_over() {
+            return Ok(Outcome::Left);
+        }
+        Ok(verify_past(self.stores, key, content).await?.into())
+    }
+}
+
+async fn see_to(turn: &Turn<'_>, entry: Entry) -> Result<Outcome> {
+    if turn.is_over() {
         return Ok(Outcome::Left);
     }
-    match stores.documents.take(&entry, now).await? {
+    match turn.stores.documents.take(&entry, turn.now).await? {
         None => Ok(Outcome::Waiting),
-        Some(Due::Document(document)) => settle(stores, *document, now).await,
-        Some(Due::Past(key, content)) => Ok(verify_past(stores, &key, *content).await?.into()),
-        Some(Due::Leftover(key, leftover)) => remove(stores, &key, &leftover, now).await,
+        Some(Due::Document(document)) => settle(turn, *document).await,
+        Some(Due::Past(key, content)) => turn.verify_past(&key, *content).await,
+        Some(Due::Leftover(key, leftover)) => remove(turn.stores, &key, &leftover, turn.now).await,
     }
 }
 
@@ -140,21 +179,28 @@ impl From<Verified> for Outcome {
     }
 }
 
-/// A document's pending upload, or else its unverified content.
-async fn settle(stores: &Stores, document: Document, now: Timestamp) -> Result<Outcome> {
+/// A document's pending upload and, where that is to stay as it is, its unverified content.
+async fn settle(turn: &Turn<'_>, document: Document) -> Result<Outcome> {
+    match settle_upload(turn, &document).await? {
+        Outcome::Waiting => {}
+        settled => return Ok(settled),
+    }
+    let unverified = document.content.as_ref();
+    let unverified = unverified.filter(|content| content.unverified().is_some());
+    match unverified.map(|content| content.version.clone()) {
+        Some(version) => turn.verify(document, &version).await,
+        None => Ok(Outcome::Waiting),
+    }
+}
+
+async fn settle_upload(turn: &Turn<'_>, document: &Document) -> Result<Outcome> {
     let pending = document.upload.as_ref();
     let Some(upload) = pending.filter(|upload| upload.state == UploadState::Uploading) else {
-        let version = document
-            .content
-            .as_ref()
-            .map(|content| content.version.clone());
-        return match version {
-            Some(version) => Ok(verify(stores, document, &version, now).await?.into()),
-            None => Ok(Outcome::Waiting),
-        };
+        return Ok(Outcome::Waiting);
     };
+    let Turn { stores, now, .. } = *turn;
     let expired = upload.state_at(now) == UploadState::Expired;
-    match finish(stores, &document, upload, now).await? {
+    match finish(stores, document, upload, now).await? {
         Finished::Stored => Ok(Outcome::Completed),
         Finished::Mismatch { .. } => Ok(Outcome::Corrupt),
         // Where S3 knows neither upload nor object, it may yet be joining: that too has until then.

@@ -38,7 +38,10 @@ pub async fn verify(
         let change = if holds {
             document.verified(version)
         } else {
-            let previous = stores.documents.last_sound(&document.key()).await?;
+            let previous = stores
+                .documents
+                .last_sound(&document.key(), version)
+                .await?;
             document.corrupt(version, previous)
         };
         let Some(change) = change else {
