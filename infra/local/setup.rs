@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    ProjectionType, ScalarAttributeType, TableDescription,
 };
 use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
@@ -114,6 +114,12 @@ pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Cli
     for (name, properties) in template.resources("AWS::DynamoDB::Table") {
         let table = physical_name(name);
         if known.table_names().contains(&table) {
+            let described = dynamodb.describe_table().table_name(&table).send().await?;
+            let there = described.table();
+            let there = there.map(TableDescription::global_secondary_indexes);
+            if there.map_or(0, <[_]>::len) != array(properties, "GlobalSecondaryIndexes").count() {
+                return Err("the data folder is an earlier version's: delete it, or name another with --data".into());
+            }
             continue;
         }
         let mut create = dynamodb
