@@ -5,10 +5,14 @@
 //! - Nothing is pending without being listed by the index, and the index lists nothing else.
 //! - No object and no multipart upload is there that no item points to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use okd_core::{
     checksum::{Checksum, Sha256},
     document::{Content, Document, UploadState, Verification},
@@ -44,6 +48,25 @@ pub struct Stored {
     pub corrupt: usize,
     /// Whether an upload is pending.
     pub uploading: bool,
+}
+
+/// What is to happen before the books are closed: the events are delivered, what is late arrives, the clock strikes
+/// once when everything is due, and the bucket's lifecycle rule has its turn.
+pub async fn settle(cloud: &Cloud) -> Result<()> {
+    const DAY: Duration = Duration::from_hours(24);
+    cloud.events.hold(false);
+    cloud.events.settled().await;
+    cloud.wire.quiet().await;
+    // What came late may have made an object.
+    cloud.events.settled().await;
+    let swept = cloud.strike(Timestamp::now() + 3 * DAY).await;
+    swept.map_err(|failed| format!("the sweep failed: {failed:?}"))?;
+    cloud.events.settled().await;
+    if let Some(s3) = cloud.s3.clone() {
+        let lifecycle = move || s3.run_lifecycle(SystemTime::now() + 4 * DAY);
+        tokio::task::spawn_blocking(lifecycle).await??;
+    }
+    Ok(())
 }
 
 /// Checks everything. `handed_in` are the SHA-256 of all files that anybody ever sent.
@@ -138,7 +161,7 @@ impl Books {
     ) {
         let read = async |(key, content, current): (DocumentKey, Content, bool)| {
             let object = key.object(&content.version);
-            let found = sha256(s3, bucket, &object).await;
+            let found = digest(s3, bucket, &object).await;
             (key, content, current, object, found)
         };
         let mut read = std::pin::pin!(stream::iter(contents).map(read).buffered(8));
@@ -228,7 +251,8 @@ async fn listed(
     Ok(listed)
 }
 
-async fn sha256(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<(u64, Checksum)> {
+/// The size and SHA-256 of an object, read once and never held whole.
+pub async fn digest(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<(u64, Checksum)> {
     let mut body = s3.get_object().bucket(bucket).key(key).send().await?.body;
     let mut sha256 = Sha256::default();
     let mut size = 0;

@@ -2,17 +2,13 @@
 //! file in parts; both are read back out of S3 and compared with what was sent.
 #![expect(clippy::print_stdout, reason = "a command line talks to its user")]
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::PathBuf, time::Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use okd_core::checksum::{Checksum, Sha256};
-use tokio::io::AsyncReadExt;
+use okd_core::checksum::Checksum;
 
 use crate::{
-    Cloud, Result, sample,
+    Cloud, Result, audit, sample,
     sender::{Sender, Source},
 };
 
@@ -66,7 +62,7 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
         Some(file) => file.clone(),
         None => sample::file(&folder.path().join("exam.bin"), arguments.size).await?,
     };
-    let (size, expected) = digest_of(&file).await?;
+    let (size, expected) = sample::digest(&file).await?;
     let progress = ProgressBar::new(size).with_style(ProgressStyle::with_template(
         "          {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}",
     )?);
@@ -100,32 +96,11 @@ async fn compare(cloud: &Cloud, id: &str, expected: Checksum) -> Result<()> {
     let [object] = listed.contents() else {
         return Err(format!("{id} has not one object").into());
     };
-    let get = s3.get_object().bucket(bucket);
-    let mut body = get.key(object.key().unwrap_or_default()).send().await?.body;
-    let mut sha256 = Sha256::default();
-    while let Some(chunk) = body.try_next().await? {
-        sha256.update(&chunk);
-    }
-    let found = sha256.finish();
+    let key = object.key().unwrap_or_default();
+    let (_, found) = audit::digest(s3, bucket, key).await?;
     if found != expected {
         return Err(format!("{id} differs: sent {expected}, stored {found}").into());
     }
     println!("          {found}: the same in S3");
     Ok(())
-}
-
-async fn digest_of(path: &Path) -> Result<(u64, Checksum)> {
-    let mut file = tokio::fs::File::open(path).await?;
-    let mut sha256 = Sha256::default();
-    let mut block = vec![0; 1 << 20];
-    let mut size = 0;
-    loop {
-        match file.read(&mut block).await? {
-            0 => return Ok((size, sha256.finish())),
-            length => {
-                sha256.update(&block[..length]);
-                size += length as u64;
-            }
-        }
-    }
 }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use okd_core::checksum::{Checksum, Sha256};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::Result;
 
@@ -54,6 +55,23 @@ pub async fn file(path: &Path, size: u64) -> Result<PathBuf> {
     }
     file.flush().await?;
     Ok(path.to_owned())
+}
+
+/// The size and SHA-256 of a file, read once and never held whole.
+pub async fn digest(path: &Path) -> Result<(u64, Checksum)> {
+    let mut file = tokio::fs::File::open(path).await?;
+    let mut sha256 = Sha256::default();
+    let mut block = vec![0; 1 << 20];
+    let mut size = 0;
+    loop {
+        match file.read(&mut block).await? {
+            0 => return Ok((size, sha256.finish())),
+            length => {
+                sha256.update(&block[..length]);
+                size += length as u64;
+            }
+        }
+    }
 }
 
 /// A one-page PDF that any reader opens.

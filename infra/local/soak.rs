@@ -5,20 +5,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use fastrand::Rng;
 use futures_util::{FutureExt, StreamExt, stream};
 use indicatif::ProgressBar;
-use jiff::Timestamp;
 use okd_core::checksum::Checksum;
 use serde_json::{Value, json};
 
 use crate::{
     Cloud, Result,
-    audit::{Books, audit},
+    audit::{Books, audit, settle},
     sample,
     sender::{Refused, Sender, Source},
     wire::Fault,
@@ -115,8 +114,6 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
         struck: cloud.wire.struck(),
     };
     cloud.wire.storm(seed, 0);
-    cloud.wire.quiet().await;
-    cloud.events.settled().await;
     settle(cloud).await?;
     let handed_in = handed_in
         .into_inner()
@@ -130,19 +127,6 @@ struct Storm {
     time: Duration,
     calls: usize,
     struck: Vec<(Fault, u64)>,
-}
-
-/// One sweep of all that is due some time, what it makes of itself, and the bucket's lifecycle rule.
-async fn settle(cloud: &Cloud) -> Result<()> {
-    const DAY: Duration = Duration::from_hours(24);
-    let swept = cloud.strike(Timestamp::now() + 3 * DAY).await;
-    swept.map_err(|failed| format!("the sweep failed: {failed:?}"))?;
-    cloud.events.settled().await;
-    if let Some(s3) = cloud.s3.clone() {
-        tokio::task::spawn_blocking(move || s3.run_lifecycle(SystemTime::now() + 4 * DAY))
-            .await??;
-    }
-    Ok(())
 }
 
 /// One document.

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Mutex, atomic::AtomicU64, atomic::Ordering},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use okd_core::checksum::Checksum;
 use okd_local::{
     Cloud,
-    audit::{Books, Stored, audit},
+    audit::{Books, Stored, audit, settle},
     sample,
     sender::{Sender, Source},
     setup,
@@ -45,10 +45,7 @@ pub(crate) struct Sheet(pub(crate) Bytes);
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::on(own_cloud())
-    }
-
-    pub(crate) fn on(cloud: &'static Cloud) -> Self {
+        let cloud = own_cloud();
         let token = cloud.issuer.token("test-sis", "okd:examdocuments").unwrap();
         let mut impatient = Sender::new(&cloud.url, token.clone());
         impatient.patience = Duration::ZERO;
@@ -118,29 +115,13 @@ impl Bench {
         panic!("the clock is not heard");
     }
 
-    /// What stands in the end: the events delivered, one sweep of everything that is due some time, the
-    /// bucket's lifecycle rule, and the books, in which there must be no fault.
+    /// The books in the end, when everything has settled; there must be no fault in them.
     pub(crate) async fn close(&self) -> Books {
-        let books = self.look().await;
+        settle(self.cloud).await.unwrap();
+        let handed_in = self.handed_in.lock().unwrap().clone();
+        let books = audit(self.cloud, &handed_in).await.unwrap();
         assert!(books.faults.is_empty(), "{:#?}", books.faults);
         books
-    }
-
-    /// The same, faults and all.
-    pub(crate) async fn look(&self) -> Books {
-        const DAY: Duration = Duration::from_hours(24);
-        self.cloud.events.hold(false);
-        self.cloud.events.settled().await;
-        self.cloud.wire.quiet().await;
-        // What came late may have made an object.
-        self.cloud.events.settled().await;
-        self.strike(3 * DAY).await;
-        self.cloud.events.settled().await;
-        let s3 = self.cloud.s3.clone().unwrap();
-        let lifecycle = move || s3.run_lifecycle(SystemTime::now() + 4 * DAY).unwrap();
-        tokio::task::spawn_blocking(lifecycle).await.unwrap();
-        let handed_in = self.handed_in.lock().unwrap().clone();
-        audit(self.cloud, &handed_in).await.unwrap()
     }
 
     /// Plants one fault for the next call of this kind of the api function.

@@ -3,30 +3,18 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
-use okd_core::checksum::Sha256;
 use okd_local::{
     sample,
     sender::{Sender, Source},
     wire::Fault,
 };
 use serde_json::{Value, json};
-use tokio::{io::AsyncReadExt, sync::Notify};
+use tokio::sync::Notify;
 
 use crate::bench::{Bench, Paper};
 
 const GIB: u64 = 1 << 30;
 const KILLS: usize = 5;
-
-async fn sha256_of(path: &Path) -> okd_core::checksum::Checksum {
-    let mut file = tokio::fs::File::open(path).await.unwrap();
-    let (mut sha256, mut block) = (Sha256::default(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut block).await.unwrap() {
-            0 => return sha256.finish(),
-            length => sha256.update(&block[..length]),
-        }
-    }
-}
 
 /// The numbers of the parts that S3 has.
 async fn there(bench: &Bench) -> BTreeSet<u32> {
@@ -67,7 +55,7 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
     let file = sample::file(&folder.path().join("exam.bin"), GIB)
         .await
         .unwrap();
-    let sha256 = sha256_of(&file).await;
+    let (_, sha256) = sample::digest(&file).await.unwrap();
     bench.know(sha256);
     let paper = Paper::new()
         .declaring(sha256)
