@@ -4,6 +4,7 @@
 //!   says and one of the files that were handed in: nothing is missing, different or mixed.
 //! - Nothing is pending without being listed by the index, and the index lists nothing else.
 //! - No object and no multipart upload is there that no item points to.
+//! - The tenants' counters come to what is open.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -90,6 +91,10 @@ pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books>
         let fault = format!("the index and the items differ in {difference:?}");
         books.faults.push(fault);
     }
+    let wrong = named.counters.iter().filter(|(_, wrong)| **wrong != (0, 0));
+    books
+        .faults
+        .extend(wrong.map(|(item, wrong)| format!("the counter {item:?} is wrong by {wrong:?}")));
     books
         .read_objects(&s3, &cloud.bucket, named.contents, handed_in)
         .await;
@@ -110,6 +115,8 @@ struct Named {
     uploads: BTreeSet<String>,
     /// The items about which something is pending.
     pending: BTreeSet<(String, String)>,
+    /// By how many uploads and bytes each counter differs from what is open.
+    counters: BTreeMap<(String, String), (i64, i64)>,
 }
 
 impl Books {
@@ -117,6 +124,13 @@ impl Books {
         let mut named = Named::default();
         for item in items {
             let (pk, sk) = (text(&item, "pk"), text(&item, "sk"));
+            if sk.starts_with("counter#") {
+                let number = |name: &str| item[name].as_n().map_or(Ok(0), |text| text.parse::<i64>());
+                let (uploads, bytes) = (number("uploads")?, number("bytes")?);
+                let named = named.counters.entry((pk, sk)).or_default();
+                *named = (named.0 + uploads, named.1 + bytes);
+                continue;
+            }
             let key = DocumentKey::of_partition(&pk).ok_or_else(|| format!("a partition {pk}"))?;
             let pending = match sk.split('#').next() {
                 Some("document") => {
@@ -126,6 +140,12 @@ impl Books {
                     {
                         named.objects.insert(key.object(&upload.version));
                         named.uploads.insert(upload.upload_id.clone());
+                        if let Some(counter) = upload.counter {
+                            let bytes = upload.plan.size.bytes().cast_signed();
+                            let item = (key.tenant.usage_partition(), format!("counter#{counter}"));
+                            let named = named.counters.entry(item).or_default();
+                            *named = (named.0 - 1, named.1 - bytes);
+                        }
                         self.stored(&key).uploading = true;
                     }
                     let pending = document.due().is_some();
@@ -139,6 +159,7 @@ impl Books {
                     named.contents.push((key, content, false));
                     pending
                 }
+                Some("history") => false,
                 _ => true,
             };
             if pending {

@@ -7,12 +7,17 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::{
-    Result,
+    Result, TENANTS,
+    template::physical_name,
     wire::{Wire, Wording, process_of},
 };
+
+/// As which a `Query` of the table of tenants passes the wire: a process makes one in a while, whatever it is asked.
+pub const TENANTS_READ: &str = "QueryTenants";
 
 /// Serves the tables of `file` until the process ends; gives the server's URL.
 pub async fn serve(file: &Path) -> Result<String> {
@@ -42,8 +47,8 @@ pub async fn front(listener: TcpListener, target: String, wire: Arc<Wire>) {
             async move {
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await?.to_bytes();
-                let (process, operation) =
-                    (process_of(&parts.headers), operation_of(&parts.headers));
+                let process = process_of(&parts.headers);
+                let operation = operation_of(&parts.headers, &body);
                 let effect = pass_on(http, target, parts.headers, body);
                 let answer = wire.pass(&process, &operation, word, effect).await;
                 answer.ok_or_else(|| crate::Error::from("the connection is made to break"))
@@ -53,11 +58,18 @@ pub async fn front(listener: TcpListener, target: String, wire: Arc<Wire>) {
     }
 }
 
-fn operation_of(headers: &HeaderMap) -> String {
+/// The operation's name at AWS; what reads tenants is told from what reads documents.
+fn operation_of(headers: &HeaderMap, body: &[u8]) -> String {
     let target = headers.get("x-amz-target");
     let target = target.and_then(|value| value.to_str().ok());
     let operation = target.and_then(|target| target.rsplit('.').next());
-    operation.unwrap_or_default().to_owned()
+    let operation = operation.unwrap_or_default();
+    match (operation, serde_json::from_slice::<Value>(body)) {
+        ("Query", Ok(query)) if query["TableName"] == physical_name(TENANTS) => {
+            TENANTS_READ.to_owned()
+        }
+        _ => operation.to_owned(),
+    }
 }
 
 async fn pass_on(

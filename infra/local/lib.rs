@@ -19,6 +19,7 @@ pub mod sender;
 pub mod setup;
 pub mod soak;
 pub mod template;
+pub mod tenant;
 pub mod welcome;
 pub mod wire;
 
@@ -28,6 +29,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use events::Events;
+use okd_core::tenant::{Issuer as IssuerName, Tenant, TenantId};
 use issuer::Issuer;
 use runtime::{Failed, Function};
 use template::{Template, physical_name};
@@ -42,6 +44,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub const ACCESS_KEY: (&str, &str) = ("local-access-key", "local-secret-key");
 /// The functions' logs in the data folder, a JSON object a line.
 pub const FUNCTIONS_LOG: &str = "functions.log";
+/// The tenant that is there from the start.
+pub const OWN_TENANT: &str = "local-school";
+/// The logical id of the table of tenants.
+const TENANTS: &str = "TenantsTable";
 /// The region that the local stores claim to be in: SDKs and other stand-ins know real ones only.
 pub const REGION: &str = "eu-central-1";
 
@@ -58,6 +64,8 @@ pub struct Options {
     pub clock: bool,
     /// The template to read.
     pub template: PathBuf,
+    /// Values for its parameters, over those that the local cloud gives them.
+    pub parameters: BTreeMap<String, String>,
     /// The executable that runs a function when called with `function NAME`.
     pub executable: PathBuf,
     /// Another S3 to use instead of ours.
@@ -83,8 +91,10 @@ pub struct Cloud {
     pub functions: BTreeMap<String, Arc<Function>>,
     /// The bucket's name.
     pub bucket: String,
-    /// The table's name.
+    /// The name of the table of documents.
     pub table: String,
+    /// The table of tenants.
+    pub tenants: okd_core::stores::Tenants,
     /// The base URL of the S3 in use.
     pub s3_url: String,
     /// The base URL of the DynamoDB in use.
@@ -142,12 +152,16 @@ impl Cloud {
         let dynamodb_url = url(&dynamodb_listener)?;
         tokio::spawn(dynamodb::front(dynamodb_listener, target, wire.clone()));
 
-        let template = Template::read(&options.template, parameters(&issuer_url))?;
+        let mut parameters = parameters();
+        parameters.extend(options.parameters.clone());
+        let template = Template::read(&options.template, parameters)?;
         let functions = functions(&template, &options, &s3_url, &dynamodb_url, &wire)?;
         let s3_client = setup::s3_client(&s3_url);
         let dynamodb_client = setup::dynamodb_client(&dynamodb_url);
         setup::create_buckets(&template, &s3_client).await?;
         setup::create_tables(&template, &dynamodb_client).await?;
+        let tenants = okd_core::stores::Tenants::of(dynamodb_client, physical_name(TENANTS));
+        tenant::put(&tenants, &own_tenant(&issuer_url)?).await?;
 
         let function = |name: &str| functions.get(name).cloned();
         let events = Events::start(&template, function, wire.clone(), s3.clone());
@@ -165,7 +179,8 @@ impl Cloud {
             issuer_url,
             issuer,
             bucket: only("AWS::S3::Bucket").ok_or("the template has no bucket")?,
-            table: only("AWS::DynamoDB::Table").ok_or("the template has no table")?,
+            table: physical_name("DocumentsTable"),
+            tenants,
             s3_client,
             s3_url,
             dynamodb_url,
@@ -190,16 +205,23 @@ impl Cloud {
     }
 }
 
-/// What the template's parameters are here.
-fn parameters(issuer_url: &str) -> BTreeMap<String, String> {
+/// What the template's parameters are here. (What an account may ask of AWS's gateway, and not what one service
+/// lets through: measure what you like.)
+fn parameters() -> BTreeMap<String, String> {
     [
-        ("Tenant", "local-school".to_owned()),
-        ("Issuer", issuer_url.to_owned()),
-        ("Audience", issuer::AUDIENCE.to_owned()),
-        ("JwksUrl", format!("{issuer_url}/jwks")),
+        ("PrivateIssuers", "127.0.0.1 localhost"),
+        ("RequestsPerSecond", "10000"),
+        ("RequestBurst", "5000"),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
+}
+
+/// The tenant whose issuer is our own.
+fn own_tenant(issuer_url: &str) -> Result<Tenant> {
+    let id = TenantId::try_from(OWN_TENANT.to_owned())?;
+    let issuer = IssuerName::try_from(issuer_url.to_owned())?;
+    Ok(Tenant::new(id, issuer, vec![issuer::AUDIENCE.to_owned()]))
 }
 
 /// Every function of the template, with its own variables and those that Lambda sets.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use okd_local::{Cloud, Options, Result, demo, soak, welcome};
+use okd_local::{Cloud, Options, Result, demo, soak, tenant, welcome};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -51,6 +51,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Hand in thousands of documents while calls fail, processes die and events get lost, and check the books.
     Soak(soak::Arguments),
+    /// Add, list, show and remove tenants: here, or of a deployed stack.
+    Tenant(tenant::Arguments),
     /// Be a function of the template; for the stand-in of Lambda only.
     #[command(hide = true)]
     Function { name: String },
@@ -69,6 +71,9 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<()> {
     if let Some(Command::Function { name }) = &arguments.command {
         return function(name);
+    }
+    if let Some(Command::Tenant(tenant)) = arguments.command {
+        return tokio::runtime::Runtime::new()?.block_on(tenant::run(tenant));
     }
     let soaks = matches!(arguments.command, Some(Command::Soak(_)));
     // Both stores warn of every refusal, as of a conditional write that was too late; that is no news. Nor is it
@@ -101,6 +106,7 @@ fn run(arguments: Arguments) -> Result<()> {
             // The soak strikes it when everything has gone wrong.
             clock: !soaks,
             template: arguments.template,
+            parameters: [].into(),
             executable: env::current_exe()?,
             s3_endpoint: arguments.s3_endpoint,
             dynamodb_endpoint: arguments.dynamodb_endpoint,

@@ -38,10 +38,13 @@ impl Template {
         let template = to_json(documents.first().ok_or("the template is empty")?)?;
         let mut parameters = given;
         for (name, parameter) in template["Parameters"].as_object().into_iter().flatten() {
-            if let Some(default) = parameter["Default"].as_str() {
-                parameters
-                    .entry(name.clone())
-                    .or_insert_with(|| default.to_owned());
+            let default = match &parameter["Default"] {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            };
+            if let Some(default) = default {
+                parameters.entry(name.clone()).or_insert(default);
             }
         }
         let resources = template["Resources"]

@@ -25,6 +25,8 @@ Its logs go to {log}.
 A token, good for an hour; {issuer}/token gives others (grant_type=client_credentials&client_id=me):
 TOKEN={token}
 
+It is the tenant local-school's; `cargo run -- tenant add` adds others.
+
 Form A, the file inside (up to 4 MiB); 200 means stored:
 curl -X PUT {url}/okd/v1/associations/{association} -H \"Authorization: Bearer $TOKEN\" \\
   -F 'metadata={inline};type=application/json' -F 'file=@{pdf};type=application/pdf'

@@ -17,12 +17,25 @@ pub(crate) fn own_cloud() -> &'static Cloud {
 
 /// Starts a cloud on a runtime of its own, which outlives the test's.
 pub(crate) fn start(s3_endpoint: Option<String>, dynamodb_endpoint: Option<String>) -> Cloud {
+    start_with(&[], s3_endpoint, dynamodb_endpoint)
+}
+
+/// The same, with values for the template's parameters.
+pub(crate) fn start_with(
+    parameters: &[(&str, &str)],
+    s3_endpoint: Option<String>,
+    dynamodb_endpoint: Option<String>,
+) -> Cloud {
+    let parameters = parameters.iter();
     let options = Options {
         data: data_folder(),
         port: 0,
         durable: false,
         clock: false,
         template: default_template(),
+        parameters: parameters
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
         executable: env!("CARGO_BIN_EXE_local").into(),
         s3_endpoint,
         dynamodb_endpoint,

@@ -9,6 +9,7 @@ use std::{
 
 use okd_local::{
     audit::{Books, Stored},
+    dynamodb::TENANTS_READ,
     sender::{Refused, Sender, Source},
     wire::{Call, EVENT, Fault},
 };
@@ -303,7 +304,8 @@ async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
     bench.clear().await;
     let mut seen: BTreeMap<Call, usize> = BTreeMap::new();
     let mut cells = Vec::new();
-    for call in made {
+    // Whose token it is, a process asks when it happens to have forgotten.
+    for call in made.into_iter().filter(|call| call.operation != TENANTS_READ) {
         let count = seen.entry(call.clone()).or_default();
         let nth = *count;
         *count += 1;

@@ -6,9 +6,9 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use okd_core::{
+    caller::{Caller, SenderKey},
     document::DocumentId,
-    metadata::{Metadata, OfferedFile, OkdConsumer},
-    tenant::{Caller, SenderKey, Subject},
+    metadata::{Metadata, OfferedFile, OkdConsumer, Subject},
     uploads::{self, Started},
 };
 use serde_json::json;
@@ -39,13 +39,16 @@ pub(crate) async fn hand_in(
     match essence(content_type).as_str() {
         "multipart/form-data" => {
             let form = Form::read(content_type, bytes(body)).await?;
+            caller.check_metadata_size(form.metadata.len())?;
             let metadata = Metadata::parse(subject, &form.metadata)?;
             let key = sender_key(&metadata.okd, &parts.headers)?;
             let id = uploads::receive(&app.stores, caller, &key, metadata, form.file, now).await?;
             Ok(stored(id))
         }
         "application/json" => {
-            let offered = OfferedFile::parse(subject, &bytes(body))?;
+            let body = bytes(body);
+            caller.check_metadata_size(body.len())?;
+            let offered = OfferedFile::parse(subject, &body)?;
             let key = sender_key(&offered.metadata.okd, &parts.headers)?;
             match uploads::start(&app.stores, caller, &key, offered, now).await? {
                 Started::Stored(id) => Ok(stored(id)),

@@ -16,10 +16,12 @@ use okd_core::{
     Stores,
     config::{StoreConfig, TokenConfig},
     lambda,
+    stores::{self, Tenants},
     token::Verifier,
 };
 
 pub use routes::ROUTES;
+use tracing::Instrument;
 
 /// What an answer takes to get out in time.
 const TO_ANSWER: Duration = Duration::from_secs(1);
@@ -34,9 +36,14 @@ pub struct App {
 /// [`okd_core::config`].
 pub async fn run() -> Result<(), lambda_http::Error> {
     lambda::start_log();
+    let tokens = TokenConfig::from_env()?;
+    let sdk = stores::connect().await;
     let app = App {
-        verifier: Verifier::new(&TokenConfig::from_env()?)?,
-        stores: Stores::connect(&StoreConfig::from_env()?).await,
+        verifier: Verifier::new(
+            Tenants::new(&sdk, tokens.tenants_table),
+            tokens.private_issuers,
+        ),
+        stores: Stores::new(&sdk, &StoreConfig::from_env()?),
     };
     let app = &app;
     lambda_http::run(service_fn(async |request| {
@@ -47,8 +54,14 @@ pub async fn run() -> Result<(), lambda_http::Error> {
 
 /// Answers one request; a refusal or failure is an answer too.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
-    let began = Instant::now();
     let request_id = routes::request_id(&request);
+    let span = tracing::info_span!("request", request_id);
+    answer(app, request, &request_id).instrument(span).await
+}
+
+async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body> {
+    let began = Instant::now();
+    let mut caller = None;
     let method = request.method().clone();
     let route = routes::find(request.method(), request.raw_http_path());
     let name = route.as_ref().map_or("none", |found| found.route.path);
@@ -57,18 +70,20 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
             let left =
                 lambda::time_left(request.lambda_context().deadline).saturating_sub(TO_ANSWER);
             // Given up in the middle is no worse than the process dying there, and that is provided for.
-            match tokio::time::timeout(left, routes::call(app, &found, request)).await {
+            match tokio::time::timeout(left, routes::call(app, &found, request, &mut caller)).await {
                 Ok(answered) => answered,
                 Err(_) => routes::out_of_time(&found),
             }
         }
         Err(refusal) => Err(refusal),
     };
-    let response = answered.unwrap_or_else(|refusal| problem::render(&refusal, &request_id));
+    let response = answered.unwrap_or_else(|refusal| problem::render(&refusal, request_id));
     tracing::info!(
-        %request_id,
         %method,
         route = name,
+        tenant = caller.as_ref().map(|caller| tracing::field::display(&caller.tenant)),
+        client = caller.as_ref().map(|caller| &caller.client),
+        token = caller.as_ref().and_then(|caller| caller.token.as_ref()),
         status = response.status().as_u16(),
         milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         "answered"

@@ -4,7 +4,7 @@
 
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
-use okd_core::{Error, document::UploadState, error::TokenFault};
+use okd_core::{Error, caller::scopes_for, document::UploadState, error::TokenFault};
 use serde_json::{Value, json};
 
 use crate::{form::MAX_INLINE_FILE, uploads::answer};
@@ -128,7 +128,12 @@ fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "The document is too large",
         ),
         Error::Unauthenticated(_) => (S::UNAUTHORIZED, "unauthenticated", "No valid access token"),
-        Error::MissingScope => (
+        Error::TooManyUploads => (
+            S::TOO_MANY_REQUESTS,
+            "too-many-uploads",
+            "Too many uploads are open",
+        ),
+        Error::MissingScope(_) => (
             S::FORBIDDEN,
             "missing-scope",
             "The access token lacks a scope",
@@ -158,7 +163,7 @@ fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
 /// The problem document of a refusal.
 pub(crate) fn render(refusal: &Refusal, request_id: &str) -> Response<Body> {
     let (status, kind, title) = kind(refusal);
-    log(refusal, kind, request_id);
+    log(refusal, kind);
     let mut body = json!({
         "type": format!("urn:problem-type:okd:{kind}"),
         "title": title,
@@ -188,11 +193,13 @@ pub(crate) fn render(refusal: &Refusal, request_id: &str) -> Response<Body> {
         Refusal::Core(Error::Unauthenticated(fault)) => {
             insert(headers, header::WWW_AUTHENTICATE, &challenge(fault));
         }
-        Refusal::Core(Error::MissingScope) => insert(
-            headers,
-            header::WWW_AUTHENTICATE,
-            "Bearer realm=\"okd\", error=\"insufficient_scope\", scope=\"okd:alldocuments okd:examdocuments\"",
-        ),
+        Refusal::Core(Error::MissingScope(document_type)) => {
+            let scopes = scopes_for(*document_type).join(" ");
+            let challenge =
+                format!("Bearer realm=\"okd\", error=\"insufficient_scope\", scope=\"{scopes}\"");
+            insert(headers, header::WWW_AUTHENTICATE, &challenge);
+        }
+        Refusal::Core(Error::TooManyUploads) => insert(headers, header::RETRY_AFTER, "60"),
         _ if status == StatusCode::SERVICE_UNAVAILABLE => insert(headers, header::RETRY_AFTER, "2"),
         _ => {}
     }
@@ -216,11 +223,11 @@ fn challenge(fault: &TokenFault) -> String {
     }
 }
 
-fn log(refusal: &Refusal, kind: &str, request_id: &str) {
+fn log(refusal: &Refusal, kind: &str) {
     if let Refusal::Core(error @ Error::Unavailable { .. }) = refusal {
         let cause = error.for_the_log();
-        tracing::error!(request_id, problem = kind, cause, "failed");
+        tracing::error!(problem = kind, cause, "failed");
     } else {
-        tracing::info!(request_id, problem = kind, "refused");
+        tracing::info!(problem = kind, "refused");
     }
 }

@@ -7,9 +7,9 @@
 use http::Method;
 use lambda_http::{Body, Request, RequestExt, Response, request::RequestContext};
 use okd_core::{
+    caller::Caller,
     document::{DocumentId, Version},
-    metadata::parse_uuid,
-    tenant::{Subject, SubjectKind},
+    metadata::{Subject, SubjectKind, parse_uuid},
 };
 use uuid::Uuid;
 
@@ -91,18 +91,19 @@ fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     (!value.contains('/')).then_some(value)
 }
 
-/// Authenticates, then calls the route's use case.
+/// Authenticates, leaving word of who it is for the log, then calls the route's use case.
 pub(crate) async fn call(
     app: &App,
     found: &Found,
     request: Request,
+    who: &mut Option<Caller>,
 ) -> Result<Response<Body>, Refusal> {
     // Of repeated headers `lambda_http` keeps the last one only.
     let authorization = request
         .headers()
         .get(http::header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
-    let caller = app.verifier.caller(authorization).await?;
+    let caller = &*who.insert(app.verifier.caller(authorization).await?);
     let links = Links {
         base: base_path(&request),
     };
@@ -112,11 +113,11 @@ pub(crate) async fn call(
     match (found.route.action, request.method()) {
         (Action::HandIn(kind), _) => {
             let subject = Subject { kind, id: found.id };
-            documents::hand_in(app, &caller, subject, request, &links).await
+            documents::hand_in(app, caller, subject, request, &links).await
         }
-        (Action::Upload, &Method::DELETE) => uploads::abort(app, &caller, id, upload).await,
-        (Action::Upload, _) => uploads::status(app, &caller, id, upload, &links).await,
-        (Action::Complete, _) => uploads::complete(app, &caller, id, upload, &links).await,
+        (Action::Upload, &Method::DELETE) => uploads::abort(app, caller, id, upload).await,
+        (Action::Upload, _) => uploads::status(app, caller, id, upload, &links).await,
+        (Action::Complete, _) => uploads::complete(app, caller, id, upload, &links).await,
     }
 }
 

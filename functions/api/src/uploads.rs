@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use okd_core::{
     Error,
+    caller::Caller,
     document::{DocumentId, Version},
-    tenant::Caller,
     uploads::{self, UploadStatus, UploadView},
 };
 use serde_json::{Value, json};

@@ -2,8 +2,6 @@
 
 use std::env;
 
-use crate::tenant::TenantId;
-
 /// Where the documents are; every function reads it.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
@@ -16,22 +14,18 @@ pub struct StoreConfig {
 /// Whose tokens are good; the api function reads it.
 #[derive(Debug, Clone)]
 pub struct TokenConfig {
-    /// `OKD_TENANT`: whose documents these are.
-    pub tenant: TenantId,
-    /// `OKD_ISSUER`: the `iss` that tokens must have.
-    pub issuer: String,
-    /// `OKD_AUDIENCE`: the `aud` that tokens must have.
-    pub audience: String,
-    /// `OKD_JWKS_URL`: where the issuer publishes its keys.
-    pub jwks_url: String,
+    /// `OKD_TENANTS_TABLE`: the DynamoDB table of tenants.
+    pub tenants_table: String,
+    /// `OKD_PRIVATE_ISSUERS`: the hosts, separated by spaces, whose keys may be fetched from a private address, and
+    /// without TLS. `none` in the cloud; on one machine, that machine.
+    pub private_issuers: Vec<String>,
 }
 
 /// A variable that is missing or malformed.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {variable} {problem}; template.yaml sets it")]
+#[error("the environment variable {variable} is not set; template.yaml sets it")]
 pub struct ConfigError {
     variable: &'static str,
-    problem: String,
 }
 
 impl StoreConfig {
@@ -47,24 +41,16 @@ impl StoreConfig {
 impl TokenConfig {
     /// Reads the variables named above. A function without one of them must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let tenant = required("OKD_TENANT")?;
-        let tenant = TenantId::try_from(tenant).map_err(|problem| ConfigError {
-            variable: "OKD_TENANT",
-            problem,
-        })?;
+        let hosts = required("OKD_PRIVATE_ISSUERS")?;
+        let hosts = hosts.split_whitespace().filter(|host| *host != "none");
         Ok(Self {
-            tenant,
-            issuer: required("OKD_ISSUER")?,
-            audience: required("OKD_AUDIENCE")?,
-            jwks_url: required("OKD_JWKS_URL")?,
+            tenants_table: required("OKD_TENANTS_TABLE")?,
+            private_issuers: hosts.map(str::to_owned).collect(),
         })
     }
 }
 
 fn required(variable: &'static str) -> Result<String, ConfigError> {
     let value = env::var(variable).ok().filter(|value| !value.is_empty());
-    value.ok_or_else(|| ConfigError {
-        variable,
-        problem: "is not set".to_owned(),
-    })
+    value.ok_or(ConfigError { variable })
 }

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    caller::{Caller, Scopes},
     checksum::Checksum,
-    metadata::Metadata,
+    metadata::{DocumentType, Metadata},
     parts::PartPlan,
-    tenant::{Caller, DocumentKey, TenantId},
+    tenant::{DocumentKey, Limits, TenantId},
 };
 
 /// How long an upload may take from its PUT to its completion.
@@ -28,6 +29,8 @@ const VERIFY_AFTER: Duration = Duration::from_mins(1);
 /// When no URL into an ended upload lives any more (they have an hour), nor any request that was sent with
 /// one.
 const LEFT_OVER_AFTER: Duration = Duration::from_hours(2);
+/// How many entries of its history a document's item holds; older ones are moved to items of their own.
+const RECENT: usize = 20;
 
 /// The `dmsDocumentId`: the standard's answer to a PUT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -96,12 +99,81 @@ pub struct Document {
     pub revision: u64,
     /// How many contents it has had.
     pub contents: u32,
+    /// What was done to it, the latest last; what is older than these is in items of its own.
+    #[serde(default)]
+    pub history: Vec<Entry>,
     /// What is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
     /// What is being uploaded, or how the last upload ended when it ended badly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<Upload>,
+}
+
+/// Who does something, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: By,
+}
+
+impl Act {
+    /// The service itself does it, behind the senders' backs.
+    pub fn of_the_service(at: Timestamp) -> Self {
+        let by = By::default();
+        Self { at, by }
+    }
+}
+
+/// Who does something: a client of the document's tenant, or the service itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// The client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The id of its token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+/// One change of a document, in its history: who did what, when. Of the person whom the document is about it
+/// says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The revision that it made.
+    pub revision: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    #[serde(flatten)]
+    pub by: By,
+    /// What was done.
+    pub what: Deed,
+    /// To which content or upload.
+    pub version: Version,
+}
+
+/// What can be done to a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// A file was handed in whole, and stored.
+    Stored,
+    /// The metadata of a content or an upload was replaced.
+    Corrected,
+    /// An upload began.
+    UploadBegun,
+    /// An upload was completed, and stored.
+    UploadCompleted,
+    /// A content, read back, was what had been declared.
+    Verified,
+    /// It was not.
+    Corrupt,
+    /// An upload ended without a content, in this state.
+    #[serde(untagged)]
+    UploadEnded(UploadState),
 }
 
 /// A stored file and what its sender said of it.
@@ -172,6 +244,9 @@ pub struct Upload {
     pub checksum: Option<Checksum>,
     /// When it ends by itself: [`UPLOAD_LIFETIME`] after it began.
     pub expires_at: Timestamp,
+    /// Which of its tenant's counters counts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counter: Option<u8>,
     /// Where it stands; see [`Upload::state_at`].
     pub state: UploadState,
     /// The metadata it came with.
@@ -259,6 +334,55 @@ pub struct Change {
     pub replaced: Option<Content>,
     /// The upload that nobody may add to any more, to be ended in S3 once the change is written.
     pub ended: Option<Upload>,
+    /// The entries that the history has no more room for.
+    pub archived: Vec<Entry>,
+    /// What it changes in the counters of the tenant's open uploads.
+    pub counted: Vec<Count>,
+    /// The limits that these must stay within; a change that opens no upload asks for no room.
+    pub within: Option<Limits>,
+}
+
+impl Change {
+    /// What it writes into the history.
+    pub fn entry(&self) -> Option<&Entry> {
+        self.next.history.last()
+    }
+}
+
+/// By how much one counter of a tenant's open uploads changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Which one.
+    pub counter: u8,
+    /// Uploads more or less.
+    pub uploads: i64,
+    /// Bytes more or less.
+    pub bytes: i64,
+}
+
+/// What becomes of the counters when an open upload takes the place of another, or of none.
+fn counted(before: Option<&Upload>, after: Option<&Upload>) -> Vec<Count> {
+    let count = |upload: &Upload, sign: i64| {
+        let bytes = upload.plan.size.bytes().cast_signed();
+        upload.counter.map(|counter| Count {
+            counter,
+            uploads: sign,
+            bytes: sign * bytes,
+        })
+    };
+    let before = before.and_then(|upload| count(upload, -1));
+    let after = after.and_then(|upload| count(upload, 1));
+    let counts = match (before, after) {
+        // DynamoDB takes no two writes of one item in one transaction.
+        (Some(before), Some(after)) if before.counter == after.counter => vec![Count {
+            counter: after.counter,
+            uploads: 0,
+            bytes: before.bytes + after.bytes,
+        }],
+        (before, after) => before.into_iter().chain(after).collect(),
+    };
+    let changes = |count: &Count| (count.uploads, count.bytes) != (0, 0);
+    counts.into_iter().filter(changes).collect()
 }
 
 /// Something that S3 may hold and no document points to, noted so that it is removed.
@@ -333,13 +457,13 @@ pub enum Offer {
 impl Document {
     /// The document that nobody has handed in yet.
     pub fn empty(caller: &Caller, id: DocumentId) -> Self {
-        let Caller { tenant, client } = caller.clone();
         Self {
-            tenant,
+            tenant: caller.tenant.clone(),
             id,
-            client,
+            client: caller.client.clone(),
             revision: 0,
             contents: 0,
+            history: Vec::new(),
             content: None,
             upload: None,
         }
@@ -363,6 +487,18 @@ impl Document {
         let upload = self.upload.as_ref().and_then(Upload::due);
         let content = self.content.as_ref().and_then(Content::due);
         upload.into_iter().chain(content).min()
+    }
+
+    /// Asks `scopes` for every type of document that it is, or is about to become.
+    pub fn require(&self, scopes: &Scopes) -> crate::Result<()> {
+        let content = self.content.as_ref().map(|content| &content.metadata);
+        let upload = self.pending_upload().map(|upload| &upload.metadata);
+        let document_type = |metadata: &Metadata| -> DocumentType { metadata.okd.document_type };
+        content
+            .into_iter()
+            .chain(upload)
+            .map(document_type)
+            .try_for_each(|document_type| scopes.require(document_type))
     }
 
     /// The upload to which parts may be sent at `now`.
@@ -392,14 +528,14 @@ impl Document {
     }
 
     /// A file arrived whole. `None` where that very content is current, with the same metadata.
-    pub fn receive(&self, content: Content, now: Timestamp) -> Option<Change> {
+    pub fn receive(&self, content: Content, act: &Act) -> Option<Change> {
         let current = self
             .content
             .as_ref()
             .filter(|current| current.version == content.version);
         match current {
-            Some(current) => self.correct(current, content.metadata, now),
-            None => Some(self.with_content(content)),
+            Some(current) => self.correct(current, content.metadata, act),
+            None => Some(self.with_content(content, Deed::Stored, act)),
         }
     }
 
@@ -407,41 +543,56 @@ impl Document {
     ///
     /// Only the same declared checksum can tell that the bytes are the same ones: equal sizes prove
     /// nothing, and two contents must never be mixed in one upload.
-    pub fn offer(&self, fresh: Upload, now: Timestamp) -> Offer {
+    pub fn offer(&self, fresh: Upload, act: &Act) -> Offer {
         let same = |size: u64| size == fresh.plan.size.bytes();
-        if let (Some(checksum), Some(open)) = (fresh.checksum, self.open_upload(now))
+        if let (Some(checksum), Some(open)) = (fresh.checksum, self.open_upload(act.at))
             && open.checksum == Some(checksum)
             && same(open.plan.size.bytes())
         {
             let mut upload = open.clone();
             let corrected = !open.metadata.says_the_same_as(&fresh.metadata);
             upload.metadata = fresh.metadata;
-            let change = corrected.then(|| self.change(|next| next.upload = Some(upload.clone())));
+            let change = corrected.then(|| {
+                let version = upload.version.clone();
+                self.change(Deed::Corrected, version, act, |next| {
+                    next.upload = Some(upload.clone());
+                })
+            });
             return Offer::Resume(Box::new(upload), change);
         }
         if let (Some(checksum), Some(current)) = (fresh.checksum, &self.content)
             && current.has(checksum)
             && same(current.size)
         {
-            return Offer::Stored(self.correct(current, fresh.metadata, now));
+            return Offer::Stored(self.correct(current, fresh.metadata, act));
         }
         let ended = self.pending_upload().cloned();
-        let change = self.change(|next| next.upload = Some(fresh));
+        let counter = ended.as_ref().and_then(|ended| ended.counter);
+        let fresh = Upload {
+            // The same one, where there was one before: then it is one item that changes.
+            counter: counter.or(fresh.counter),
+            ..fresh
+        };
+        let version = fresh.version.clone();
+        let change = self.change(Deed::UploadBegun, version, act, |next| {
+            next.upload = Some(fresh);
+        });
         Offer::Begin(Change { ended, ..change })
     }
 
     /// The pending upload has become `content`.
-    pub fn complete(&self, content: Content) -> Change {
+    pub fn complete(&self, content: Content, act: &Act) -> Change {
         Change {
             ended: None,
-            ..self.with_content(content)
+            ..self.with_content(content, Deed::UploadCompleted, act)
         }
     }
 
     /// The pending upload ends as `state`, without a content.
-    pub fn end_upload(&self, state: UploadState) -> Change {
+    pub fn end_upload(&self, upload: &Upload, state: UploadState, act: &Act) -> Change {
         let ended = self.pending_upload().cloned();
-        let change = self.change(|next| {
+        let (deed, version) = (Deed::UploadEnded(state), upload.version.clone());
+        let change = self.change(deed, version, act, |next| {
             if let Some(upload) = &mut next.upload {
                 upload.state = state;
             }
@@ -451,9 +602,9 @@ impl Document {
 
     /// The current content, read back, has the SHA-256 that was declared. `None` where `version` is no
     /// longer current, or was verified before.
-    pub fn verified(&self, version: &Version) -> Option<Change> {
+    pub fn verified(&self, version: &Version, act: &Act) -> Option<Change> {
         self.unverified(version)?;
-        Some(self.change(|next| {
+        Some(self.change(Deed::Verified, version.clone(), act, |next| {
             if let Some(content) = &mut next.content {
                 content.verification = Verification::Done;
             }
@@ -462,13 +613,18 @@ impl Document {
 
     /// The current content, read back, has not the SHA-256 that was declared: it goes into the history as
     /// corrupt, and `previous`, the last content before it, is current again. `None` as above.
-    pub fn corrupt(&self, version: &Version, previous: Option<Content>) -> Option<Change> {
+    pub fn corrupt(
+        &self,
+        version: &Version,
+        previous: Option<Content>,
+        act: &Act,
+    ) -> Option<Change> {
         let content = self.unverified(version)?;
         let corrupt = Content {
             verification: Verification::Corrupt,
             ..content.clone()
         };
-        let change = self.change(|next| {
+        let change = self.change(Deed::Corrupt, version.clone(), act, |next| {
             next.content = None;
             if let Some(previous) = previous {
                 next.make_current(previous);
@@ -488,20 +644,26 @@ impl Document {
 
     /// The current content comes again: at most its metadata is new. An upload of something else that is
     /// under way stays so, for this content was here before it.
-    fn correct(&self, current: &Content, metadata: Metadata, now: Timestamp) -> Option<Change> {
+    fn correct(&self, current: &Content, metadata: Metadata, act: &Act) -> Option<Change> {
         let repeated = current.metadata.says_the_same_as(&metadata);
         let content = Content {
             metadata,
-            stored_at: now,
+            stored_at: act.at,
             ..current.clone()
         };
-        (!repeated).then(|| self.change(|next| next.make_current(content)))
+        let version = content.version.clone();
+        (!repeated).then(|| {
+            self.change(Deed::Corrected, version, act, |next| {
+                next.make_current(content);
+            })
+        })
     }
 
     /// `content` becomes current and no upload is pending any more.
-    fn with_content(&self, content: Content) -> Change {
+    fn with_content(&self, content: Content, deed: Deed, act: &Act) -> Change {
         let ended = self.pending_upload().cloned();
-        let change = self.change(|next| {
+        let version = content.version.clone();
+        let change = self.change(deed, version, act, |next| {
             next.make_current(content);
             next.upload = None;
         });
@@ -516,20 +678,42 @@ impl Document {
         });
     }
 
-    /// One revision on, with whatever content that puts aside.
-    fn change(&self, edit: impl FnOnce(&mut Self)) -> Change {
+    /// One revision on, with whatever content that puts aside, and an entry in the history.
+    fn change(
+        &self,
+        what: Deed,
+        version: Version,
+        act: &Act,
+        edit: impl FnOnce(&mut Self),
+    ) -> Change {
         let mut next = self.clone();
         next.revision += 1;
+        let archived = if next.history.len() < RECENT {
+            Vec::new()
+        } else {
+            std::mem::take(&mut next.history)
+        };
+        next.history.push(Entry {
+            revision: next.revision,
+            at: act.at,
+            by: act.by.clone(),
+            what,
+            version,
+        });
         edit(&mut next);
         let replaced = self.content.clone().filter(|old| {
             next.content
                 .as_ref()
                 .is_some_and(|new| new.sequence != old.sequence)
         });
+        let counted = counted(self.pending_upload(), next.pending_upload());
         Change {
             next,
             replaced,
             ended: None,
+            archived,
+            counted,
+            within: None,
         }
     }
 }
@@ -538,9 +722,8 @@ impl Document {
 mod tests {
     use super::*;
     use crate::{
-        metadata::Metadata,
+        metadata::{Metadata, Subject, SubjectKind},
         parts::DocumentSize,
-        tenant::{Subject, SubjectKind},
     };
     use proptest::prelude::*;
 
@@ -601,6 +784,7 @@ mod tests {
             plan: PartPlan::from(DocumentSize::try_from(1).unwrap()),
             checksum: declared.then(|| Checksum::sha256(&[number])),
             expires_at: now + UPLOAD_LIFETIME,
+            counter: Some(number),
             state: UploadState::Uploading,
             metadata: metadata(),
         }
@@ -610,33 +794,34 @@ mod tests {
         document: &Document,
         history: &[Content],
         step: Step,
-        now: Timestamp,
+        act: &Act,
     ) -> Option<Change> {
+        let now = act.at;
         match step {
             Step::Verify { holds } => {
                 let version = &document.content.as_ref()?.version;
                 let sound = |past: &&Content| past.verification != Verification::Corrupt;
                 let previous = history.iter().rev().find(sound).cloned();
                 if holds {
-                    document.verified(version)
+                    document.verified(version, act)
                 } else {
-                    document.corrupt(version, previous)
+                    document.corrupt(version, previous, act)
                 }
             }
-            Step::HandIn(number) => document.receive(content(number, now), now),
+            Step::HandIn(number) => document.receive(content(number, now), act),
             Step::Offer { content, declared } => {
-                match document.offer(upload(content, declared, now), now) {
+                match document.offer(upload(content, declared, now), act) {
                     Offer::Begin(change) => Some(change),
                     Offer::Stored(change) | Offer::Resume(_, change) => change,
                 }
             }
             Step::Complete => {
                 let upload = document.open_upload(now)?.clone();
-                Some(document.complete(upload.into_content(None, now)))
+                Some(document.complete(upload.into_content(None, now), act))
             }
             Step::Abort => {
-                document.open_upload(now)?;
-                Some(document.end_upload(UploadState::Aborted))
+                let upload = document.open_upload(now)?;
+                Some(document.end_upload(upload, UploadState::Aborted, act))
             }
             Step::Wait => None,
         }
@@ -645,16 +830,28 @@ mod tests {
     proptest! {
         /// Whatever a sender does and the verification finds: each change is one revision on, a content that
         /// stops being current is handed to the history under a sequence of its own, and an upload that stops
-        /// being pending was completed or is handed over to be ended in S3. What is pending is due.
+        /// being pending was completed or is handed over to be ended in S3. What is pending is due. Every change is in
+        /// the history once, and the counters come to what is open.
         #[test]
         fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec(step(), 1..40)) {
-            let caller = Caller { tenant: "school".to_owned().try_into().unwrap(), client: "sis".to_owned() };
+            let caller = Caller {
+                tenant: "school".to_owned().try_into().unwrap(),
+                client: "sis".to_owned(),
+                token: Some("token-1".to_owned()),
+                scopes: Scopes::of(["okd:alldocuments"]).unwrap(),
+                sees_all: false,
+                limits: Limits::default(),
+            };
             let mut document = Document::empty(&caller, DocumentId::from(Uuid::nil()));
             let mut history: Vec<Content> = Vec::new();
+            let mut entries: Vec<Entry> = Vec::new();
+            let mut counters = [(0, 0); 3];
             let mut now = Timestamp::UNIX_EPOCH;
             for step in steps {
                 now += if matches!(step, Step::Wait) { UPLOAD_LIFETIME } else { Duration::from_secs(1) };
-                let Some(Change { next, replaced, ended }) = take(&document, &history, step, now) else { continue };
+                let act = caller.acts(now);
+                let Some(change) = take(&document, &history, step, &act) else { continue };
+                let Change { next, replaced, ended, archived, counted, .. } = change;
                 prop_assert_eq!(next.revision, document.revision + 1);
                 let sequence = |document: &Document| document.content.as_ref().map(|content| content.sequence);
                 if sequence(&next) == sequence(&document) {
@@ -677,6 +874,22 @@ mod tests {
                 }
                 let unverified = next.content.as_ref().is_some_and(|content| content.unverified().is_some());
                 prop_assert_eq!(next.due().is_some(), next.pending_upload().is_some() || unverified);
+                for count in counted {
+                    let (uploads, bytes) = &mut counters[usize::from(count.counter)];
+                    *uploads += count.uploads;
+                    *bytes += count.bytes;
+                }
+                let open = next.pending_upload();
+                for (counter, counted) in counters.into_iter().enumerate() {
+                    let here = open.filter(|open| open.counter.map(usize::from) == Some(counter));
+                    prop_assert_eq!(counted, here.map_or((0, 0), |open| (1, open.plan.size.bytes().cast_signed())));
+                }
+                entries.extend(archived);
+                let all: Vec<&Entry> = entries.iter().chain(&next.history).collect();
+                prop_assert_eq!(all.len() as u64, next.revision);
+                prop_assert!(all.iter().zip(1..).all(|(entry, revision)| entry.revision == revision));
+                prop_assert!(all.iter().all(|entry| entry.by == act.by));
+                prop_assert!(next.history.len() <= RECENT);
                 document = next;
             }
         }

@@ -3,9 +3,10 @@
 //! know (an AWS error) is its source, and goes to the log.
 
 use crate::{
+    caller::scopes_for,
     checksum::Checksum,
     document::{DocumentId, UploadState},
-    parts::MAX_DOCUMENT,
+    metadata::DocumentType,
     uploads::UploadView,
 };
 
@@ -46,23 +47,29 @@ pub enum Error {
         /// Bytes accepted.
         limit: usize,
     },
-    /// A document over [`MAX_DOCUMENT`].
-    #[error(
-        "A document has at most {MAX_DOCUMENT} bytes (1 GiB); this one is declared with {size}."
-    )]
+    /// A document over [`crate::parts::MAX_DOCUMENT`], or over what its tenant allows.
+    #[error("A document has at most {limit} bytes here; this one has {size}.")]
     DocumentTooLarge {
-        /// Bytes declared.
+        /// Bytes sent or declared.
         size: u64,
+        /// Bytes accepted.
+        limit: u64,
     },
+    /// The tenant has as many uploads open, or as many bytes on their way, as it may.
+    #[error(
+        "Too many uploads are open, or too many bytes on their way, for this tenant. Complete or abort uploads,          or repeat this request after the time in Retry-After; an upload that is left alone ends after 24 hours."
+    )]
+    TooManyUploads,
     /// No token, or one that does not hold.
     #[error("{0}")]
     Unauthenticated(#[from] TokenFault),
-    /// A good token without the scope for this.
+    /// A good token without the scope for this type of document, or for any.
     #[error(
-        "The access token lacks the scope for exam documents. Ask the token endpoint for okd:examdocuments \
-         or okd:alldocuments; where the issuer grants scopes by role, have an administrator assign it."
+        "The access token lacks a scope for this. Ask the token endpoint for one of {}; where the issuer grants \
+         scopes by role, have an administrator assign it.",
+        scopes_for(*.0).join(", ")
     )]
-    MissingScope,
+    MissingScope(Option<DocumentType>),
     /// No such document for this caller; another's looks the same.
     #[error(
         "There is no document with this id that this client handed in. Check the id and the token's client."
@@ -162,7 +169,7 @@ pub enum TokenFault {
     /// No `Authorization: Bearer` header.
     #[error("This request has no bearer token. Send `Authorization: Bearer <access token>`.")]
     Missing,
-    /// Not a JWT that we can read, or over 8 KiB.
+    /// Not a JWT that we can read, or over 8 KiB, or of another type than an access token.
     #[error("The bearer token is not a JWT access token of at most 8 KiB.")]
     Malformed,
     /// Not signed by a key of the issuer.
@@ -178,15 +185,26 @@ pub enum TokenFault {
         "The access token is not valid yet (nbf). Check the clocks of the issuer and the sender."
     )]
     NotYetValid,
-    /// The wrong `iss`.
-    #[error("The access token is from another issuer than the one this service trusts.")]
+    /// An `iss` that no tenant has.
+    #[error(
+        "The access token is from an issuer that this service does not know. Check its iss, letter for letter, \
+         with the service's operator."
+    )]
     Issuer,
     /// The wrong `aud`.
     #[error(
         "The access token is meant for another audience. Request it for this service's audience."
     )]
     Audience,
+    /// The `aud`s of several tenants.
+    #[error(
+        "The access token is meant for several tenants of this service at once. Request it for the audience of one."
+    )]
+    SeveralTenants,
     /// A claim that is missing or has the wrong type.
     #[error("The access token's claim `{0}` is missing or malformed.")]
     Claim(String),
+    /// The claims that name the client name several.
+    #[error("The access token names different clients in different claims.")]
+    SeveralClients,
 }

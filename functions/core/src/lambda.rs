@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Writes the log as JSON to standard output, from where Lambda takes it to CloudWatch. To be called once.
+/// Writes the log as JSON to standard output, from where Lambda takes it to CloudWatch; each line with the span that
+/// it is written in. To be called once.
 pub fn start_log() {
     tracing_subscriber::fmt()
         .json()
-        .with_current_span(false)
+        .with_span_list(false)
         .with_max_level(tracing::Level::INFO)
         .init();
 }

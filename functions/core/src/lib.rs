@@ -7,6 +7,7 @@
 //! (what a sender may say). [`stores`] speaks to DynamoDB and S3. Nothing in this crate knows HTTP:
 //! an [`Error`] says what went wrong, and the function that answers decides how that looks on its wire.
 
+pub mod caller;
 pub mod checksum;
 pub mod config;
 pub mod document;

@@ -1,16 +1,21 @@
 //! Whose data it is. Every key in DynamoDB and in S3 begins with the tenant, and this module is the
 //! only one that makes such keys: two tenants cannot meet in one item or one object.
+//!
+//! A [`Tenant`] is an item of the table of tenants ([`crate::stores::Tenants`]): who issues its tokens, where the
+//! issuer publishes its keys, how its tokens are to be read, and what it may have. Adding one needs no deploy.
 
-use std::fmt;
+use std::{fmt, str::FromStr, time::Duration};
 
+use http::Uri;
+use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::document::{DocumentId, Version};
-
-/// The namespace of the `UUIDv5`s that [`Caller::document_id`] makes. Changing it would give every known
-/// document a second id.
-const DOCUMENT_IDS: Uuid = Uuid::from_u128(0x8f2d_3c5e_5b0a_4e6b_9d1c_6f0b_d0c5_0001);
+use crate::{
+    document::{DocumentId, Version},
+    metadata::MAX_METADATA,
+    parts::MAX_DOCUMENT,
+};
 
 /// A school (or other customer) of this deployment: 1 to 40 of `a-z`, `0-9` and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +46,315 @@ impl From<TenantId> for String {
 impl fmt::Display for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A tenant, and how the tokens of its issuer are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// Which tenant it is.
+    pub tenant: TenantId,
+    /// Who issues its tokens. Several tenants may have one issuer; their audiences then tell them apart.
+    pub issuer: Issuer,
+    /// The `aud`s that its tokens may have: this service's names at the issuer.
+    pub audiences: Vec<String>,
+    /// Where the issuer publishes its keys; where this is not given, its discovery document says so
+    /// (`{issuer}/.well-known/openid-configuration`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<KeyUrl>,
+    /// The signatures that are accepted; none that is symmetric.
+    pub algorithms: Vec<Signature>,
+    /// The claims in which scopes are found. A dot leads into an object: `realm_access.roles`.
+    pub scope_claims: Vec<String>,
+    /// The claims that name the client. One must be there, and those that are must agree.
+    pub client_claims: Vec<String>,
+    /// Whether its clients see each other's documents.
+    #[serde(default)]
+    pub shared: bool,
+    /// What it may have.
+    pub limits: Limits,
+}
+
+impl Tenant {
+    /// As most issuers want it: their discovery document, every asymmetric algorithm, scopes in `scope` (RFC
+    /// 9068), `scp` (Entra ID, Okta) or `roles` (all that Entra ID gives to client credentials), the client in
+    /// `client_id` (RFC 9068), `azp` (Entra ID v2, Keycloak) or `appid` (Entra ID v1).
+    pub fn new(tenant: TenantId, issuer: Issuer, audiences: Vec<String>) -> Self {
+        let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Self {
+            tenant,
+            issuer,
+            audiences,
+            jwks: None,
+            algorithms: Signature::ALL.to_vec(),
+            scope_claims: named(&["scope", "scp", "roles"]),
+            client_claims: named(&["client_id", "azp", "appid"]),
+            shared: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// An issuer's name, as it stands in `iss` and letter for letter so: a URL of at most 255 bytes without query
+/// and fragment (RFC 8414, section 2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Issuer(String);
+
+impl TryFrom<String> for Issuer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let plain = text.len() <= 255 && !text.contains(['?', '#']);
+        match KeyUrl::try_from(text) {
+            Ok(url) if plain => Ok(Self(url.0)),
+            Ok(url) => Err(format!(
+                "the issuer {:?} has more than 255 bytes, a query or a fragment",
+                url.0
+            )),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl From<Issuer> for String {
+    fn from(issuer: Issuer) -> Self {
+        issuer.0
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Issuer {
+    /// Where its discovery document is (OpenID Connect Discovery, section 4).
+    pub fn discovery(&self) -> KeyUrl {
+        let base = self.0.trim_end_matches('/');
+        KeyUrl(format!("{base}/.well-known/openid-configuration"))
+    }
+}
+
+/// Where keys, or word of them, are fetched: an `https` or `http` URL with a host and no user. Whether that host
+/// may be asked is decided when it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyUrl(String);
+
+impl TryFrom<String> for KeyUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let uri = text.parse::<Uri>().ok().filter(|uri| {
+            let host = uri.host().is_some_and(|host| !host.is_empty());
+            let user = uri
+                .authority()
+                .is_some_and(|authority| authority.as_str().contains('@'));
+            host && !user && matches!(uri.scheme_str(), Some("https" | "http"))
+        });
+        match uri {
+            Some(_) if text.len() <= 2048 => Ok(Self(text)),
+            _ => Err(format!(
+                "{text:?} is not a URL such as https://login.example/tenant"
+            )),
+        }
+    }
+}
+
+impl FromStr for KeyUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<KeyUrl> for String {
+    fn from(url: KeyUrl) -> Self {
+        url.0
+    }
+}
+
+impl fmt::Display for KeyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An algorithm by which tokens may be signed (RFC 7518): an asymmetric one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Algorithm", into = "Algorithm")]
+pub struct Signature(Algorithm);
+
+impl Signature {
+    /// Every one that there is.
+    pub const ALL: [Self; 9] = [
+        Self(Algorithm::RS256),
+        Self(Algorithm::RS384),
+        Self(Algorithm::RS512),
+        Self(Algorithm::PS256),
+        Self(Algorithm::PS384),
+        Self(Algorithm::PS512),
+        Self(Algorithm::ES256),
+        Self(Algorithm::ES384),
+        Self(Algorithm::EdDSA),
+    ];
+}
+
+impl TryFrom<Algorithm> for Signature {
+    type Error = &'static str;
+
+    fn try_from(algorithm: Algorithm) -> Result<Self, &'static str> {
+        if Self::ALL.contains(&Self(algorithm)) {
+            Ok(Self(algorithm))
+        } else {
+            Err("tokens are signed with RS, PS, ES or EdDSA: whoever checks an HS signature could make it")
+        }
+    }
+}
+
+impl FromStr for Signature {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let algorithm = text.parse::<Algorithm>();
+        let algorithm = algorithm.map_err(|_| format!("{text:?} is no algorithm such as RS256"))?;
+        Self::try_from(algorithm).map_err(str::to_owned)
+    }
+}
+
+impl From<Signature> for Algorithm {
+    fn from(signature: Signature) -> Self {
+        signature.0
+    }
+}
+
+/// What a tenant may have, within what the service can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "UncheckedLimits")]
+pub struct Limits {
+    document_size: u64,
+    metadata_size: usize,
+    open_uploads: u64,
+    bytes_in_flight: u64,
+    part_url_seconds: u64,
+}
+
+/// Limits as somebody wants them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UncheckedLimits {
+    /// Bytes in a document, at most.
+    pub document_size: u64,
+    /// Bytes of metadata, at most.
+    pub metadata_size: usize,
+    /// Uploads that are open at once, at most.
+    pub open_uploads: u64,
+    /// Bytes that these uploads declare together, at most.
+    pub bytes_in_flight: u64,
+    /// How many seconds a part's URL lives.
+    pub part_url_seconds: u64,
+}
+
+impl Default for UncheckedLimits {
+    fn default() -> Self {
+        Self {
+            document_size: MAX_DOCUMENT,
+            metadata_size: MAX_METADATA,
+            open_uploads: 1000,
+            bytes_in_flight: 256 * MAX_DOCUMENT,
+            part_url_seconds: 3600,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let limits = UncheckedLimits::default().try_into();
+        limits.expect("the defaults are within what the service can do; a test says so")
+    }
+}
+
+impl TryFrom<UncheckedLimits> for Limits {
+    type Error = String;
+
+    fn try_from(wanted: UncheckedLimits) -> Result<Self, String> {
+        let UncheckedLimits {
+            document_size,
+            metadata_size,
+            open_uploads,
+            bytes_in_flight,
+            part_url_seconds,
+        } = wanted;
+        if !(1..=MAX_DOCUMENT).contains(&document_size) {
+            return Err(format!("a document has 1 to {MAX_DOCUMENT} bytes"));
+        }
+        if !(1024..=MAX_METADATA).contains(&metadata_size) {
+            return Err(format!("metadata may have 1024 to {MAX_METADATA} bytes"));
+        }
+        if !(1..=1_000_000).contains(&open_uploads) {
+            return Err("1 to 1000000 uploads may be open".to_owned());
+        }
+        if !(document_size..=1 << 50).contains(&bytes_in_flight) {
+            return Err("the bytes in flight must leave room for the largest document".to_owned());
+        }
+        if !(60..=3600).contains(&part_url_seconds) {
+            return Err("a part's URL lives 60 to 3600 seconds".to_owned());
+        }
+        Ok(Self {
+            document_size,
+            metadata_size,
+            open_uploads,
+            bytes_in_flight,
+            part_url_seconds,
+        })
+    }
+}
+
+/// What the uploads that one counter counts may come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// How many they are.
+    pub uploads: u64,
+    /// How many bytes they declare.
+    pub bytes: u64,
+}
+
+impl Limits {
+    /// Bytes in a document, at most.
+    pub fn document_size(&self) -> u64 {
+        self.document_size
+    }
+
+    /// Bytes of metadata, at most.
+    pub fn metadata_size(&self) -> usize {
+        self.metadata_size
+    }
+
+    /// How long a part's URL lives.
+    pub fn part_url_lifetime(&self) -> Duration {
+        Duration::from_secs(self.part_url_seconds)
+    }
+
+    /// How many counters share the open uploads among them. One item for all would be written by every upload of
+    /// the tenant, and DynamoDB refuses a transaction while another one is at work on the same item.
+    pub fn counters(&self) -> u8 {
+        let by_uploads = self.open_uploads / 100;
+        let by_bytes = self.bytes_in_flight / self.document_size / 4;
+        u8::try_from(by_uploads.min(by_bytes).clamp(1, 8)).unwrap_or(1)
+    }
+
+    /// The share of one counter; all of them together come to the limit.
+    pub fn room(&self, counter: u8) -> Room {
+        let counters = u64::from(self.counters());
+        let share = |all: u64| all / counters + u64::from(u64::from(counter) < all % counters);
+        Room {
+            uploads: share(self.open_uploads),
+            bytes: share(self.bytes_in_flight),
+        }
     }
 }
 
@@ -86,75 +400,10 @@ impl DocumentKey {
     }
 }
 
-/// Who hands a document in: the client of a tenant, as its token names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The school whose token it is.
-    pub tenant: TenantId,
-    /// The school system, by its token's `client_id`, `azp`, `appid` or `sub`.
-    pub client: String,
-}
-
-/// What makes two PUTs the same document: the sender's own name for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SenderKey {
-    /// The consumer's `documentId`.
-    DocumentId(String),
-    /// The `Idempotency-Key` header, where no `documentId` was given.
-    IdempotencyKey(String),
-    /// Neither: every PUT is a new document.
-    None,
-}
-
-/// The resource that a document hangs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Subject {
-    /// An association or an offering.
-    pub kind: SubjectKind,
-    /// Its id, in the path and in the metadata.
-    pub id: Uuid,
-}
-
-/// The kinds of resource that a document can hang on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum SubjectKind {
-    /// A student's enrolment (`/associations/{id}`).
-    Association,
-    /// An exam sitting (`/offering/{id}`, `/offerings/{id}`).
-    Offering,
-}
-
-impl SubjectKind {
-    /// OOAPI's word for it, as in `associationId` and `offeringId`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Association => "association",
-            Self::Offering => "offering",
-        }
-    }
-}
-
-impl Caller {
-    /// The `dmsDocumentId` for what this caller calls `key` on `subject`: the same for every repeat, so
-    /// that no look-up is needed and racing PUTs meet in one item. A fresh one where there is no key.
-    pub fn document_id(&self, subject: Subject, key: &SenderKey) -> DocumentId {
-        let (source, key) = match key {
-            SenderKey::DocumentId(key) => ("documentId", key),
-            SenderKey::IdempotencyKey(key) => ("idempotency-key", key),
-            SenderKey::None => return DocumentId::from(Uuid::new_v4()),
-        };
-        // As JSON, so that no two different lists read the same.
-        let name = serde_json::json!([
-            self.tenant,
-            self.client,
-            subject.kind.word(),
-            subject.id,
-            source,
-            key
-        ]);
-        DocumentId::from(Uuid::new_v5(&DOCUMENT_IDS, name.to_string().as_bytes()))
+impl TenantId {
+    /// The partition of its counters of open uploads: `{tenant}#usage`.
+    pub fn usage_partition(&self) -> String {
+        format!("{self}#usage")
     }
 }
 
@@ -162,6 +411,52 @@ impl Caller {
 mod tests {
     use super::*;
     use crate::checksum::Checksum;
+
+    #[test]
+    fn the_counters_shares_come_to_the_limit_and_each_has_room_for_a_document() {
+        for (open_uploads, bytes_in_flight) in [(1, 7), (3, 8), (999, 1000), (1001, 12_345), (1_000_000, 1 << 50)] {
+            let limits = UncheckedLimits { open_uploads, bytes_in_flight, document_size: 7, ..UncheckedLimits::default() };
+            let limits = Limits::try_from(limits).unwrap();
+            let rooms: Vec<Room> = (0..limits.counters()).map(|counter| limits.room(counter)).collect();
+            assert_eq!(rooms.iter().map(|room| room.uploads).sum::<u64>(), open_uploads);
+            assert_eq!(rooms.iter().map(|room| room.bytes).sum::<u64>(), bytes_in_flight);
+            assert!(rooms.iter().all(|room| room.uploads >= 1 && room.bytes >= 7), "{rooms:?}");
+        }
+        assert_eq!(Limits::default().counters(), 8);
+    }
+
+    #[test]
+    fn limits_beyond_what_the_service_can_do_are_refused() {
+        let sound = UncheckedLimits::default();
+        for limits in [
+            UncheckedLimits { document_size: 0, ..sound },
+            UncheckedLimits { document_size: MAX_DOCUMENT + 1, ..sound },
+            UncheckedLimits { metadata_size: MAX_METADATA + 1, ..sound },
+            UncheckedLimits { open_uploads: 0, ..sound },
+            UncheckedLimits { bytes_in_flight: MAX_DOCUMENT - 1, ..sound },
+            UncheckedLimits { part_url_seconds: 3601, ..sound },
+        ] {
+            assert!(Limits::try_from(limits).is_err(), "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_a_url_without_user_query_or_fragment() {
+        for good in ["https://login.microsoftonline.com/6f3/v2.0", "https://sts.windows.net/6f3/", "http://127.0.0.1:7081"] {
+            assert!(Issuer::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in ["", "okd", "https://", "ftp://a", "https://a?b", "https://a#b", "https://me@a", &format!("https://{}", "a".repeat(255))] {
+            assert!(Issuer::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn symmetric_algorithms_are_none_of_ours() {
+        assert!("RS256".parse::<Signature>().is_ok());
+        for bad in ["HS256", "none", "rs256"] {
+            assert!(bad.parse::<Signature>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn keys_read_back_as_the_document_that_they_were_made_of() {

@@ -12,7 +12,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use okd_core::{
     Result, Stores,
     config::StoreConfig,
-    lambda, metrics,
+    lambda, metrics, stores,
     uploads::{self, Created, Swept, Verified},
 };
 use serde_json::Value;
@@ -23,7 +23,7 @@ use event::Event;
 /// [`StoreConfig`].
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     lambda::start_log();
-    let stores = Stores::connect(&StoreConfig::from_env()?).await;
+    let stores = Stores::new(&stores::connect().await, &StoreConfig::from_env()?);
     let stores = &stores;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let left = lambda::time_left(event.context.deadline);

@@ -9,7 +9,7 @@ use super::{file_name::FileName, json::Node, retention::Retention};
 use crate::{
     Error, Result,
     checksum::Checksum,
-    parts::{DocumentSize, SizeError},
+    parts::{DocumentSize, MAX_DOCUMENT, SizeError},
 };
 
 /// The consumer, in the spelling of OKD 1.5.
@@ -214,7 +214,10 @@ pub(super) fn size(node: &Node<'_>) -> Result<DocumentSize> {
     let size = node.whole_number()?;
     DocumentSize::try_from(size).map_err(|error| match error {
         SizeError::Empty => node.refuse("must be a whole number of bytes, 1 or more"),
-        SizeError::TooLarge => Error::DocumentTooLarge { size },
+        SizeError::TooLarge => Error::DocumentTooLarge {
+            size,
+            limit: MAX_DOCUMENT,
+        },
     })
 }
 

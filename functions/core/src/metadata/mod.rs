@@ -16,16 +16,42 @@ pub use consumer::{DocumentType, OkdConsumer};
 pub use file_name::FileName;
 pub use retention::{Retention, Unit};
 
-use crate::{
-    Error, Result,
-    parts::DocumentSize,
-    tenant::{Subject, SubjectKind},
-};
+use crate::{Error, Result, parts::DocumentSize};
 use json::Node;
 
 /// Bytes of metadata accepted: room for every field of OOAPI expanded, and for DynamoDB's 400 KB item
 /// to hold two of them (the current document's and a pending upload's).
 pub const MAX_METADATA: usize = 64 * 1024;
+
+/// The resource that a document hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// An association or an offering.
+    pub kind: SubjectKind,
+    /// Its id, in the path and in the metadata.
+    pub id: Uuid,
+}
+
+/// The kinds of resource that a document can hang on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SubjectKind {
+    /// A student's enrolment (`/associations/{id}`).
+    Association,
+    /// An exam sitting (`/offering/{id}`, `/offerings/{id}`).
+    Offering,
+}
+
+impl SubjectKind {
+    /// OOAPI's word for it, as in `associationId` and `offeringId`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Association => "association",
+            Self::Offering => "offering",
+        }
+    }
+}
 
 /// A document's metadata, known to be well formed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,13 +1,15 @@
 //! The documents' items in DynamoDB: one table, one partition a document.
 //!
-//! Needs `dynamodb:GetItem`, `dynamodb:PutItem` and `dynamodb:Query` on the table. (A transaction needs the
-//! rights of the writes that it holds.) What the sweep needs besides: see `due.rs`.
+//! Needs `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem` and `dynamodb:Query` on the table. (A
+//! transaction needs the rights of the writes that it holds.) What the sweep needs besides: see `due.rs`.
 //!
 //! | `pk` | `sk` | what |
 //! |-|-|-|
 //! | `{tenant}#{dmsDocumentId}` | `document` | the [`Document`]: current content and pending upload |
 //! | `{tenant}#{dmsDocumentId}` | `content#{sequence}` | a [`Content`] that was current once |
+//! | `{tenant}#{dmsDocumentId}` | `history#{revision}` | what the document's own [`Entry`]s were once |
 //! | `{tenant}#{dmsDocumentId}` | `leftover#{name}` | a [`Leftover`], until it is removed from S3 |
+//! | `{tenant}#usage` | `counter#{number}` | how many `uploads` are open, of how many `bytes` together |
 //!
 //! An item about which something is pending has the attributes `queue` and `due` besides, by which the
 //! index `due` lists it.
@@ -23,7 +25,7 @@ use aws_sdk_dynamodb::{
     },
     types::{
         AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure,
-        TransactWriteItem, error::TransactionCanceledException,
+        TransactWriteItem, Update, error::TransactionCanceledException,
     },
 };
 use jiff::Timestamp;
@@ -32,8 +34,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::due;
 use crate::{
     Error, Result,
-    document::{Change, Content, Document, Leftover, Verification, Version},
-    tenant::DocumentKey,
+    document::{Change, Content, Count, Document, Entry, Leftover, Verification, Version},
+    tenant::{DocumentKey, Limits, TenantId},
 };
 
 pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
@@ -44,6 +46,8 @@ const PAUSES: [Duration; 3] = [
     Duration::from_millis(200),
     Duration::ZERO,
 ];
+/// How often a write is tried that others stand in the way of.
+const CONFLICTS: u32 = 10;
 
 /// The table of documents.
 pub struct Documents {
@@ -60,12 +64,23 @@ pub enum Written {
     Lost(Box<Document>),
 }
 
+/// What one tenant has open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Uploads.
+    pub uploads: i64,
+    /// The bytes that they declare together.
+    pub bytes: i64,
+}
+
 impl Documents {
     pub(super) fn new(sdk: &SdkConfig, table: String) -> Self {
-        Self {
-            client: Client::new(sdk),
-            table,
-        }
+        Self::of(Client::new(sdk), table)
+    }
+
+    /// The table of this name, through this client.
+    pub fn of(client: Client, table: String) -> Self {
+        Self { client, table }
     }
 
     /// The document as it is now (a consistent read).
@@ -129,54 +144,77 @@ impl Documents {
     }
 
     /// Writes a change over the very revision that it was made from, and with it, in the same call, what it
-    /// replaces into the document's history and what it ends into the list of leftovers.
+    /// replaces into the document's history, what it ends into the list of leftovers, and what it opens and ends
+    /// into its tenant's counters.
     ///
-    /// [`Written::Lost`] is certain: nothing of the change has been, at any moment, the document's state. After an
-    /// error nothing is.
+    /// [`Written::Lost`] is certain: nothing of the change has been, at any moment, the document's state. So is
+    /// [`Error::TooManyUploads`], where the counter that the change names has no room. After any other error
+    /// nothing is.
     pub async fn write(&self, change: &Change, now: Timestamp) -> Result<Written> {
         let next = &change.next;
         let put = self.put(next)?;
-        let mut more = Vec::new();
-        if let Some(replaced) = &change.replaced {
-            more.push(content_item(&next.key(), replaced)?);
-        }
-        if let Some(ended) = &change.ended {
-            let leftover = Leftover::of_upload(ended, now);
-            more.push(leftover_item(&next.key(), &leftover)?);
-        }
+        let more = self.beside(change, now)?;
+        let mut pauses = PAUSES.iter();
+        let mut conflicts = 0;
         // Tried again here and not by the SDK: once a try may have had its effect unseen, a refusal no longer
         // says that it had none.
         let mut unsure = None;
-        for pause in PAUSES {
+        loop {
             let sent = if more.is_empty() {
                 self.send_alone(put.clone()).await
             } else {
                 self.send_with(put.clone(), more.clone()).await
             };
-            let current = match sent {
+            let certain = match sent {
                 Ok(Sent::Done) => return Ok(Written::Done),
-                Ok(Sent::Refused(item)) => read(item)?,
-                Ok(Sent::Conflict) => {
-                    let current = self.load(&next.key()).await?;
-                    current.ok_or(Error::Contended)?
+                Ok(Sent::Refused(item)) => match read::<Document>(item)? {
+                    // Our own write, whose first answer was lost.
+                    current if current == *next => return Ok(Written::Done),
+                    current => Ok(Written::Lost(Box::new(current))),
+                },
+                Ok(Sent::Full) => Err(Error::TooManyUploads),
+                // Of two transactions on one item one has no effect: ours, this time.
+                Ok(Sent::Conflict) if conflicts < CONFLICTS => {
+                    let pause = fastrand::u64(5..30) << conflicts.min(4);
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                    conflicts += 1;
+                    continue;
                 }
+                Ok(Sent::Conflict) => return Err(unsure.unwrap_or(Error::Contended)),
                 Err(error) => {
+                    let Some(pause) = pauses.next() else {
+                        return Err(unsure.unwrap_or(error));
+                    };
                     unsure = Some(error);
-                    tokio::time::sleep(pause).await;
+                    tokio::time::sleep(*pause).await;
                     continue;
                 }
             };
-            if current == *next {
-                // Our own write, whose first answer was lost.
-                return Ok(Written::Done);
-            }
-            return match unsure {
-                None => Ok(Written::Lost(Box::new(current))),
-                // Ours was first and has been built upon, or never was: the request, sent again, will see.
-                Some(error) => Err(error),
-            };
+            // Ours was first and has been built upon, or never was: the request, sent again, will see.
+            return unsure.map_or(certain, Err);
         }
-        Err(unsure.unwrap_or(Error::Contended))
+    }
+
+    /// What a tenant has open, by all of its counters.
+    pub async fn usage(&self, tenant: &TenantId) -> Result<Usage> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(tenant.usage_partition()));
+        let answer = query
+            .send()
+            .await
+            .map_err(|error| Error::unavailable("reading a tenant's counters", error))?;
+        let mut usage = Usage::default();
+        for item in answer.items() {
+            let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<i64>().ok();
+            usage.uploads += number("uploads").unwrap_or_default();
+            usage.bytes += number("bytes").unwrap_or_default();
+        }
+        Ok(usage)
     }
 
     /// Writes into the history what a verification found. Nothing, if it was found before.
@@ -237,20 +275,15 @@ impl Documents {
         }
     }
 
-    async fn send_with(&self, put: Put, more: Vec<Item>) -> Result<Sent> {
-        let mut transaction = self
+    async fn send_with(&self, put: Put, more: Vec<TransactWriteItem>) -> Result<Sent> {
+        let document = TransactWriteItem::builder().put(put).build();
+        let sent = self
             .client
             .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(put).build());
-        for item in more {
-            let put = Put::builder()
-                .table_name(&self.table)
-                .set_item(Some(item))
-                .build()
-                .map_err(|error| Error::unavailable("building an item", error))?;
-            transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
-        }
-        let sent = transaction.customize().config_override(once()).send();
+            .set_transact_items(Some([vec![document], more].concat()))
+            .customize()
+            .config_override(once())
+            .send();
         let Err(error) = sent.await else {
             return Ok(Sent::Done);
         };
@@ -265,6 +298,60 @@ impl Documents {
         }
     }
 
+    /// What a change writes beside the document's own item.
+    fn beside(&self, change: &Change, now: Timestamp) -> Result<Vec<TransactWriteItem>> {
+        let key = change.next.key();
+        let mut items = Vec::new();
+        if let Some(replaced) = &change.replaced {
+            items.push(content_item(&key, replaced)?);
+        }
+        if let Some(ended) = &change.ended {
+            items.push(leftover_item(&key, &Leftover::of_upload(ended, now))?);
+        }
+        if let Some(first) = change.archived.first() {
+            items.push(history_item(&key, first.revision, &change.archived)?);
+        }
+        let mut writes = Vec::new();
+        for item in items {
+            let put = Put::builder().table_name(&self.table).set_item(Some(item));
+            let put = put.build().map_err(building)?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
+        for &count in &change.counted {
+            let update = self.count(&key.tenant, count, change.within)?;
+            writes.push(TransactWriteItem::builder().update(update).build());
+        }
+        Ok(writes)
+    }
+
+    /// Counts what is opened and what has ended; what is opened only where there is room.
+    fn count(&self, tenant: &TenantId, count: Count, within: Option<Limits>) -> Result<Update> {
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(tenant.usage_partition()))
+            .key("sk", text(format!("counter#{}", count.counter)))
+            .update_expression("ADD uploads :uploads, bytes :bytes")
+            .expression_attribute_values(":uploads", number(count.uploads))
+            .expression_attribute_values(":bytes", number(count.bytes));
+        let Some(room) = within.map(|limits| limits.room(count.counter)) else {
+            return update.build().map_err(building);
+        };
+        let left = |room: u64, more: i64| number(room.cast_signed() - more);
+        let update = if count.uploads > 0 || count.bytes > 0 {
+            update
+                .condition_expression(
+                    "(attribute_not_exists(uploads) OR uploads <= :uploadsLeft) \
+                     AND (attribute_not_exists(bytes) OR bytes <= :bytesLeft)",
+                )
+                .expression_attribute_values(":uploadsLeft", left(room.uploads, count.uploads))
+                .expression_attribute_values(":bytesLeft", left(room.bytes, count.bytes))
+        } else {
+            update
+        };
+        update.build().map_err(building)
+    }
+
     /// The conditional put of a document's item.
     fn put(&self, next: &Document) -> Result<Put> {
         let put = Put::builder()
@@ -277,9 +364,12 @@ impl Documents {
                 .condition_expression("revision = :before")
                 .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
         };
-        put.build()
-            .map_err(|error| Error::unavailable("building a document's item", error))
+        put.build().map_err(building)
     }
+}
+
+fn building(error: aws_sdk_dynamodb::error::BuildError) -> Error {
+    Error::unavailable("building a document's item", error)
 }
 
 /// Tries a call once only.
@@ -292,23 +382,30 @@ enum Sent {
     Done,
     /// This item stood in the way.
     Refused(Item),
+    /// A counter had no room.
+    Full,
     /// Another transaction was at work on the same item at that moment.
     Conflict,
 }
 
-/// Why a transaction came to nothing; the document's item is its first.
+/// Why a transaction came to nothing; the document's item is its first, and of the others only the counters have
+/// conditions.
 fn canceled_by(canceled: TransactionCanceledException) -> Result<Sent> {
-    let reason = canceled.cancellation_reasons().first();
-    match reason.and_then(CancellationReason::code) {
-        Some("ConditionalCheckFailed") => {
-            let item = reason.and_then(CancellationReason::item).cloned();
-            Ok(Sent::Refused(item.unwrap_or_default()))
-        }
-        Some("TransactionConflict") => Ok(Sent::Conflict),
-        _ => Err(Error::unavailable(
+    let reasons = canceled.cancellation_reasons();
+    let refused = |reason: &&CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+    let conflict = |reason: &CancellationReason| reason.code() == Some("TransactionConflict");
+    if let Some(document) = reasons.first().filter(refused) {
+        let item = document.item().cloned();
+        Ok(Sent::Refused(item.unwrap_or_default()))
+    } else if reasons.iter().any(conflict) {
+        Ok(Sent::Conflict)
+    } else if reasons.iter().any(|reason| refused(&reason)) {
+        Ok(Sent::Full)
+    } else {
+        Err(Error::unavailable(
             "writing a document's item with others",
             canceled,
-        )),
+        ))
     }
 }
 
@@ -323,6 +420,14 @@ async fn first(query: QueryFluentBuilder) -> Result<Option<Content>> {
 fn content_item(key: &DocumentKey, content: &Content) -> Result<Item> {
     let sk = format!("content#{:06}", content.sequence);
     item(key, &sk, content, content.due())
+}
+
+fn history_item(key: &DocumentKey, first: u64, entries: &[Entry]) -> Result<Item> {
+    #[derive(Serialize)]
+    struct History<'a> {
+        entries: &'a [Entry],
+    }
+    item(key, &format!("history#{first:06}"), &History { entries }, None)
 }
 
 fn leftover_item(key: &DocumentKey, leftover: &Leftover) -> Result<Item> {

@@ -1,18 +1,20 @@
-//! The two stores, each a concrete type over its AWS SDK: [`Documents`] (DynamoDB, the truth) and
-//! [`Files`] (S3, the bytes). The seam for tests is the wire: `AWS_ENDPOINT_URL_DYNAMODB` and
+//! The stores, each a concrete type over its AWS SDK: [`Documents`] (DynamoDB, the truth), [`Files`] (S3, the
+//! bytes) and [`Tenants`] (DynamoDB, whose they are). The seam for tests is the wire: `AWS_ENDPOINT_URL_DYNAMODB` and
 //! `AWS_ENDPOINT_URL_S3` point them at whatever speaks those protocols.
 
 mod documents;
 mod due;
 mod files;
+mod tenants;
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
-pub use documents::{Documents, Written};
+pub use documents::{Documents, Usage, Written};
 pub use due::{Due, Entry, Page, QUEUES};
 pub use files::{Completion, Files, PartLink, ReceivedPart, StoredObject, time_to_read};
+pub use tenants::{Added, Tenants};
 
 use crate::config::StoreConfig;
 
@@ -25,27 +27,31 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Connects to the stores that `config` names, with the credentials of the environment.
-    pub async fn connect(config: &StoreConfig) -> Self {
-        // Small calls, tried quickly and often: three of them and a completion (10 s) must end before the
-        // function's 28 s do.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(2))
-            .operation_attempt_timeout(Duration::from_secs(3))
-            .operation_timeout(Duration::from_secs(5))
-            .build();
-        let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(3)
-                    .with_initial_backoff(Duration::from_millis(50)),
-            )
-            .timeout_config(timeouts)
-            .load()
-            .await;
+    /// The stores that `config` names.
+    pub fn new(sdk: &SdkConfig, config: &StoreConfig) -> Self {
         Self {
-            documents: Documents::new(&sdk, config.table.clone()),
-            files: Files::new(&sdk, config.bucket.clone()),
+            documents: Documents::new(sdk, config.table.clone()),
+            files: Files::new(sdk, config.bucket.clone()),
         }
     }
+}
+
+/// How every store is spoken to: with the credentials of the environment.
+pub async fn connect() -> SdkConfig {
+    // Small calls, tried quickly and often: three of them and a completion (10 s) must end before the
+    // function's 28 s do.
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(3))
+        .operation_timeout(Duration::from_secs(5))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(3)
+                .with_initial_backoff(Duration::from_millis(50)),
+        )
+        .timeout_config(timeouts)
+        .load()
+        .await
 }

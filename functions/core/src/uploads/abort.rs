@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::{ATTEMPTS, discard, load, retry, write};
 use crate::{
     Error, Result, Stores,
+    caller::Caller,
     document::{DocumentId, UploadAt, UploadState, Version},
     stores::Written,
-    tenant::Caller,
 };
 
 /// Ends the open upload of one of the caller's documents; nothing to do is success too.
@@ -20,6 +20,7 @@ pub async fn abort(
     link: Option<&Version>,
     now: Timestamp,
 ) -> Result<()> {
+    let act = caller.acts(now);
     let mut document = load(stores, caller, id).await?;
     for attempt in 0..ATTEMPTS {
         let UploadAt::Here(upload) = document.upload_at(link) else {
@@ -31,7 +32,7 @@ pub async fn abort(
             return Ok(());
         }
         // The item first: from here on no complete can make the upload a content.
-        let change = document.end_upload(UploadState::Aborted);
+        let change = document.end_upload(upload, UploadState::Aborted, &act);
         match write(stores, &change, now).await? {
             Written::Done => return Ok(()),
             Written::Lost(current) => document = retry(stores, current, attempt).await?,

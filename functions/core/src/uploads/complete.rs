@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     Error, Result, Stores,
+    caller::Caller,
     document::{DocumentId, UploadAt, UploadState, Version},
-    tenant::Caller,
 };
 
 /// Completes the upload of one of the caller's documents; the same answer on every repeat.
@@ -40,7 +40,7 @@ pub async fn complete(
     if upload.state != UploadState::Uploading {
         return Err(Error::UploadGone(upload.state));
     }
-    match finish(stores, &document, upload, now).await? {
+    match finish(stores, &document, upload, &caller.acts(now)).await? {
         Finished::Stored => Ok(()),
         // What arrived whole in time is stored, however late that is noticed; the rest is not awaited any more.
         Finished::Missing(_) if upload.state_at(now) == UploadState::Expired => {
@@ -48,7 +48,7 @@ pub async fn complete(
         }
         Finished::Missing(missing) => {
             let key = document.object_key(&upload.version);
-            let view = link_parts(stores, &key, upload, missing, now).await?;
+            let view = link_parts(stores, &key, upload, missing, &caller.limits, now).await?;
             Err(Error::UploadIncomplete(document.id, Box::new(view)))
         }
         Finished::Working => Err(Error::StillCompleting(document.id)),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Document, Leftover, Remains, UploadAt, UploadState, Version},
+    document::{Act, Document, Leftover, Remains, UploadAt, UploadState, Version},
     tenant::DocumentKey,
 };
 
@@ -45,7 +45,7 @@ pub async fn created(
     };
     match document.upload_at(Some(&version)) {
         UploadAt::Here(upload) if upload.state == UploadState::Uploading => {
-            match finish(stores, &document, upload, now).await? {
+            match finish(stores, &document, upload, &Act::of_the_service(now)).await? {
                 Finished::Stored => {}
                 // Whatever else it was, its item says so.
                 _ => return Ok(Created::Known),

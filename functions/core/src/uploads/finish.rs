@@ -1,12 +1,10 @@
 //! What completing an upload takes, whoever asks: its sender, the sweep, or the event of its object.
 
-use jiff::Timestamp;
-
 use super::{ATTEMPTS, retry, write};
 use crate::{
     Error, Result, Stores,
     checksum::Checksum,
-    document::{Document, Upload, UploadAt, UploadState, Version},
+    document::{Act, Document, Upload, UploadAt, UploadState, Version},
     parts::Part,
     stores::{Completion, StoredObject, Written},
 };
@@ -34,7 +32,7 @@ pub(super) async fn finish(
     stores: &Stores,
     document: &Document,
     upload: &Upload,
-    now: Timestamp,
+    act: &Act,
 ) -> Result<Finished> {
     let key = document.object_key(&upload.version);
     let object = match stores.files.received(&key, &upload.upload_id).await? {
@@ -64,15 +62,11 @@ pub(super) async fn finish(
             if declared.algorithm() == computed.algorithm() && declared != computed =>
         {
             // Where another request was first, it saw the same.
-            write(
-                stores,
-                &document.end_upload(UploadState::ChecksumMismatch),
-                now,
-            )
-            .await?;
+            let change = document.end_upload(upload, UploadState::ChecksumMismatch, act);
+            write(stores, &change, act.at).await?;
             Ok(Finished::Mismatch { declared, computed })
         }
-        _ => record(stores, document, &upload.version, object, now).await,
+        _ => record(stores, document, &upload.version, object, act).await,
     }
 }
 
@@ -82,15 +76,15 @@ async fn record(
     document: &Document,
     joined: &Version,
     object: StoredObject,
-    now: Timestamp,
+    act: &Act,
 ) -> Result<Finished> {
     let mut document = document.clone();
     for attempt in 0..ATTEMPTS {
         let ended = match document.upload_at(Some(joined)) {
             UploadAt::Here(upload) if upload.state == UploadState::Uploading => {
                 // As it is now: its metadata may have been corrected meanwhile.
-                let content = upload.clone().into_content(object.crc64nvme, now);
-                match write(stores, &document.complete(content), now).await? {
+                let content = upload.clone().into_content(object.crc64nvme, act.at);
+                match write(stores, &document.complete(content, act), act.at).await? {
                     Written::Done => return Ok(Finished::Stored),
                     Written::Lost(current) => document = retry(stores, current, attempt).await?,
                 }

@@ -34,12 +34,13 @@ pub use verify::{Verified, verify};
 
 use crate::{
     Error, Result, Stores,
+    caller::Caller,
     document::{
-        Change, Document, DocumentId, Upload, UploadAt, UploadState, Verification, Version,
+        Change, Document, DocumentId, Entry, Upload, UploadAt, UploadState, Verification, Version,
     },
     parts::{Part, PartPlan},
     stores::{PartLink, Written},
-    tenant::{Caller, DocumentKey},
+    tenant::{DocumentKey, Limits},
 };
 
 /// How often a request decides again after others changed its document first.
@@ -84,9 +85,11 @@ async fn load(stores: &Stores, caller: &Caller, id: DocumentId) -> Result<Docume
         id,
     };
     let document = stores.documents.load(&key).await?;
-    document
-        .filter(|document| document.client == caller.client)
-        .ok_or(Error::NotFound)
+    let document = document
+        .filter(|document| caller.sees_all || document.client == caller.client)
+        .ok_or(Error::NotFound)?;
+    document.require(&caller.scopes)?;
+    Ok(document)
 }
 
 /// What became of an upload, `link`, that the document's item no longer tells of.
@@ -127,6 +130,7 @@ async fn view(
     stores: &Stores,
     document: &Document,
     upload: &Upload,
+    limits: &Limits,
     now: Timestamp,
 ) -> Result<Option<UploadView>> {
     let key = document.object_key(&upload.version);
@@ -136,7 +140,9 @@ async fn view(
         None if stores.files.find(&key).await?.is_some() => Vec::new(),
         None => return Ok(None),
     };
-    link(stores, &key, upload, missing, now).await.map(Some)
+    link(stores, &key, upload, missing, limits, now)
+        .await
+        .map(Some)
 }
 
 async fn link(
@@ -144,6 +150,7 @@ async fn link(
     key: &str,
     upload: &Upload,
     missing: Vec<Part>,
+    limits: &Limits,
     now: Timestamp,
 ) -> Result<UploadView> {
     let missing = stores
@@ -153,7 +160,7 @@ async fn link(
             &upload.upload_id,
             missing.into_iter(),
             now,
-            upload.expires_at,
+            upload.expires_at.min(now + limits.part_url_lifetime()),
         )
         .await?;
     Ok(UploadView {
@@ -164,13 +171,43 @@ async fn link(
     })
 }
 
-/// Writes a change and, once it is written, ends in S3 the upload that it ended.
+/// Writes a change and, once it is written, says so in the log and ends in S3 the upload that it ended.
 async fn write(stores: &Stores, change: &Change, now: Timestamp) -> Result<Written> {
     let written = stores.documents.write(change, now).await?;
-    if let (Written::Done, Some(ended)) = (&written, &change.ended) {
-        discard(stores, &change.next, ended).await;
+    if matches!(written, Written::Done) {
+        note(change);
+        if let Some(ended) = &change.ended {
+            discard(stores, &change.next, ended).await;
+        }
     }
     Ok(written)
+}
+
+/// Who did what to which document, for whoever audits that; the document's history says the same.
+fn note(change: &Change) {
+    let Some(Entry {
+        revision,
+        at,
+        by,
+        what,
+        version,
+    }) = change.entry()
+    else {
+        return;
+    };
+    let Document { tenant, id, .. } = &change.next;
+    tracing::info!(
+        event = "document.changed",
+        %tenant,
+        document = %id,
+        revision,
+        client = by.client,
+        token = by.token,
+        ?what,
+        %version,
+        %at,
+        "a document was changed"
+    );
 }
 
 /// The state to decide on again after another request was first: the one that it left, the first time;

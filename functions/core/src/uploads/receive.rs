@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use super::{ATTEMPTS, points_to, retry, write};
 use crate::{
     Error, Result, Stores,
+    caller::{Caller, SenderKey},
     checksum::Checksum,
     document::{Content, Document, DocumentId, Verification, Version},
     metadata::Metadata,
     stores::Written,
-    tenant::{Caller, SenderKey},
 };
 
 /// Stores the file and answers when it is safe. The same file again, under the same key, is a no-op: its
@@ -23,6 +23,8 @@ pub async fn receive(
     bytes: Bytes,
     now: Timestamp,
 ) -> Result<DocumentId> {
+    caller.check_size(bytes.len() as u64)?;
+    caller.scopes.require(metadata.okd.document_type)?;
     let sha256 = Checksum::sha256(&bytes);
     let content = Content {
         sequence: 0,
@@ -50,8 +52,11 @@ pub async fn receive(
             stores.files.put_again(&object, bytes, &sha256).await?;
         }
     }
+    let act = caller.acts(now);
     for attempt in 0..ATTEMPTS {
-        let Some(change) = document.receive(content.clone(), now) else {
+        // What it was may be of a type that this token is not for.
+        document.require(&caller.scopes)?;
+        let Some(change) = document.receive(content.clone(), &act) else {
             return Ok(id);
         };
         match write(stores, &change, now).await? {

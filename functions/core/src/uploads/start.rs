@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use super::{ATTEMPTS, UploadView, discard, link, retry, view, write};
 use crate::{
     Error, Result, Stores,
-    document::{Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version},
+    caller::{Caller, SenderKey},
+    document::{Act, Change, Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version},
     metadata::OfferedFile,
     parts::PartPlan,
     stores::Written,
-    tenant::{Caller, SenderKey},
 };
 
 /// What became of an offered file.
@@ -30,6 +30,10 @@ pub async fn start(
     offered: OfferedFile,
     now: Timestamp,
 ) -> Result<Started> {
+    caller.check_size(offered.size.bytes())?;
+    caller
+        .scopes
+        .require(offered.metadata.okd.document_type)?;
     let document = Document::empty(caller, caller.document_id(offered.metadata.subject, key));
     let version = Version::of_upload();
     let upload_id = stores
@@ -42,14 +46,15 @@ pub async fn start(
         plan: PartPlan::from(offered.size),
         checksum: offered.metadata.okd.document_checksum,
         expires_at: now + UPLOAD_LIFETIME,
+        counter: Some(document.id.queue(caller.limits.counters())),
         state: UploadState::Uploading,
         metadata: offered.metadata,
     };
-    let decided = decide(stores, document.clone(), &fresh, now).await;
+    let decided = decide(stores, document.clone(), &fresh, caller, &caller.acts(now)).await;
     // After a failure the item may point to it all the same: the lifecycle rule ends it, if it does not.
-    if matches!(
+    if !matches!(
         decided,
-        Ok(Decision::Stored | Decision::Resumed(_)) | Err(Error::Contended)
+        Ok(Decision::Begun) | Err(Error::Unavailable { .. })
     ) {
         discard(stores, &document, &fresh).await;
     }
@@ -61,7 +66,7 @@ pub async fn start(
             let key = document.object_key(&fresh.version);
             Ok(Started::Uploading(
                 document.id,
-                link(stores, &key, &fresh, parts, now).await?,
+                link(stores, &key, &fresh, parts, &caller.limits, now).await?,
             ))
         }
     }
@@ -78,17 +83,26 @@ async fn decide(
     stores: &Stores,
     mut document: Document,
     fresh: &Upload,
-    now: Timestamp,
+    caller: &Caller,
+    act: &Act,
 ) -> Result<Decision> {
-    for attempt in 0..ATTEMPTS {
-        let (change, decision) = match document.offer(fresh.clone(), now) {
+    let mut fresh = fresh.clone();
+    let (mut full, counters) = (0, caller.limits.counters());
+    for attempt in 0..ATTEMPTS + usize::from(counters) {
+        // What it was may be of a type that this token is not for.
+        document.require(&caller.scopes)?;
+        let (change, decision) = match document.offer(fresh.clone(), act) {
             Offer::Stored(change) => (change, Decision::Stored),
-            Offer::Begin(change) => (Some(change), Decision::Begun),
+            Offer::Begin(change) => {
+                let within = Some(caller.limits);
+                (Some(Change { within, ..change }), Decision::Begun)
+            }
             Offer::Resume(upload, change) => {
-                let Some(view) = view(stores, &document, &upload, now).await? else {
+                let Some(view) = view(stores, &document, &upload, &caller.limits, act.at).await?
+                else {
                     // S3 has forgotten it: note that, then decide again.
-                    let ended = document.end_upload(UploadState::Aborted);
-                    document = match write(stores, &ended, now).await? {
+                    let ended = document.end_upload(&upload, UploadState::Aborted, act);
+                    document = match write(stores, &ended, act.at).await? {
                         Written::Done => ended.next,
                         Written::Lost(current) => *current,
                     };
@@ -100,9 +114,15 @@ async fn decide(
         let Some(change) = change else {
             return Ok(decision);
         };
-        match write(stores, &change, now).await? {
-            Written::Done => return Ok(decision),
-            Written::Lost(current) => document = retry(stores, current, attempt).await?,
+        match write(stores, &change, act.at).await {
+            Ok(Written::Done) => return Ok(decision),
+            Ok(Written::Lost(current)) => document = retry(stores, current, attempt).await?,
+            // Another of the tenant's counters may have room.
+            Err(Error::TooManyUploads) if full + 1 < counters => {
+                full += 1;
+                fresh.counter = fresh.counter.map(|counter| (counter + 1) % counters);
+            }
+            Err(error) => return Err(error),
         }
     }
     Err(Error::Contended)

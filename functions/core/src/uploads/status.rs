@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::{UploadView, load, past, view};
 use crate::{
     Result, Stores,
+    caller::Caller,
     document::{DocumentId, UploadAt, UploadState, Version},
-    tenant::Caller,
 };
 
 /// Where a document's upload stands.
@@ -41,7 +41,7 @@ pub async fn status(
     };
     match upload.state_at(now) {
         UploadState::Uploading => {
-            let view = view(stores, &document, upload, now).await?;
+            let view = view(stores, &document, upload, &caller.limits, now).await?;
             Ok(view.map_or(
                 UploadStatus::Ended(UploadState::Aborted),
                 UploadStatus::Open,

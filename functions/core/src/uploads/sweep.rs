@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Content, Document, Leftover, Remains, UploadState, Version},
+    document::{Act, Content, Document, Leftover, Remains, UploadState, Version},
     parts::MAX_DOCUMENT,
     stores::{Due, Entry, QUEUES, Written, time_to_read},
     tenant::DocumentKey,
@@ -200,12 +200,13 @@ async fn settle_upload(turn: &Turn<'_>, document: &Document) -> Result<Outcome> 
     };
     let Turn { stores, now, .. } = *turn;
     let expired = upload.state_at(now) == UploadState::Expired;
-    match finish(stores, document, upload, now).await? {
+    let act = Act::of_the_service(now);
+    match finish(stores, document, upload, &act).await? {
         Finished::Stored => Ok(Outcome::Completed),
         Finished::Mismatch { .. } => Ok(Outcome::Corrupt),
         // Where S3 knows neither upload nor object, it may yet be joining: that too has until then.
         Finished::Missing(_) | Finished::Gone(UploadState::Aborted) if expired => {
-            let change = document.end_upload(UploadState::Expired);
+            let change = document.end_upload(upload, UploadState::Expired, &act);
             match write(stores, &change, now).await? {
                 Written::Done => Ok(Outcome::Expired),
                 Written::Lost(_) => Ok(Outcome::Waiting),

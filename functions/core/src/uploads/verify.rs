@@ -7,7 +7,7 @@ use super::{ATTEMPTS, retry, write};
 use crate::{
     Error, Result, Stores,
     checksum::Checksum,
-    document::{Content, Document, Verification, Version},
+    document::{Act, Content, Document, Verification, Version},
     stores::Written,
     tenant::DocumentKey,
 };
@@ -34,15 +34,16 @@ pub async fn verify(
         return Ok(Verified::Nothing);
     };
     let holds = read_back(stores, &document.key(), content).await?;
+    let act = Act::of_the_service(now);
     for attempt in 0..ATTEMPTS {
         let change = if holds {
-            document.verified(version)
+            document.verified(version, &act)
         } else {
             let previous = stores
                 .documents
                 .last_sound(&document.key(), version)
                 .await?;
-            document.corrupt(version, previous)
+            document.corrupt(version, previous, &act)
         };
         let Some(change) = change else {
             return Ok(Verified::Nothing);

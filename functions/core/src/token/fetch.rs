@@ -1,0 +1,221 @@
+//! Fetches what an issuer publishes. Who adds a tenant says where, so this is no way into our own network: no
+//! redirect is followed, and no private, loopback or link-local address is asked, whatever a name resolves
+//! to, but for the hosts that the deployment names ([`crate::config::TokenConfig::private_issuers`]).
+//!
+//! It is the HTTP client of the AWS SDK, which is there anyway.
+
+use std::{
+    error::Error as StdError,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
+
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    dns::{DnsFuture, ResolveDns, ResolveDnsError},
+    http::{HttpConnector, HttpConnectorSettings},
+    orchestrator::HttpRequest,
+};
+use aws_smithy_types::byte_stream::ByteStream;
+use http::Uri;
+
+use crate::tenant::KeyUrl;
+
+/// Issuers' documents are a few KB.
+const MAX_SIZE: usize = 256 * 1024;
+/// All of it: name, connection, answer, body.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whatever went wrong; for the log only.
+pub type FetchError = Box<dyn StdError + Send + Sync>;
+
+/// Asks issuers.
+#[derive(Debug)]
+pub struct Fetcher {
+    public: Connector,
+    private: Connector,
+    private_hosts: Vec<String>,
+}
+
+impl Fetcher {
+    /// One that asks public addresses over TLS, and these hosts anyhow.
+    pub fn new(private_hosts: Vec<String>) -> Self {
+        Self {
+            public: connector(PublicOnly),
+            private: connector(Anything),
+            private_hosts,
+        }
+    }
+
+    /// What is at `url`, if that may be asked and answers 200 in time with no more than [`MAX_SIZE`].
+    pub async fn get(&self, url: &KeyUrl) -> Result<Vec<u8>, FetchError> {
+        let url = url.to_string();
+        let connector = self.connector_for(&url.parse()?)?;
+        let get = async {
+            let request = HttpRequest::get(&url)?;
+            let answer = connector.call(request).await?;
+            let status = answer.status().as_u16();
+            if status != 200 {
+                return Err(format!("{url} answers {status}").into());
+            }
+            let mut body = ByteStream::new(answer.into_body());
+            let mut bytes = Vec::new();
+            while let Some(chunk) = body.next().await {
+                bytes.extend_from_slice(&chunk?);
+                if bytes.len() > MAX_SIZE {
+                    return Err(format!("{url} answers with more than {MAX_SIZE} bytes").into());
+                }
+            }
+            Ok(bytes)
+        };
+        tokio::time::timeout(TIMEOUT, get).await?
+    }
+
+    /// Who may ask this. An address in place of a name is never looked up, so it is judged here.
+    fn connector_for(&self, url: &Uri) -> Result<&Connector, FetchError> {
+        let host = url.host().unwrap_or_default();
+        if self.private_hosts.iter().any(|private| private == host) {
+            return Ok(&self.private);
+        }
+        if url.scheme_str() != Some("https") {
+            return Err(format!("{host} would be asked without TLS").into());
+        }
+        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) if !is_public(address) => {
+                Err(format!("{address} is not a public address").into())
+            }
+            _ => Ok(&self.public),
+        }
+    }
+}
+
+fn connector(resolver: impl ResolveDns + Clone + 'static) -> Connector {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(TIMEOUT)
+        .read_timeout(TIMEOUT)
+        .build();
+    Connector::builder()
+        .connector_settings(settings)
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .build_with_resolver(resolver)
+}
+
+/// Resolves names to their public addresses.
+#[derive(Debug, Clone)]
+struct PublicOnly;
+
+/// Resolves names.
+#[derive(Debug, Clone)]
+struct Anything;
+
+impl ResolveDns for PublicOnly {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            let addresses = resolve(name).await?;
+            let public: Vec<IpAddr> = addresses.into_iter().filter(|&a| is_public(a)).collect();
+            if public.is_empty() {
+                let error = format!("{name} has no public address");
+                return Err(ResolveDnsError::new(error));
+            }
+            Ok(public)
+        })
+    }
+}
+
+impl ResolveDns for Anything {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(resolve(name))
+    }
+}
+
+async fn resolve(name: &str) -> Result<Vec<IpAddr>, ResolveDnsError> {
+    let found = tokio::net::lookup_host((name, 0)).await;
+    let found = found.map_err(ResolveDnsError::new)?;
+    Ok(found.map(|address| address.ip()).collect())
+}
+
+/// Whether an address is on the public internet (IANA's special-purpose registries; `IpAddr::is_global` is not
+/// stable yet).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let special = a == 0
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && (18..20).contains(&b))
+        || a >= 224;
+    !(special
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_documentation())
+}
+
+/// Only 2000::/3 is given out; of that, what carries an IPv4 address (Teredo, 6to4) and the rest of 2001::/23 is
+/// not for us.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    if let Some(mapped) = address.to_ipv4_mapped() {
+        return is_public_v4(mapped);
+    }
+    let [first, second, ..] = address.segments();
+    let given_out = first & 0xe000 == 0x2000;
+    let special = (first == 0x2001 && (second < 0x200 || second == 0xdb8))
+        || first == 0x2002
+        || (first == 0x3fff && second < 0x1000);
+    given_out && !special
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_of_our_own_network_is_public() {
+        for private in [
+            "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "169.254.170.2", "172.16.0.1",
+            "192.0.0.170", "192.0.2.1", "192.168.1.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::", "::1",
+            "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::7f00:1", "64:ff9b::a9fe:a9fe", "fc00::1",
+            "fd00:ec2::254", "fe80::1", "ff02::1", "2001::1", "2001:db8::1", "2002:7f00:1::",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+        for public in ["1.1.1.1", "20.190.128.1", "145.100.190.1", "2606:4700::1111", "2a05:d018::1", "::ffff:1.1.1.1"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_asked_is_refused_before_anything_is_sent() {
+        let fetcher = Fetcher::new(vec!["127.0.0.1".to_owned()]);
+        for (url, because) in [
+            ("http://login.example/keys", "without TLS"),
+            ("http://127.0.0.2/keys", "without TLS"),
+            ("https://127.0.0.2/keys", "not a public address"),
+            ("https://169.254.169.254/latest/meta-data", "not a public address"),
+            ("https://[::1]/keys", "not a public address"),
+            ("https://[::ffff:10.0.0.1]/keys", "not a public address"),
+            ("https://localhost/keys", "no public address"),
+            ("https://127.1/keys", "no public address"),
+            ("https://2130706433/keys", "no public address"),
+        ] {
+            let error = fetcher.get(&url.parse().unwrap()).await.unwrap_err();
+            let mut text = error.to_string();
+            let mut next = error.source();
+            while let Some(cause) = next {
+                text = format!("{text}: {cause}");
+                next = cause.source();
+            }
+            assert!(text.contains(because), "{url}: {text}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Bearer tokens: from an `Authorization` header to a [`Caller`], by RFC 6750, RFC 8725 and RFC 9068.
+//!
+//! What a token says of itself is believed only as far as it takes to find who could have signed it: its issuer and
+//! audience name a [`Tenant`], its key id a key that the tenant's issuer publishes. That key decides which algorithms
+//! the token may have, never the token; links and keys in its header are not looked at.
+
+mod fetch;
+mod keys;
+mod tenants;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jsonwebtoken::{
+    Algorithm, Header, Validation, dangerous::insecure_decode, decode, errors::ErrorKind,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub use fetch::{FetchError, Fetcher};
+pub use keys::count as count_keys;
+
+use crate::{
+    Error, Result,
+    caller::{Caller, Scopes},
+    error::TokenFault,
+    stores::Tenants,
+    tenant::{Issuer, KeyUrl, Signature, Tenant},
+};
+use keys::{Key, Keys};
+use tenants::KnownTenants;
+
+/// A longer token is refused unread.
+const MAX_TOKEN: usize = 8 * 1024;
+/// Seconds by which clocks may differ.
+const LEEWAY: u64 = 60;
+/// A client's name and a token's id are at most this long, in bytes; a longer id is cut.
+const MAX_NAME: usize = 256;
+
+/// Checks the tokens of all tenants.
+pub struct Verifier {
+    tenants: KnownTenants,
+    fetcher: Arc<Fetcher>,
+    /// By issuer and, where that is given, the place of its keys. They are tenants' only, so they are few.
+    keys: Mutex<HashMap<(Issuer, Option<KeyUrl>), Arc<Keys>>>,
+}
+
+/// What is read of a token before its signature is checked.
+#[derive(Deserialize)]
+struct Unverified {
+    iss: Option<String>,
+    aud: Option<Audience>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+type Claims = Map<String, Value>;
+
+impl Verifier {
+    /// For the tokens of these tenants, whose issuers' keys may come from the private hosts given too.
+    pub fn new(tenants: Tenants, private_hosts: Vec<String>) -> Self {
+        Self {
+            tenants: KnownTenants::of(tenants),
+            fetcher: Arc::new(Fetcher::new(private_hosts)),
+            keys: Mutex::default(),
+        }
+    }
+
+    /// The caller whose token the `Authorization` header holds, if that token may hand in anything.
+    pub async fn caller(&self, authorization: Option<&str>) -> Result<Caller> {
+        let token = bearer(authorization)?;
+        let unverified = insecure_decode::<Unverified>(token);
+        let unverified = unverified.map_err(|_| TokenFault::Malformed)?;
+        let header = unverified.header;
+        check_kind(&header)?;
+        let key_id = header.kid.as_ref().ok_or(TokenFault::Signature)?;
+        let tenant = self.tenant(&unverified.claims).await?;
+        let key = self.keys_of(&tenant).find(key_id, header.alg).await?;
+        let key = key.ok_or(TokenFault::Signature)?;
+        let claims = verify(token, &key, &tenant)?;
+        let scopes = Scopes::of(scopes(&claims, &tenant)).ok_or(Error::MissingScope(None))?;
+        Ok(Caller {
+            client: client(&claims, &tenant)?,
+            token: token_id(&claims),
+            tenant: tenant.tenant,
+            scopes,
+            sees_all: tenant.shared,
+            limits: tenant.limits,
+        })
+    }
+
+    /// The one tenant whose issuer and audience the token claims to have.
+    async fn tenant(&self, claims: &Unverified) -> Result<Tenant> {
+        let claim = |name: &str| TokenFault::Claim(name.to_owned());
+        let issuer = claims.iss.clone().ok_or_else(|| claim("iss"))?;
+        let issuer = Issuer::try_from(issuer).map_err(|_| TokenFault::Issuer)?;
+        let audiences = match claims.aud.as_ref().ok_or_else(|| claim("aud"))? {
+            Audience::One(audience) => std::slice::from_ref(audience),
+            Audience::Several(audiences) => audiences,
+        };
+        let tenants = self.tenants.of_issuer(&issuer).await?;
+        if tenants.is_empty() {
+            return Err(TokenFault::Issuer.into());
+        }
+        let meant = |tenant: &&Tenant| {
+            let mut names = tenant.audiences.iter();
+            names.any(|name| audiences.contains(name))
+        };
+        let mut meant = tenants.iter().filter(meant);
+        match (meant.next(), meant.next()) {
+            (Some(tenant), None) => Ok(tenant.clone()),
+            (None, _) => Err(TokenFault::Audience.into()),
+            (Some(_), Some(_)) => Err(TokenFault::SeveralTenants.into()),
+        }
+    }
+
+    fn keys_of(&self, tenant: &Tenant) -> Arc<Keys> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (tenant.issuer.clone(), tenant.jwks.clone());
+        let new = || Arc::new(Keys::of(tenant, Arc::clone(&self.fetcher)));
+        Arc::clone(keys.entry(place).or_insert_with(new))
+    }
+}
+
+/// RFC 6750, section 2.1.
+fn bearer(authorization: Option<&str>) -> Result<&str, TokenFault> {
+    let (scheme, token) = authorization
+        .and_then(|header| header.split_once(' '))
+        .ok_or(TokenFault::Missing)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(TokenFault::Missing);
+    }
+    let token = token.trim();
+    if token.len() > MAX_TOKEN {
+        Err(TokenFault::Malformed)
+    } else {
+        Ok(token)
+    }
+}
+
+/// Asks for an access token (RFC 9068, section 2.1; most issuers just say `JWT`) that has nothing about it that we
+/// do not understand (RFC 7515, section 4.1.11).
+fn check_kind(header: &Header) -> Result<(), TokenFault> {
+    let kind = header.typ.as_ref().map(|typ| typ.to_ascii_lowercase());
+    let access = matches!(
+        kind.as_deref(),
+        None | Some("jwt" | "at+jwt" | "application/at+jwt")
+    );
+    if access && header.crit.is_none() && header.zip.is_none() && header.enc.is_none() {
+        Ok(())
+    } else {
+        Err(TokenFault::Malformed)
+    }
+}
+
+fn verify(token: &str, key: &Key, tenant: &Tenant) -> Result<Claims, TokenFault> {
+    let accepted = key.algorithms.iter().copied();
+    let accepted: Vec<_> = accepted.filter(|&algorithm| tenant.accepts(algorithm)).collect();
+    let mut validation = Validation::default();
+    validation.algorithms = accepted;
+    validation.leeway = LEEWAY;
+    validation.validate_nbf = true;
+    validation.set_issuer(&[&tenant.issuer]);
+    validation.set_audience(&tenant.audiences);
+    validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+    decode(token, &key.decoding, &validation)
+        .map(|data| data.claims)
+        .map_err(|error| fault(&error))
+}
+
+impl Tenant {
+    /// Whether its tokens may be signed so.
+    fn accepts(&self, algorithm: Algorithm) -> bool {
+        Signature::try_from(algorithm).is_ok_and(|signature| self.algorithms.contains(&signature))
+    }
+}
+
+fn fault(error: &jsonwebtoken::errors::Error) -> TokenFault {
+    match error.kind() {
+        ErrorKind::ExpiredSignature => TokenFault::Expired,
+        ErrorKind::ImmatureSignature => TokenFault::NotYetValid,
+        ErrorKind::InvalidIssuer => TokenFault::Issuer,
+        ErrorKind::InvalidAudience => TokenFault::Audience,
+        ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
+            TokenFault::Claim(claim.clone())
+        }
+        ErrorKind::InvalidSignature
+        | ErrorKind::InvalidAlgorithm
+        | ErrorKind::UnsupportedAlgorithm => TokenFault::Signature,
+        _ => TokenFault::Malformed,
+    }
+}
+
+/// A claim by its name; a dot in it leads into an object, unless the name is there as it stands.
+fn claim<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
+    claims.get(name).or_else(|| {
+        let (object, rest) = name.split_once('.')?;
+        claim(claims.get(object)?.as_object()?, rest)
+    })
+}
+
+/// The scopes, wherever the tenant's tokens have them: in a string, separated by spaces, or in a list.
+fn scopes<'a>(claims: &'a Claims, tenant: &Tenant) -> Vec<&'a str> {
+    let mut scopes = Vec::new();
+    for value in tenant.scope_claims.iter().filter_map(|name| claim(claims, name)) {
+        match value {
+            Value::String(text) => scopes.extend(text.split(' ')),
+            Value::Array(list) => scopes.extend(list.iter().filter_map(Value::as_str)),
+            _ => {}
+        }
+    }
+    scopes
+}
+
+fn client(claims: &Claims, tenant: &Tenant) -> Result<String, TokenFault> {
+    let names = &tenant.client_claims;
+    let mut clients = names.iter().filter_map(|name| {
+        let value = claims.get(name).filter(|value| !value.is_null())?;
+        Some((name, value))
+    });
+    let missing = || TokenFault::Claim(names.first().cloned().unwrap_or_default());
+    let (name, client) = clients.next().ok_or_else(missing)?;
+    if clients.any(|(_, other)| other != client) {
+        return Err(TokenFault::SeveralClients);
+    }
+    let client = client.as_str();
+    let client = client.filter(|client| (1..=MAX_NAME).contains(&client.len()));
+    client
+        .map(str::to_owned)
+        .ok_or_else(|| TokenFault::Claim(name.clone()))
+}
+
+fn token_id(claims: &Claims) -> Option<String> {
+    let id = claims.get("jti").or_else(|| claims.get("uti"))?.as_str()?;
+    let mut end = id.len().min(MAX_NAME);
+    while !id.is_char_boundary(end) {
+        end -= 1;
+    }
+    Some(id[..end].to_owned())
+}
