@@ -125,7 +125,8 @@ impl Books {
         for item in items {
             let (pk, sk) = (text(&item, "pk"), text(&item, "sk"));
             if sk.starts_with("counter#") {
-                let number = |name: &str| item[name].as_n().map_or(Ok(0), |text| text.parse::<i64>());
+                let number =
+                    |name: &str| item[name].as_n().map_or(Ok(0), |text| text.parse::<i64>());
                 let (uploads, bytes) = (number("uploads")?, number("bytes")?);
                 let named = named.counters.entry((pk, sk)).or_default();
                 *named = (named.0 + uploads, named.1 + bytes);

@@ -1,8 +1,12 @@
 //! The front: turns HTTP requests into the events of an API Gateway REST API, and the function's answers
-//! back into HTTP. Routes, binary media types and the gateway's own answers are the template's; so are
-//! its limits AWS's: 10 MB of body, and 6 MB of event for the function behind it.
+//! back into HTTP. Routes, binary media types, throttling and the gateway's own answers are the template's; its
+//! limits are AWS's: 10 MB of body, and 6 MB of event for the function behind it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use axum::{
     Router,
@@ -16,6 +20,7 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    Result,
     runtime::Function,
     template::{Route, Template},
 };
@@ -31,11 +36,48 @@ pub struct Gateway {
     stage: String,
     binary: Vec<String>,
     responses: Map<String, Value>,
+    throttle: Option<Throttle>,
+}
+
+/// How many requests are let through: a bucket of tokens, as API Gateway's is.
+struct Throttle {
+    rate: f64,
+    burst: f64,
+    /// How many tokens there were, and when.
+    bucket: Mutex<(f64, Instant)>,
+}
+
+impl Throttle {
+    /// The one of the API's stage, if it has one.
+    fn of(template: &Template, api: &Value) -> Result<Option<Self>> {
+        let Some(settings) = api["MethodSettings"].get(0) else {
+            return Ok(None);
+        };
+        let number =
+            |name: &str| -> Result<f64> { Ok(template.resolve(&settings[name])?.parse()?) };
+        let burst = number("ThrottlingBurstLimit")?;
+        Ok(Some(Self {
+            rate: number("ThrottlingRateLimit")?,
+            burst,
+            bucket: Mutex::new((burst, Instant::now())),
+        }))
+    }
+
+    /// Takes a token, if there is one.
+    fn lets_through(&self) -> bool {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let filled = bucket.0 + self.rate * (now - bucket.1).as_secs_f64();
+        let tokens = filled.min(self.burst);
+        let passes = tokens >= 1.0;
+        *bucket = (if passes { tokens - 1.0 } else { tokens }, now);
+        passes
+    }
 }
 
 impl Gateway {
     /// The gateway that the template describes, in front of the functions by their logical ids.
-    pub fn new(template: &Template, functions: &BTreeMap<String, Arc<Function>>) -> Self {
+    pub fn new(template: &Template, functions: &BTreeMap<String, Arc<Function>>) -> Result<Self> {
         let api = template
             .resources("AWS::Serverless::Api")
             .next()
@@ -46,7 +88,8 @@ impl Gateway {
             Some((route, function))
         });
         let binary = api["BinaryMediaTypes"].as_array().into_iter().flatten();
-        Self {
+        let throttle = Throttle::of(template, &api)?;
+        Ok(Self {
             routes: routes.collect(),
             stage: api["StageName"].as_str().unwrap_or("live").to_owned(),
             binary: binary
@@ -57,7 +100,8 @@ impl Gateway {
                 .as_object()
                 .cloned()
                 .unwrap_or_default(),
-        }
+            throttle,
+        })
     }
 
     /// The HTTP side.
@@ -123,6 +167,13 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
             &request_id,
         );
     };
+    if gateway
+        .throttle
+        .as_ref()
+        .is_some_and(|throttle| !throttle.lets_through())
+    {
+        return gateway.answer("THROTTLED", StatusCode::TOO_MANY_REQUESTS, &request_id);
+    }
     let too_large = || {
         gateway.answer(
             "REQUEST_TOO_LARGE",

@@ -65,8 +65,7 @@ impl Key {
 
 /// A new key, in PKCS #8.
 fn generate() -> Result<Vec<u8>> {
-    let key =
-        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
+    let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
     Ok(key.as_ref().to_vec())
 }
 
@@ -212,12 +211,7 @@ async fn token(
     State(issuer): State<Arc<Issuer>>,
     Form(request): Form<TokenRequest>,
 ) -> std::result::Result<Json<Value>, (StatusCode, Json<Value>)> {
-    let refuse = |error: &str| {
-        (
-            StatusCode::BAD_REQUEST,
-            Json(json!({ "error": error })),
-        )
-    };
+    let refuse = |error: &str| (StatusCode::BAD_REQUEST, Json(json!({ "error": error })));
     if request.grant_type != "client_credentials" {
         return Err(refuse("unsupported_grant_type"));
     }

@@ -29,8 +29,8 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use events::Events;
-use okd_core::tenant::{Issuer as IssuerName, Tenant, TenantId};
 use issuer::Issuer;
+use okd_core::tenant::{Issuer as IssuerName, Tenant, TenantId};
 use runtime::{Failed, Function};
 use template::{Template, physical_name};
 use wire::Wire;
@@ -192,7 +192,7 @@ impl Cloud {
         };
         serve(
             gateway,
-            gateway::Gateway::new(&template, &cloud.functions).router(),
+            gateway::Gateway::new(&template, &cloud.functions)?.router(),
         );
         Ok(cloud)
     }

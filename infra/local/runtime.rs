@@ -153,6 +153,11 @@ impl Function {
         outcome
     }
 
+    /// How many processes there have been.
+    pub fn processes(&self) -> usize {
+        self.started.load(Ordering::Relaxed)
+    }
+
     /// The most memory that any process of this function has held, in bytes; 0 where the system does not
     /// tell (only Linux does).
     pub fn peak_memory(&self) -> u64 {

@@ -101,7 +101,7 @@ impl Template {
     }
 
     /// A scalar, or the `Ref` of a parameter or resource.
-    fn resolve(&self, value: &Value) -> Result<String> {
+    pub fn resolve(&self, value: &Value) -> Result<String> {
         match value {
             Value::String(text) => Ok(text.clone()),
             Value::Number(number) => Ok(number.to_string()),

@@ -188,14 +188,19 @@ async fn add_one(tenants: &Tenants, add: Add, local: bool) -> Result<String> {
     };
     if let Some(other) = known.iter().find(same) {
         let other = &other.tenant;
-        return Err(format!("{other} has this issuer and audience already: nobody could tell whose token is whose").into());
+        return Err(format!(
+            "{other} has this issuer and audience already: nobody could tell whose token is whose"
+        )
+        .into());
     }
     if !unchecked {
         check(&tenant, local).await?;
     }
     match tenants.add(&tenant, before).await? {
         Added::Done => Ok(format!("{} is added", tenant.tenant)),
-        Added::Conflict => Err("somebody else has changed this tenant meanwhile; look again".into()),
+        Added::Conflict => {
+            Err("somebody else has changed this tenant meanwhile; look again".into())
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) static SHARED: LazyLock<Cloud> = LazyLock::new(|| {
 });
 
 /// A school system with a token, unlike any other test's.
+#[derive(Clone)]
 pub(crate) struct Sender {
     pub(crate) cloud: &'static Cloud,
     pub(crate) client: String,
@@ -46,7 +47,7 @@ impl Sender {
 
     pub(crate) fn to(cloud: &'static Cloud) -> Self {
         let client = format!("test-{}", Uuid::new_v4());
-        let token = cloud.issuer.token(&client, "okd:examdocuments").unwrap();
+        let token = cloud.issuer.token(&client, "okd:alldocuments").unwrap();
         Self {
             cloud,
             client,

@@ -305,7 +305,10 @@ async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
     let mut seen: BTreeMap<Call, usize> = BTreeMap::new();
     let mut cells = Vec::new();
     // Whose token it is, a process asks when it happens to have forgotten.
-    for call in made.into_iter().filter(|call| call.operation != TENANTS_READ) {
+    for call in made
+        .into_iter()
+        .filter(|call| call.operation != TENANTS_READ)
+    {
         let count = seen.entry(call.clone()).or_default();
         let nth = *count;
         *count += 1;

@@ -70,7 +70,8 @@ async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body>
             let left =
                 lambda::time_left(request.lambda_context().deadline).saturating_sub(TO_ANSWER);
             // Given up in the middle is no worse than the process dying there, and that is provided for.
-            match tokio::time::timeout(left, routes::call(app, &found, request, &mut caller)).await {
+            match tokio::time::timeout(left, routes::call(app, &found, request, &mut caller)).await
+            {
                 Ok(answered) => answered,
                 Err(_) => routes::out_of_time(&found),
             }

@@ -790,12 +790,7 @@ mod tests {
         }
     }
 
-    fn take(
-        document: &Document,
-        history: &[Content],
-        step: Step,
-        act: &Act,
-    ) -> Option<Change> {
+    fn take(document: &Document, history: &[Content], step: Step, act: &Act) -> Option<Change> {
         let now = act.at;
         match step {
             Step::Verify { holds } => {

@@ -211,7 +211,9 @@ impl TryFrom<Algorithm> for Signature {
         if Self::ALL.contains(&Self(algorithm)) {
             Ok(Self(algorithm))
         } else {
-            Err("tokens are signed with RS, PS, ES or EdDSA: whoever checks an HS signature could make it")
+            Err(
+                "tokens are signed with RS, PS, ES or EdDSA: whoever checks an HS signature could make it",
+            )
         }
     }
 }
@@ -414,13 +416,37 @@ mod tests {
 
     #[test]
     fn the_counters_shares_come_to_the_limit_and_each_has_room_for_a_document() {
-        for (open_uploads, bytes_in_flight) in [(1, 7), (3, 8), (999, 1000), (1001, 12_345), (1_000_000, 1 << 50)] {
-            let limits = UncheckedLimits { open_uploads, bytes_in_flight, document_size: 7, ..UncheckedLimits::default() };
+        for (open_uploads, bytes_in_flight) in [
+            (1, 7),
+            (3, 8),
+            (999, 1000),
+            (1001, 12_345),
+            (1_000_000, 1 << 50),
+        ] {
+            let limits = UncheckedLimits {
+                open_uploads,
+                bytes_in_flight,
+                document_size: 7,
+                ..UncheckedLimits::default()
+            };
             let limits = Limits::try_from(limits).unwrap();
-            let rooms: Vec<Room> = (0..limits.counters()).map(|counter| limits.room(counter)).collect();
-            assert_eq!(rooms.iter().map(|room| room.uploads).sum::<u64>(), open_uploads);
-            assert_eq!(rooms.iter().map(|room| room.bytes).sum::<u64>(), bytes_in_flight);
-            assert!(rooms.iter().all(|room| room.uploads >= 1 && room.bytes >= 7), "{rooms:?}");
+            let rooms: Vec<Room> = (0..limits.counters())
+                .map(|counter| limits.room(counter))
+                .collect();
+            assert_eq!(
+                rooms.iter().map(|room| room.uploads).sum::<u64>(),
+                open_uploads
+            );
+            assert_eq!(
+                rooms.iter().map(|room| room.bytes).sum::<u64>(),
+                bytes_in_flight
+            );
+            assert!(
+                rooms
+                    .iter()
+                    .all(|room| room.uploads >= 1 && room.bytes >= 7),
+                "{rooms:?}"
+            );
         }
         assert_eq!(Limits::default().counters(), 8);
     }
@@ -429,12 +455,30 @@ mod tests {
     fn limits_beyond_what_the_service_can_do_are_refused() {
         let sound = UncheckedLimits::default();
         for limits in [
-            UncheckedLimits { document_size: 0, ..sound },
-            UncheckedLimits { document_size: MAX_DOCUMENT + 1, ..sound },
-            UncheckedLimits { metadata_size: MAX_METADATA + 1, ..sound },
-            UncheckedLimits { open_uploads: 0, ..sound },
-            UncheckedLimits { bytes_in_flight: MAX_DOCUMENT - 1, ..sound },
-            UncheckedLimits { part_url_seconds: 3601, ..sound },
+            UncheckedLimits {
+                document_size: 0,
+                ..sound
+            },
+            UncheckedLimits {
+                document_size: MAX_DOCUMENT + 1,
+                ..sound
+            },
+            UncheckedLimits {
+                metadata_size: MAX_METADATA + 1,
+                ..sound
+            },
+            UncheckedLimits {
+                open_uploads: 0,
+                ..sound
+            },
+            UncheckedLimits {
+                bytes_in_flight: MAX_DOCUMENT - 1,
+                ..sound
+            },
+            UncheckedLimits {
+                part_url_seconds: 3601,
+                ..sound
+            },
         ] {
             assert!(Limits::try_from(limits).is_err(), "{limits:?}");
         }
@@ -442,10 +486,23 @@ mod tests {
 
     #[test]
     fn an_issuer_is_a_url_without_user_query_or_fragment() {
-        for good in ["https://login.microsoftonline.com/6f3/v2.0", "https://sts.windows.net/6f3/", "http://127.0.0.1:7081"] {
+        for good in [
+            "https://login.microsoftonline.com/6f3/v2.0",
+            "https://sts.windows.net/6f3/",
+            "http://127.0.0.1:7081",
+        ] {
             assert!(Issuer::try_from(good.to_owned()).is_ok(), "{good}");
         }
-        for bad in ["", "okd", "https://", "ftp://a", "https://a?b", "https://a#b", "https://me@a", &format!("https://{}", "a".repeat(255))] {
+        for bad in [
+            "",
+            "okd",
+            "https://",
+            "ftp://a",
+            "https://a?b",
+            "https://a#b",
+            "https://me@a",
+            &format!("https://{}", "a".repeat(255)),
+        ] {
             assert!(Issuer::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

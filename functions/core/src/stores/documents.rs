@@ -427,7 +427,12 @@ fn history_item(key: &DocumentKey, first: u64, entries: &[Entry]) -> Result<Item
     struct History<'a> {
         entries: &'a [Entry],
     }
-    item(key, &format!("history#{first:06}"), &History { entries }, None)
+    item(
+        key,
+        &format!("history#{first:06}"),
+        &History { entries },
+        None,
+    )
 }
 
 fn leftover_item(key: &DocumentKey, leftover: &Leftover) -> Result<Item> {

@@ -132,7 +132,9 @@ impl Tenants {
         let mut tenants = Vec::new();
         while let Some(item) = items.next().await {
             let mut item = item.map_err(|error| Error::unavailable("reading tenants", error))?;
-            let config = item.remove("config").and_then(|config| config.as_m().ok().cloned());
+            let config = item
+                .remove("config")
+                .and_then(|config| config.as_m().ok().cloned());
             tenants.push(read(config.unwrap_or_default())?);
         }
         Ok(tenants)

@@ -203,7 +203,11 @@ async fn discover(fetcher: &Fetcher, issuer: &Issuer) -> Result<KeyUrl, FetchErr
     let document = fetcher.get(&issuer.discovery()).await?;
     let document: Discovery = serde_json::from_slice(&document)?;
     if document.issuer != issuer.to_string() {
-        return Err(format!("the discovery document of {issuer} is {}'s", document.issuer).into());
+        return Err(format!(
+            "the discovery document of {issuer} is {}'s",
+            document.issuer
+        )
+        .into());
     }
     Ok(document.jwks_uri)
 }
@@ -243,10 +247,7 @@ fn key(value: &Value) -> Option<Key> {
 fn algorithms(key: &Jwk) -> Vec<Algorithm> {
     use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     let common = &key.common;
-    let signs = matches!(
-        common.public_key_use,
-        None | Some(PublicKeyUse::Signature)
-    );
+    let signs = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
     let verifies = common
         .key_operations
         .as_ref()
@@ -322,7 +323,10 @@ mod tests {
     fn a_key_signs_by_its_type_and_its_alg_if_it_is_for_signatures() {
         let algorithms = |value: &Value| key(value).map(|key| key.algorithms);
         assert_eq!(algorithms(&ec(&json!({}))), Some(vec![Algorithm::ES256]));
-        assert_eq!(algorithms(&ec(&json!({ "use": "sig", "alg": "ES256" }))), Some(vec![Algorithm::ES256]));
+        assert_eq!(
+            algorithms(&ec(&json!({ "use": "sig", "alg": "ES256" }))),
+            Some(vec![Algorithm::ES256])
+        );
         assert_eq!(algorithms(&rsa(2048)).unwrap().len(), 6);
         for unusable in [
             ec(&json!({ "use": "enc" })),
@@ -343,7 +347,13 @@ mod tests {
     fn what_is_odd_in_a_set_does_not_keep_us_from_the_rest() {
         let set = json!({ "keys": [null, "x", { "kty": "RSA" }, { "kty": "RSA", "use": "enc", "alg": "RSA-OAEP" }, ec(&json!({}))] });
         assert_eq!(parse(set.to_string().as_bytes()).unwrap().len(), 1);
-        for nothing in ["", "[]", "{}", r#"{"keys": []}"#, r#"{"keys": [{"kty": "oct", "k": "AA", "kid": "1"}]}"#] {
+        for nothing in [
+            "",
+            "[]",
+            "{}",
+            r#"{"keys": []}"#,
+            r#"{"keys": [{"kty": "oct", "k": "AA", "kid": "1"}]}"#,
+        ] {
             assert!(parse(nothing.as_bytes()).is_err(), "{nothing}");
         }
     }

@@ -162,7 +162,9 @@ fn check_kind(header: &Header) -> Result<(), TokenFault> {
 
 fn verify(token: &str, key: &Key, tenant: &Tenant) -> Result<Claims, TokenFault> {
     let accepted = key.algorithms.iter().copied();
-    let accepted: Vec<_> = accepted.filter(|&algorithm| tenant.accepts(algorithm)).collect();
+    let accepted: Vec<_> = accepted
+        .filter(|&algorithm| tenant.accepts(algorithm))
+        .collect();
     let mut validation = Validation::default();
     validation.algorithms = accepted;
     validation.leeway = LEEWAY;
@@ -209,7 +211,11 @@ fn claim<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
 /// The scopes, wherever the tenant's tokens have them: in a string, separated by spaces, or in a list.
 fn scopes<'a>(claims: &'a Claims, tenant: &Tenant) -> Vec<&'a str> {
     let mut scopes = Vec::new();
-    for value in tenant.scope_claims.iter().filter_map(|name| claim(claims, name)) {
+    for value in tenant
+        .scope_claims
+        .iter()
+        .filter_map(|name| claim(claims, name))
+    {
         match value {
             Value::String(text) => scopes.extend(text.split(' ')),
             Value::Array(list) => scopes.extend(list.iter().filter_map(Value::as_str)),

@@ -196,6 +196,7 @@ fn note(change: &Change) {
         return;
     };
     let Document { tenant, id, .. } = &change.next;
+    let what = serde_json::to_value(what).unwrap_or_default();
     tracing::info!(
         event = "document.changed",
         %tenant,
@@ -203,7 +204,7 @@ fn note(change: &Change) {
         revision,
         client = by.client,
         token = by.token,
-        ?what,
+        what = what.as_str(),
         %version,
         %at,
         "a document was changed"

@@ -6,7 +6,9 @@ use super::{ATTEMPTS, UploadView, discard, link, retry, view, write};
 use crate::{
     Error, Result, Stores,
     caller::{Caller, SenderKey},
-    document::{Act, Change, Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version},
+    document::{
+        Act, Change, Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version,
+    },
     metadata::OfferedFile,
     parts::PartPlan,
     stores::Written,
@@ -31,9 +33,7 @@ pub async fn start(
     now: Timestamp,
 ) -> Result<Started> {
     caller.check_size(offered.size.bytes())?;
-    caller
-        .scopes
-        .require(offered.metadata.okd.document_type)?;
+    caller.scopes.require(offered.metadata.okd.document_type)?;
     let document = Document::empty(caller, caller.document_id(offered.metadata.subject, key));
     let version = Version::of_upload();
     let upload_id = stores

@@ -1,0 +1,248 @@
+//! What a tenant may have, and that it gets back what it no longer uses.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use crate::{
+    cloud::{own_cloud, start_with},
+    school::{School, limits},
+    sender::{Answer, Sender, bytes, metadata, offer, with},
+};
+
+fn refused(answer: &Answer) {
+    let detail = answer.problem(429, "too-many-uploads");
+    assert!(detail.contains("Complete or abort"), "{detail}");
+    assert_eq!(answer.headers["retry-after"], "60");
+}
+
+async fn follow(sender: &Sender, offered: &Answer, link: &str) -> Answer {
+    let link = &offered.body["upload"][link];
+    let (method, href) = (
+        link["method"].as_str().unwrap(),
+        link["href"].as_str().unwrap(),
+    );
+    sender.call(method, href).await
+}
+
+/// What the school has open: uploads and bytes.
+async fn open(school: &School) -> (i64, i64) {
+    let table = okd_core::stores::Documents::of(
+        okd_local::setup::dynamodb_client(&school.cloud.dynamodb_url),
+        school.cloud.table.clone(),
+    );
+    let usage = table.usage(&school.tenant.tenant).await.unwrap();
+    (usage.uploads, usage.bytes)
+}
+
+async fn nothing_is_left(sender: &Sender, answer: &Answer) {
+    assert_eq!(answer.body.get("dmsDocumentId"), None);
+    let uploads = sender
+        .s3
+        .list_multipart_uploads()
+        .bucket(&sender.cloud.bucket);
+    let open = uploads.send().await.unwrap();
+    let items = sender
+        .dynamodb
+        .scan()
+        .table_name(&sender.cloud.table)
+        .send()
+        .await
+        .unwrap();
+    let pending = items
+        .items()
+        .iter()
+        .filter(|item| item.contains_key("upload"));
+    let pending = pending
+        .filter(|item| item["upload"].as_m().unwrap()["state"].as_s().unwrap() == "uploading");
+    assert_eq!(open.uploads().len(), pending.count());
+}
+
+#[tokio::test]
+async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
+    let cloud = own_cloud();
+    let three = |limits: &mut okd_core::tenant::UncheckedLimits| limits.open_uploads = 3;
+    let school = School::with(cloud, |tenant| tenant.limits = limits(three)).await;
+    let other = School::new(cloud).await;
+    let sender = school.client("sis");
+    let papers: Vec<Value> = (0..5).map(|_| offer(5)).collect();
+    let mut offered = Vec::new();
+    for paper in &papers[..3] {
+        offered.push(sender.offer(paper).await.accepted());
+    }
+    let answer = sender.offer(&papers[3]).await;
+    refused(&answer);
+    nothing_is_left(&sender, &answer).await;
+    assert_eq!(open(&school).await, (3, 15));
+    // Neither another tenant, nor a repeat, nor form A has to wait.
+    other.client("sis").offer(&offer(5)).await.accepted();
+    sender.offer(&papers[0]).await.accepted();
+    sender.hand_in(&metadata(), b"inline").await.ok();
+    assert_eq!(open(&school).await, (3, 15));
+
+    // Each end of an upload makes room: abort...
+    assert_eq!(follow(&sender, &offered[1], "abort").await.status, 204);
+    sender.offer(&papers[3]).await.accepted();
+    refused(&sender.offer(&papers[4]).await);
+    // ...completion...
+    sender
+        .send_parts(&offered[2].body["upload"], b"12345", None)
+        .await;
+    for _ in 0..2 {
+        follow(&sender, &offered[2], "complete").await.ok();
+    }
+    sender.offer(&papers[4]).await.accepted();
+    refused(&sender.offer(&offer(5)).await);
+    assert_eq!(open(&school).await, (3, 15));
+    // ...form A under the same key...
+    let inline = papers[4].clone();
+    sender
+        .hand_in(&crate::sender::without(&inline, "documentSize"), b"inline")
+        .await
+        .ok();
+    assert_eq!(open(&school).await, (2, 10));
+    // ...and its time.
+    let tomorrow = Timestamp::now() + Duration::from_hours(25);
+    cloud.strike(tomorrow).await.unwrap();
+    assert_eq!(open(&school).await, (0, 0));
+}
+
+#[tokio::test]
+async fn the_bytes_on_their_way_are_limited_too() {
+    let cloud = own_cloud();
+    let school = School::with(cloud, |tenant| {
+        tenant.limits = limits(|limits| {
+            limits.document_size = 1000;
+            limits.bytes_in_flight = 1500;
+        });
+    })
+    .await;
+    let sender = school.client("sis");
+    let paper = offer(1000);
+    sender.offer(&paper).await.accepted();
+    refused(&sender.offer(&offer(501)).await);
+    sender.offer(&offer(500)).await.accepted();
+    // A smaller file in the place of a larger one makes room for the difference.
+    sender
+        .offer(&with(&paper, "documentSize", json!(600)))
+        .await
+        .accepted();
+    assert_eq!(open(&school).await, (2, 1100));
+    refused(&sender.offer(&offer(401)).await);
+    sender.offer(&offer(400)).await.accepted();
+    // A larger one in its place asks for it.
+    refused(
+        &sender
+            .offer(&with(&paper, "documentSize", json!(601)))
+            .await,
+    );
+}
+
+#[tokio::test]
+async fn many_at_once_get_no_more_than_there_is_and_all_of_it() {
+    let cloud = own_cloud();
+    let school = School::with(cloud, |tenant| {
+        tenant.limits = limits(|limits| limits.open_uploads = 250)
+    })
+    .await;
+    assert_eq!(school.tenant.limits.counters(), 2);
+    let school = std::sync::Arc::new(school);
+    let mut senders = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let sender = school.client("sis");
+        senders.spawn(async move {
+            let mut begun = 0;
+            for _ in 0..30 {
+                loop {
+                    let answer = sender.offer(&offer(7)).await;
+                    match answer.status {
+                        202 => begun += 1,
+                        429 => refused(&answer),
+                        // Too many at once on one counter.
+                        503 => continue,
+                        _ => panic!("{answer:?}"),
+                    }
+                    break;
+                }
+            }
+            begun
+        });
+    }
+    let begun: i64 = senders.join_all().await.into_iter().sum();
+    assert_eq!((begun, open(&school).await), (250, (250, 250 * 7)));
+}
+
+#[tokio::test]
+async fn the_size_of_documents_and_metadata_and_the_life_of_urls_are_the_tenants() {
+    let cloud = own_cloud();
+    let school = School::with(cloud, |tenant| {
+        tenant.limits = limits(|limits| {
+            limits.document_size = 1000;
+            limits.metadata_size = 1024;
+            limits.part_url_seconds = 60;
+        });
+    })
+    .await;
+    let sender = school.client("sis");
+    let detail = sender
+        .offer(&offer(1001))
+        .await
+        .problem(413, "document-too-large");
+    assert!(detail.contains("1000"), "{detail}");
+    sender
+        .hand_in(&metadata(), &bytes(1001, 1))
+        .await
+        .problem(413, "document-too-large");
+    let mut long = metadata();
+    long["name"] = json!("x".repeat(1000));
+    sender
+        .hand_in(&long, b"x")
+        .await
+        .problem(413, "metadata-too-large");
+    sender
+        .offer(&with(&long, "documentSize", json!(5)))
+        .await
+        .problem(413, "metadata-too-large");
+    let offered = sender.offer(&offer(1000)).await.accepted();
+    let expires: Timestamp = offered.body["upload"]["parts"][0]["expiresAt"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(
+        expires <= Timestamp::now() + Duration::from_secs(60),
+        "{expires}"
+    );
+}
+
+#[tokio::test]
+async fn the_gateway_lets_through_what_it_is_told_to_and_answers_429_to_the_rest() {
+    let cloud = start_with(
+        &[("RequestsPerSecond", "1"), ("RequestBurst", "3")],
+        None,
+        None,
+    );
+    let sender = Sender::to(Box::leak(Box::new(cloud)));
+    let mut answers = Vec::new();
+    for _ in 0..10 {
+        answers.push(
+            sender
+                .call(
+                    "GET",
+                    "/okd/v1/documents/4e12169d-84b9-4d21-a987-f373bbbe4e6e/upload",
+                )
+                .await,
+        );
+    }
+    let throttled: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == 429)
+        .collect();
+    assert!(
+        answers[..3].iter().all(|answer| answer.status == 404),
+        "{answers:?}"
+    );
+    assert!(throttled.len() >= 5, "{answers:?}");
+    throttled[0].problem(429, "too-many-requests");
+    assert_eq!(throttled[0].headers["retry-after"], "1");
+}
