@@ -27,6 +27,8 @@ use crate::{
 
 /// A REST API takes bodies up to this size.
 const MAX_BODY: usize = 10 * 1024 * 1024;
+/// ...and request lines and headers that come to this size together.
+const MAX_HEAD: usize = 10_240;
 /// Lambda takes events up to this size.
 const MAX_EVENT: usize = 6 * 1024 * 1024;
 
@@ -153,6 +155,9 @@ impl Gateway {
 async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let request_id = uuid::Uuid::new_v4().to_string();
     let (parts, body) = request.into_parts();
+    if size_of_head(&parts) > MAX_HEAD {
+        return bare(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
     let full_path = parts.uri.path().to_owned();
     let stage = format!("/{}", gateway.stage);
     // The API's own URL has the stage in front, a custom domain does not.
@@ -181,8 +186,10 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
             &request_id,
         )
     };
-    let Some(body) = read(body).await else {
-        return too_large();
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(StatusCode::PAYLOAD_TOO_LARGE) => return too_large(),
+        Err(status) => return bare(status),
     };
     let event = event(
         &gateway,
@@ -208,15 +215,28 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     }
 }
 
+/// An answer without words of its own.
+fn bare(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+}
+
+/// Bytes of the request line's path and of the headers.
+fn size_of_head(parts: &Parts) -> usize {
+    let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    parts.uri.to_string().len() + parts.headers.iter().map(header).sum::<usize>()
+}
+
 /// The whole body, unless it is too large. What is too much is read all the same, within reason: a client
 /// that is still sending would see its connection break instead of the answer.
-async fn read(body: Body) -> Option<Bytes> {
+async fn read(body: Body) -> Result<Bytes, StatusCode> {
     let mut stream = body.into_data_stream();
     let mut bytes = Vec::new();
     let mut size = 0;
     while let Some(chunk) = stream.next().await {
-        // A client that is gone waits for no answer.
-        let chunk = chunk.ok()?;
+        // It is not HTTP; or the client is gone, and waits for no answer.
+        let chunk = chunk.map_err(|_| StatusCode::BAD_REQUEST)?;
         size += chunk.len();
         if size <= MAX_BODY {
             bytes.extend_from_slice(&chunk);
@@ -224,7 +244,11 @@ async fn read(body: Body) -> Option<Bytes> {
             break;
         }
     }
-    (size <= MAX_BODY).then(|| bytes.into())
+    if size <= MAX_BODY {
+        Ok(bytes.into())
+    } else {
+        Err(StatusCode::PAYLOAD_TOO_LARGE)
+    }
 }
 
 /// An event of a REST API's Lambda proxy integration, payload version 1.0.

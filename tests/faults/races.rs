@@ -191,7 +191,7 @@ async fn an_upload_opened_by_a_request_that_did_not_hear_of_it_and_completed_by_
     let bench = Arc::new(Bench::new());
     let sheet = bench.sheet(100);
     let paper = Paper::new().declaring(sheet.sha256());
-    bench.next("PutItem", Fault::HangAfter);
+    bench.next("TransactWriteItems", Fault::HangAfter);
     let metadata = paper.of_size(&sheet).0;
     let (first, bench_of_first) = (metadata.clone(), bench.clone());
     let first = tokio::spawn(async move { bench_of_first.sender.offer(&first).await.unwrap() });

@@ -67,7 +67,7 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
         // Where the function dies in the middle of what it is asked next, its sender has to ask again.
         if round % 2 == 1 {
             let operation = *random
-                .choice(["CreateMultipartUpload", "PutItem"].as_slice())
+                .choice(["CreateMultipartUpload", "TransactWriteItems"].as_slice())
                 .unwrap();
             let fault = *random
                 .choice([Fault::KillBefore, Fault::KillAfter].as_slice())

@@ -69,7 +69,7 @@ async fn a_request_whose_calls_are_all_slow_is_answered_before_the_gateway_gives
     let bench = Bench::new();
     let sheet = bench.sheet(100);
     let (_, upload) = bench.offer(&Paper::new(), &sheet, 1).await;
-    for slow in ["GetItem", "ListParts", "PutItem"] {
+    for slow in ["GetItem", "ListParts", "TransactWriteItems"] {
         // Each is tried again after 3 s, and answered after 3 s and a half.
         bench
             .cloud

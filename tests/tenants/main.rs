@@ -12,6 +12,7 @@ mod isolation;
 mod issuers;
 mod keys;
 mod limits;
+mod rsa;
 mod school;
 #[path = "../api/sender.rs"]
 #[expect(dead_code, reason = "the whole system's tests use all of it")]

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use futures_util::stream;
+use http::{HeaderName, HeaderValue};
 use multer::{Field, Multipart};
 
 use crate::problem::Refusal;
@@ -10,6 +11,9 @@ use crate::problem::Refusal;
 /// The largest file that may come inline, in bytes: Lambda takes 6 MB of event, in which a binary body
 /// grows by a third (base64) and stands beside headers and metadata.
 pub(crate) const MAX_INLINE_FILE: usize = 4 << 20;
+
+/// Bytes of headers that a part may have; real ones have some hundred.
+const MAX_PART_HEAD: usize = 8 * 1024;
 
 /// Both parts, unread.
 pub(crate) struct Form {
@@ -42,6 +46,11 @@ impl Form {
                 return Err(Refusal::RepeatedPart(name));
             }
             check_encoding(&field, name)?;
+            let header =
+                |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+            if field.headers().iter().map(header).sum::<usize>() > MAX_PART_HEAD {
+                return Err(Refusal::MalformedForm("the headers of a part are too long"));
+            }
             *part = Some(field.bytes().await.map_err(|error| malformed(&error))?);
         }
         let metadata = metadata.ok_or(Refusal::MissingPart("metadata"))?;
