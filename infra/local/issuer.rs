@@ -175,7 +175,7 @@ async fn jwks(State(issuer): State<Arc<Issuer>>) -> std::result::Result<Json<Val
     issuer.unless_down(issuer.jwks())
 }
 
-/// `OpenID` Connect Discovery, section 3: as much of it as anybody here reads.
+/// OpenID Connect Discovery, section 3: as much of it as anybody here reads.
 async fn discovery(
     State(issuer): State<Arc<Issuer>>,
 ) -> std::result::Result<Json<Value>, StatusCode> {

@@ -7,12 +7,14 @@
 use std::{
     collections::BTreeMap,
     fs::OpenOptions,
+    num::NonZero,
     path::PathBuf,
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    thread::available_parallelism,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -26,11 +28,14 @@ use axum::{
 use tokio::{
     net::TcpListener,
     process::{Child, ChildStdin, Command},
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
 };
 
 use crate::{FUNCTIONS_LOG, Options, Result, wire::Wire};
+
+/// How long a process may take before it asks for work: Lambda allows it 10 s.
+const TO_START: Duration = Duration::from_secs(10);
 
 /// A function: how to start its processes, and those that wait for work.
 pub struct Function {
@@ -42,6 +47,8 @@ pub struct Function {
     memory_mb: u64,
     wire: Arc<Wire>,
     started: AtomicUsize,
+    /// Who may start a process: a crowd of requests would start one each, and all of them be slow together.
+    starting: Semaphore,
     idle: Mutex<Vec<Process>>,
     peak_memory: Mutex<u64>,
 }
@@ -87,6 +94,8 @@ impl Drop for Process {
 
 /// What an endpoint knows: where work comes from, and who waits for the answer to what was given out.
 struct Endpoint {
+    /// Told when the process first asks for work.
+    ready: Mutex<Option<oneshot::Sender<()>>>,
     work: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     waiting: Mutex<Option<oneshot::Sender<Outcome>>>,
     timeout: Duration,
@@ -112,6 +121,7 @@ impl Function {
             memory_mb,
             wire,
             started: AtomicUsize::new(0),
+            starting: Semaphore::new(available_parallelism().map_or(2, NonZero::get)),
             idle: Mutex::default(),
             peak_memory: Mutex::default(),
         }
@@ -121,7 +131,7 @@ impl Function {
     pub async fn invoke(&self, event: Bytes) -> Outcome {
         let mut process = match self.take_idle() {
             Some(process) => process,
-            None => self.start().await.map_err(|error| {
+            None => self.idle_or_new().await.map_err(|error| {
                 tracing::error!(function = self.name, %error, "a process could not be started");
                 Failed::Crashed
             })?,
@@ -177,11 +187,32 @@ impl Function {
         None
     }
 
-    async fn start(&self) -> Result<Process> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// A process that has become idle by the time that it is this request's turn to start one, or that one, when
+    /// it asks for work.
+    async fn idle_or_new(&self) -> Result<Process> {
+        let _turn = self.starting.acquire().await?;
+        if let Some(process) = self.take_idle() {
+            return Ok(process);
+        }
+        let (mut process, ready) = self.start()?;
+        tokio::select! {
+            ready = ready => ready?,
+            status = process.child.wait() => return Err(format!("it ended with {status:?}").into()),
+            () = tokio::time::sleep(TO_START) => return Err("it asks for no work".into()),
+        }
+        Ok(process)
+    }
+
+    /// A new process, and word of when it is ready.
+    fn start(&self) -> Result<(Process, oneshot::Receiver<()>)> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let (work, receiver) = mpsc::channel(1);
+        let (ready, is_ready) = oneshot::channel();
         let endpoint = Arc::new(Endpoint {
+            ready: Mutex::new(Some(ready)),
             work: receiver.into(),
             waiting: Mutex::default(),
             timeout: self.timeout,
@@ -220,7 +251,7 @@ impl Function {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Process {
+        let process = Process {
             name,
             wire: self.wire.clone(),
             killed,
@@ -228,7 +259,8 @@ impl Function {
             child,
             work,
             endpoint,
-        })
+        };
+        Ok((process, is_ready))
     }
 
     fn note_memory(&self, process: &Process) {
@@ -264,6 +296,15 @@ fn endpoint_routes(endpoint: Arc<Endpoint>) -> Router {
 }
 
 async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, Bytes) {
+    let ready = endpoint
+        .ready
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(ready) = ready {
+        // Who started it may have given up.
+        let _ = ready.send(());
+    }
     let Some(invocation) = endpoint.work.lock().await.recv().await else {
         return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
     };

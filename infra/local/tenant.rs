@@ -58,11 +58,11 @@ struct Add {
     /// A signature that is accepted, such as RS256; may be repeated. Without it: every asymmetric one.
     #[arg(long)]
     algorithm: Vec<Signature>,
-    /// A claim that scopes are found in, such as roles or realm_access.roles; may be repeated. Without it: scope,
+    /// A claim that scopes are found in, such as roles or `realm_access.roles`; may be repeated. Without it: scope,
     /// scp and roles.
     #[arg(long)]
     scope_claim: Vec<String>,
-    /// A claim that names the client; may be repeated. Without it: client_id, azp and appid.
+    /// A claim that names the client; may be repeated. Without it: `client_id`, azp and appid.
     #[arg(long)]
     client_claim: Vec<String>,
     /// Let its clients see each other's documents.

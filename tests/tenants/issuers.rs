@@ -1,4 +1,4 @@
-//! A real issuer: oidc-provider, certified by the `OpenID` Foundation, on Node. `.ci/oidc` installs it and runs these.
+//! A real issuer: oidc-provider, certified by the OpenID Foundation, on Node. `.ci/oidc` installs it and runs these.
 
 use std::{
     io::{BufRead, BufReader},

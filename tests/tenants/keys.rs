@@ -118,13 +118,13 @@ async fn keys_that_nobody_has_make_the_issuer_be_asked_once() {
     for _ in 0..30 {
         // Each time with another key id.
         forger.rotate().unwrap();
-        let mut forged = sender.clone();
+        let mut false_one = sender.clone();
         let claims = json!({
             "iss": school.issuer.url(), "aud": "okd", "client_id": "sis", "scope": "okd:alldocuments",
             "exp": jiff::Timestamp::now().as_second() + 600,
         });
-        forged.token = forger.sign(&claims).unwrap();
-        forged
+        false_one.token = forger.sign(&claims).unwrap();
+        false_one
             .hand_in(&metadata(), b"x")
             .await
             .problem(401, "unauthenticated");
@@ -173,7 +173,9 @@ async fn while_tenants_cannot_be_read_a_new_issuer_is_asked_for_patience_and_a_k
 }
 
 /// A server that answers everything with what `answer` makes of the path; how often it was asked.
-async fn serve(answer: fn(&str) -> axum::response::Response) -> (String, Arc<AtomicUsize>) {
+async fn serve(
+    answer: impl Fn(&str) -> axum::response::Response + Clone + Send + Sync + 'static,
+) -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::default());
     let counter = Arc::clone(&asked);
     let (started, url) = tokio::sync::oneshot::channel();
@@ -205,10 +207,8 @@ async fn no_redirect_is_followed() {
     let cloud = own_cloud();
     let (inside, asked_inside) =
         serve(|_| axum::response::IntoResponse::into_response("{\"keys\": []}")).await;
-    static INSIDE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    INSIDE.set(inside).unwrap();
-    let (outside, asked_outside) = serve(|_| {
-        let elsewhere = axum::response::Redirect::temporary(INSIDE.get().unwrap());
+    let (outside, asked_outside) = serve(move |_| {
+        let elsewhere = axum::response::Redirect::temporary(&inside);
         axum::response::IntoResponse::into_response(elsewhere)
     })
     .await;
@@ -274,16 +274,14 @@ async fn no_address_of_our_own_network_is_asked_for_keys() {
 async fn a_discovery_document_must_be_the_issuers_own() {
     let cloud = own_cloud();
     let real = serve_issuer().await;
-    static JWKS: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    JWKS.set(format!("{}/jwks", real.url())).unwrap();
-    let (impostor, _) = serve(|_| {
-        let document =
-            json!({ "issuer": "https://login.example", "jwks_uri": JWKS.get().unwrap() });
+    let jwks = format!("{}/jwks", real.url());
+    let (impostor, _) = serve(move |_| {
+        let document = json!({ "issuer": "https://login.example", "jwks_uri": jwks });
         axum::response::IntoResponse::into_response(axum::Json(document))
     })
     .await;
     let school = School::with(cloud, |tenant| {
-        tenant.issuer = impostor.clone().try_into().unwrap()
+        tenant.issuer = impostor.clone().try_into().unwrap();
     })
     .await;
     let mut sender = school.client("sis");

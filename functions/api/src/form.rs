@@ -96,3 +96,76 @@ fn malformed(error: &multer::Error) -> Refusal {
     };
     Refusal::MalformedForm(reason)
 }
+
+#[cfg(test)]
+mod fuzz {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(content_type: &str, body: Vec<u8>) -> Result<Form, Refusal> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime
+            .unwrap()
+            .block_on(Form::read(content_type, body.into()))
+    }
+
+    /// The pieces that forms are made of, and bytes of every kind.
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let known = prop::sample::select(vec![
+            "--X",
+            "--X--",
+            "--",
+            "\r\n",
+            "\r",
+            "\n",
+            "\r\n\r\n",
+            ":",
+            ";",
+            "\"",
+            "=",
+            "name=",
+            "\"metadata\"",
+            "\"file\"",
+            "content-disposition: form-data; name=\"metadata\"\r\n\r\n",
+            "content-disposition: form-data; name=\"file\"\r\n\r\n",
+            "content-type: application/json; charset=utf-16\r\n",
+            "content-transfer-encoding: base64\r\n",
+            "{}",
+            "\0",
+            "--X\r\ncontent-disposition: form-data; name=\"metadata\"\r\n\r\n{}\r\n",
+            "--X\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nbytes\r\n",
+        ]);
+        prop_oneof![
+            4 => known.prop_map(|text| text.as_bytes().to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..8),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_as_a_form_is_read_or_refused(pieces in prop::collection::vec(piece(), 0..30)) {
+            if let Ok(form) = read("multipart/form-data; boundary=X", pieces.concat()) {
+                prop_assert!(!form.file.is_empty());
+            }
+        }
+
+        #[test]
+        fn whatever_comes_as_the_media_type_of_a_form_is_read_or_refused(media in "multipart/form-data[ -~]{0,40}") {
+            let _ = read(&media, b"--X--\r\n".to_vec());
+        }
+
+        /// Unless it holds the boundary at the start of a line, a file is what it was, byte for byte.
+        #[test]
+        fn a_file_of_whatever_bytes_is_read_as_it_is(pieces in prop::collection::vec(piece(), 1..30)) {
+            let file = pieces.concat();
+            let lines = [b"\r\n", &file[..]].concat();
+            prop_assume!(!file.is_empty() && !lines.windows(6).any(|window| window == b"\r\n--XY"));
+            let head = b"--XY\r\ncontent-disposition: form-data; name=\"metadata\"\r\n\r\n{}\r\n--XY\r\ncontent-disposition: \
+                form-data; name=\"file\"\r\n\r\n";
+            let body = [head, &file[..], b"\r\n--XY--\r\n"].concat();
+            let form = read("multipart/form-data; boundary=XY", body);
+            prop_assert!(form.is_ok(), "{:?}", form.err());
+            prop_assert_eq!(form.map(|form| form.file).unwrap_or_default(), file);
+        }
+    }
+}

@@ -207,3 +207,111 @@ pub fn parse_uuid(text: &str) -> Option<Uuid> {
         .filter(|text| text.len() == 36)
         .and_then(|text| Uuid::try_parse(text).ok())
 }
+
+#[cfg(test)]
+mod fuzz {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SUBJECT: Subject = Subject {
+        kind: SubjectKind::Association,
+        id: Uuid::nil(),
+    };
+    const GOOD: &str = r#"{"associationId": "00000000-0000-0000-0000-000000000000", "associationType":
+        "programOfferingAssociation", "person": {"personId": "x"}, "consumers": [{"consumerKey": "nl-okd", "documentType":
+        "examination", "documentId": "1", "documentName": "a.pdf", "bewaartermijnsuggestie": "3Y", "examDate": "2026-01-13",
+        "examDateTime": "2026-01-13T09:00:00+01:00", "documentSize": 5, "documentChecksum": "crc64nvme:0000000000000000"}]}"#;
+
+    /// Bytes of every kind, and the pieces that JSON and the metadata are made of.
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let known = prop::sample::select(vec![
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"",
+            "\\",
+            "\\u",
+            "\\ud800",
+            "\\u0000",
+            "null",
+            "true",
+            "-",
+            "1e999",
+            "0.1",
+            "9223372036854775808",
+            "\"consumers\":",
+            "\"nl-okd\"",
+            "\"documentSize\":",
+            "\u{feff}",
+            "\u{202e}",
+            "é",
+            "𝄞",
+            "3Y",
+            "-3Y",
+            "99999999999999999999D",
+            "2026-02-30",
+            "T",
+            "Z",
+            "+99:99",
+            "sha-256:",
+            "crc64nvme:",
+            "../",
+            "\0",
+        ]);
+        prop_oneof![
+            known.prop_map(|text| text.as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 0..8),
+        ]
+    }
+
+    proptest! {
+        /// Whatever arrives, in either form: it is read, or refused with a place that is in it.
+        #[test]
+        fn whatever_bytes_come_as_metadata_are_read_or_refused(pieces in prop::collection::vec(piece(), 0..40)) {
+            read_or_refuse(&pieces.concat())?;
+        }
+
+        /// Good metadata with pieces in the place of parts of it.
+        #[test]
+        fn whatever_is_made_of_good_metadata_is_read_or_refused(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0..20_usize, piece()), 1..6)
+        ) {
+            let mut text = GOOD.as_bytes().to_vec();
+            prop_assert!(OfferedFile::parse(SUBJECT, &text).is_ok());
+            for (at, removed, piece) in edits {
+                let at = at.index(text.len() + 1);
+                let end = (at + removed).min(text.len());
+                text.splice(at..end, piece);
+            }
+            read_or_refuse(&text)?;
+        }
+    }
+
+    fn read_or_refuse(text: &[u8]) -> Result<(), TestCaseError> {
+        let offered = OfferedFile::parse(SUBJECT, text).map(|offered| offered.metadata);
+        for read in [Metadata::parse(SUBJECT, text), offered] {
+            match read {
+                // What was read is kept word for word, and reads the same again.
+                Ok(metadata) => {
+                    prop_assert_eq!(metadata.as_sent.as_bytes(), text);
+                    prop_assert_eq!(Metadata::parse(SUBJECT, text).ok(), Some(metadata));
+                }
+                Err(Error::MalformedJson { line, .. }) => {
+                    let lines = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
+                    prop_assert!(
+                        (1..=lines + 1).contains(&line),
+                        "line {} of {}",
+                        line,
+                        lines
+                    );
+                }
+                Err(Error::InvalidMetadata { .. } | Error::DocumentTooLarge { .. }) => {}
+                Err(other) => prop_assert!(false, "{other:?}"),
+            }
+        }
+        Ok(())
+    }
+}

