@@ -133,6 +133,13 @@ impl Issuer {
         Ok(())
     }
 
+    /// Withdraws all of its keys but the newest.
+    pub fn withdraw(&self) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let old = keys.len().saturating_sub(1);
+        keys.drain(..old);
+    }
+
     /// Publishes something else beside its keys.
     pub fn publish(&self, jwk: Value) {
         let mut published = self

@@ -5,7 +5,7 @@ use std::{io::Write, str::FromStr};
 
 use okd_core::{
     config::StoreConfig,
-    stores::{self, Added, Documents, Tenants},
+    stores::{self, Changed, Documents, Tenants},
     tenant::{Issuer, KeyUrl, Limits, Signature, Tenant, TenantId, UncheckedLimits},
     token::{Fetcher, count_keys},
 };
@@ -65,7 +65,7 @@ struct Add {
     /// A claim that names the client; may be repeated. Without it: `client_id`, azp and appid.
     #[arg(long)]
     client_claim: Vec<String>,
-    /// Let its clients see each other's documents.
+    /// Let its clients see each other's documents, and go on with each other's uploads or abort them.
     #[arg(long)]
     shared: bool,
     /// Bytes in a document, at most.
@@ -120,7 +120,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             show(&find(&tenants, &tenant.0).await?, documents.await).await?
         }
         Command::Remove { tenant } => {
-            tenants.remove(&find(&tenants, &tenant.0).await?).await?;
+            let found = find(&tenants, &tenant.0).await?;
+            certain(tenants.remove(&found).await?)?;
             format!(
                 "{} is removed; its tokens are refused within a minute, its documents stay",
                 tenant.0
@@ -196,9 +197,14 @@ async fn add_one(tenants: &Tenants, add: Add, local: bool) -> Result<String> {
     if !unchecked {
         check(&tenant, local).await?;
     }
-    match tenants.add(&tenant, before).await? {
-        Added::Done => Ok(format!("{} is added", tenant.tenant)),
-        Added::Conflict => {
+    certain(tenants.add(&tenant, before).await?)?;
+    Ok(format!("{} is added", tenant.tenant))
+}
+
+fn certain(changed: Changed) -> Result<()> {
+    match changed {
+        Changed::Done => Ok(()),
+        Changed::Conflict => {
             Err("somebody else has changed this tenant meanwhile; look again".into())
         }
     }
@@ -271,7 +277,7 @@ pub(crate) async fn put(tenants: &Tenants, tenant: &Tenant) -> Result<()> {
     let known = tenants.all().await?;
     let before = known.iter().find(|known| known.tenant == tenant.tenant);
     if before != Some(tenant) {
-        tenants.add(tenant, before).await?;
+        certain(tenants.add(tenant, before).await?)?;
     }
     Ok(())
 }

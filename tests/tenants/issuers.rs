@@ -144,8 +144,9 @@ async fn rotating_a_real_issuers_keys_under_load_loses_nothing_and_taking_it_dow
             let mut tokens = tokens.lock().unwrap();
             *tokens = (new, tokens.0.clone());
         }
-        // A process asks for keys that it does not know every 30 s at most.
-        let (more, refused) = load(&sender, 50, Duration::from_secs(32), next).await;
+        // A process asks for keys that it does not know every 30 s at most, and some have no request for a while.
+        let time = Duration::from_secs(if rotation == 1 { 62 } else { 10 });
+        let (more, refused) = load(&sender, 50, time, next).await;
         count += more;
         lost.extend(refused);
         let asked = issuer.asked().await;

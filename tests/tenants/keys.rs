@@ -69,6 +69,22 @@ async fn rotating_the_keys_under_load_loses_no_request_and_costs_each_process_on
 }
 
 #[tokio::test]
+async fn a_key_that_the_issuer_has_withdrawn_is_refused_once_its_keys_are_fetched_again() {
+    let cloud = own_cloud();
+    let school = School::new(cloud).await;
+    let old = school.client("sis");
+    old.hand_in(&metadata(), b"x").await.ok();
+    school.issuer.rotate().unwrap();
+    school.issuer.withdraw();
+    // What has not been asked for is not known.
+    old.hand_in(&metadata(), b"x").await.ok();
+    school.client("sis").hand_in(&metadata(), b"x").await.ok();
+    old.hand_in(&metadata(), b"x")
+        .await
+        .problem(401, "unauthenticated");
+}
+
+#[tokio::test]
 async fn while_the_issuer_is_down_nobody_whose_key_is_known_is_refused() {
     let cloud = own_cloud();
     let school = School::new(cloud).await;
@@ -83,7 +99,7 @@ async fn while_the_issuer_is_down_nobody_whose_key_is_known_is_refused() {
     let new = school.client("sis");
     new.hand_in(&metadata(), b"x")
         .await
-        .problem(401, "unauthenticated");
+        .problem(503, "try-again");
     sender.hand_in(&metadata(), b"x").await.ok();
 }
 

@@ -35,7 +35,7 @@ pub struct Caller {
     pub token: Option<String>,
     /// What its token may be used for.
     pub scopes: Scopes,
-    /// Whether its tenant lets it see what the tenant's other clients handed in.
+    /// Whether its tenant lets it see, and go on with, what the tenant's other clients handed in.
     pub sees_all: bool,
     /// What its tenant allows.
     pub limits: Limits,

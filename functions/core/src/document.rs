@@ -520,6 +520,12 @@ impl Document {
         }
     }
 
+    /// The counter that counts its pending upload. Where that counts what takes its place too, one item changes
+    /// instead of two.
+    pub fn counter(&self) -> Option<u8> {
+        self.pending_upload()?.counter
+    }
+
     /// The upload that S3 may still hold parts of, be it past its time.
     fn pending_upload(&self) -> Option<&Upload> {
         self.upload
@@ -567,12 +573,6 @@ impl Document {
             return Offer::Stored(self.correct(current, fresh.metadata, act));
         }
         let ended = self.pending_upload().cloned();
-        let counter = ended.as_ref().and_then(|ended| ended.counter);
-        let fresh = Upload {
-            // The same one, where there was one before: then it is one item that changes.
-            counter: counter.or(fresh.counter),
-            ..fresh
-        };
         let version = fresh.version.clone();
         let change = self.change(Deed::UploadBegun, version, act, |next| {
             next.upload = Some(fresh);

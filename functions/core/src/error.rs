@@ -163,7 +163,7 @@ impl Error {
 }
 
 /// Why a bearer token does not hold (RFC 6750, RFC 8725). The texts tell the sender's developer what to
-/// mend and an attacker nothing that the token itself does not.
+/// mend. Of us they tell who the issuers and audiences are that we know, which is no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFault {
     /// No `Authorization: Bearer` header.

@@ -69,7 +69,7 @@ pub struct Tenant {
     pub scope_claims: Vec<String>,
     /// The claims that name the client. One must be there, and those that are must agree.
     pub client_claims: Vec<String>,
-    /// Whether its clients see each other's documents.
+    /// Whether its clients see each other's documents, and go on with each other's uploads.
     #[serde(default)]
     pub shared: bool,
     /// What it may have.

@@ -14,7 +14,7 @@ use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::Timeou
 pub use documents::{Documents, Usage, Written};
 pub use due::{Due, Entry, Page, QUEUES};
 pub use files::{Completion, Files, PartLink, ReceivedPart, StoredObject, time_to_read};
-pub use tenants::{Added, Tenants};
+pub use tenants::{Changed, Tenants};
 
 use crate::config::StoreConfig;
 

@@ -1,7 +1,7 @@
 //! The tenants' items in DynamoDB: a table of their own, so that what can write documents cannot make tenants.
 //!
 //! The api function needs `dynamodb:Query` on it. Who adds and removes tenants (`cargo run -- tenant`) needs
-//! `dynamodb:PutItem`, `dynamodb:DeleteItem` and `dynamodb:ConditionCheckItem` besides.
+//! `dynamodb:PutItem` and `dynamodb:DeleteItem` besides.
 //!
 //! | `issuer` | `tenant` | what |
 //! |-|-|-|
@@ -12,10 +12,13 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{Delete, Put, TransactWriteItem},
+    types::{
+        AttributeValue, Delete, Put, TransactWriteItem,
+        builders::{DeleteBuilder, PutBuilder},
+    },
 };
 
-use super::documents::{Item, read, text};
+use super::documents::{read, text};
 use crate::{
     Error, Result,
     tenant::{Issuer, Tenant, TenantId},
@@ -23,6 +26,8 @@ use crate::{
 
 /// Where every tenant is listed; no issuer is called so.
 const DIRECTORY: &str = "*";
+/// The tenant is still what it was when it was read.
+const UNCHANGED: &str = "config = :before";
 
 /// The table of tenants.
 pub struct Tenants {
@@ -30,12 +35,12 @@ pub struct Tenants {
     table: String,
 }
 
-/// What became of adding a tenant.
+/// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Added {
-    /// It is there.
+pub enum Changed {
+    /// It is made.
     Done,
-    /// It was changed by somebody else meanwhile, or is there already.
+    /// It is not: the tenant was changed by somebody else meanwhile, or is there already.
     Conflict,
 }
 
@@ -60,50 +65,51 @@ impl Tenants {
         self.query(DIRECTORY).await
     }
 
-    /// Adds a tenant, or puts it in the place of `replaced`, which it must be the next state of.
-    pub async fn add(&self, tenant: &Tenant, replaced: Option<&Tenant>) -> Result<Added> {
-        let mut writes = Vec::new();
+    /// Adds a tenant, or puts it in the place of `replaced`, as which it must be there still.
+    pub async fn add(&self, tenant: &Tenant, replaced: Option<&Tenant>) -> Result<Changed> {
+        let directory = self.put(DIRECTORY, tenant)?;
+        let directory = match replaced {
+            None => directory.condition_expression("attribute_not_exists(issuer)"),
+            Some(replaced) => directory
+                .condition_expression(UNCHANGED)
+                .expression_attribute_values(":before", config(replaced)?),
+        };
+        let by_issuer = self.put(&tenant.issuer.to_string(), tenant)?;
+        let mut writes = vec![put(directory)?, put(by_issuer)?];
         if let Some(replaced) = replaced.filter(|replaced| replaced.issuer != tenant.issuer) {
-            writes.push(self.delete(&replaced.issuer.to_string(), &replaced.tenant)?);
-        }
-        let before = replaced.map(|replaced| replaced.issuer.to_string());
-        for key in [DIRECTORY, &tenant.issuer.to_string()] {
-            let put = Put::builder()
-                .table_name(&self.table)
-                .set_item(Some(item(key, tenant)?));
-            let put = match &before {
-                _ if key != DIRECTORY => put,
-                None => put.condition_expression("attribute_not_exists(issuer)"),
-                Some(before) => put
-                    .condition_expression("config.issuer = :before")
-                    .expression_attribute_values(":before", text(before)),
-            };
-            let put = put.build().map_err(building)?;
-            writes.push(TransactWriteItem::builder().put(put).build());
+            let key = replaced.issuer.to_string();
+            writes.push(delete(self.delete(&key, &replaced.tenant))?);
         }
         self.write(writes).await
     }
 
-    /// Removes a tenant. Its documents stay.
-    pub async fn remove(&self, tenant: &Tenant) -> Result<()> {
-        let issuer = tenant.issuer.to_string();
-        let writes = [DIRECTORY, &issuer].map(|key| self.delete(key, &tenant.tenant));
-        self.write(writes.into_iter().collect::<Result<_>>()?)
+    /// Removes a tenant, as which it must be there still. Its documents stay.
+    pub async fn remove(&self, tenant: &Tenant) -> Result<Changed> {
+        let directory = self
+            .delete(DIRECTORY, &tenant.tenant)
+            .condition_expression(UNCHANGED)
+            .expression_attribute_values(":before", config(tenant)?);
+        let by_issuer = self.delete(&tenant.issuer.to_string(), &tenant.tenant);
+        self.write(vec![delete(directory)?, delete(by_issuer)?])
             .await
-            .map(drop)
     }
 
-    fn delete(&self, key: &str, tenant: &TenantId) -> Result<TransactWriteItem> {
-        let delete = Delete::builder()
+    fn put(&self, key: &str, tenant: &Tenant) -> Result<PutBuilder> {
+        Ok(Put::builder()
+            .table_name(&self.table)
+            .item("issuer", text(key))
+            .item("tenant", text(tenant.tenant.to_string()))
+            .item("config", config(tenant)?))
+    }
+
+    fn delete(&self, key: &str, tenant: &TenantId) -> DeleteBuilder {
+        Delete::builder()
             .table_name(&self.table)
             .key("issuer", text(key))
             .key("tenant", text(tenant.to_string()))
-            .build()
-            .map_err(building)?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
-    async fn write(&self, writes: Vec<TransactWriteItem>) -> Result<Added> {
+    async fn write(&self, writes: Vec<TransactWriteItem>) -> Result<Changed> {
         let sent = self
             .client
             .transact_write_items()
@@ -111,12 +117,17 @@ impl Tenants {
             .send()
             .await;
         let Err(error) = sent else {
-            return Ok(Added::Done);
+            return Ok(Changed::Done);
         };
-        match error.into_service_error() {
-            TransactWriteItemsError::TransactionCanceledException(_) => Ok(Added::Conflict),
-            error => Err(Error::unavailable("writing a tenant's items", error)),
+        let error = error.into_service_error();
+        if let TransactWriteItemsError::TransactionCanceledException(canceled) = &error {
+            let reasons = canceled.cancellation_reasons();
+            let refused = Some("ConditionalCheckFailed");
+            if reasons.iter().any(|reason| reason.code() == refused) {
+                return Ok(Changed::Conflict);
+            }
         }
+        Err(Error::unavailable("writing a tenant's items", error))
     }
 
     async fn query(&self, key: &str) -> Result<Vec<Tenant>> {
@@ -135,20 +146,32 @@ impl Tenants {
             let config = item
                 .remove("config")
                 .and_then(|config| config.as_m().ok().cloned());
-            tenants.push(read(config.unwrap_or_default())?);
+            match read(config.unwrap_or_default()) {
+                Ok(tenant) => tenants.push(tenant),
+                // Not the others' loss.
+                Err(error) => {
+                    let cause = Error::for_the_log(&error);
+                    tracing::error!(cause, tenant = ?item.get("tenant"), "a tenant's item cannot be read");
+                }
+            }
         }
         Ok(tenants)
     }
 }
 
-fn item(key: &str, tenant: &Tenant) -> Result<Item> {
-    let config = serde_dynamo::to_attribute_value(tenant)
-        .map_err(|error| Error::unavailable("writing a tenant as an item", error))?;
-    Ok(Item::from([
-        ("issuer".to_owned(), text(key)),
-        ("tenant".to_owned(), text(tenant.tenant.to_string())),
-        ("config".to_owned(), config),
-    ]))
+fn config(tenant: &Tenant) -> Result<AttributeValue> {
+    serde_dynamo::to_attribute_value(tenant)
+        .map_err(|error| Error::unavailable("writing a tenant as an item", error))
+}
+
+fn put(put: PutBuilder) -> Result<TransactWriteItem> {
+    let put = put.build().map_err(building)?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+fn delete(delete: DeleteBuilder) -> Result<TransactWriteItem> {
+    let delete = delete.build().map_err(building)?;
+    Ok(TransactWriteItem::builder().delete(delete).build())
 }
 
 fn building(error: aws_sdk_dynamodb::error::BuildError) -> Error {

@@ -28,7 +28,7 @@ use crate::tenant::KeyUrl;
 /// Issuers' documents are a few KB.
 const MAX_SIZE: usize = 256 * 1024;
 /// All of it: name, connection, answer, body.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Whatever went wrong; for the log only.
 pub type FetchError = Box<dyn StdError + Send + Sync>;
@@ -101,6 +101,8 @@ fn connector(resolver: impl ResolveDns + Clone + 'static) -> Connector {
         .build();
     Connector::builder()
         .connector_settings(settings)
+        // What was connected before Lambda froze the process may be gone when it goes on.
+        .pool_max_idle_per_host(0)
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .build_with_resolver(resolver)
 }

@@ -3,11 +3,11 @@
 //! They are fetched when they are first needed; again, in the background, when they are [`FRESH`] old; and, for
 //! a token with a key that is not known, at once, but at most every [`UNKNOWN`]. While the issuer is down, the last
 //! good ones go on serving for a day. Lambda freezes a process between requests: what has been asleep for
-//! [`STALE`] asks again before it believes what it knew.
+//! [`STALE`] asks again before it believes what it knew, and what was being fetched when it fell asleep is as old as that.
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, SystemTime},
 };
 
 use jsonwebtoken::{
@@ -18,7 +18,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::fetch::{FetchError, Fetcher};
+use super::{
+    age,
+    fetch::{FetchError, Fetcher},
+};
 use crate::{
     Error, Result,
     tenant::{Issuer, KeyUrl, Tenant},
@@ -32,8 +35,10 @@ const STALE: Duration = Duration::from_mins(15);
 const KEPT: Duration = Duration::from_hours(24);
 /// How often an issuer is asked for a key that is not known.
 const UNKNOWN: Duration = Duration::from_secs(30);
-/// How long an issuer that is down is left alone.
-const DOWN: Duration = Duration::from_secs(5);
+/// How long an issuer that is down is left alone, while there are keys that serve...
+const DOWN: Duration = Duration::from_mins(1);
+/// ...and while there are none.
+const DOWN_AND_NEEDED: Duration = Duration::from_secs(5);
 /// Members of a key that only its owner may have (RFC 7518, section 6).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 /// Bits of an RSA modulus, at least (RFC 7518, section 3.3).
@@ -47,21 +52,21 @@ pub(super) struct Keys {
     state: Mutex<State>,
 }
 
-/// What is known at some time.
+/// What is known at some time. Its times are the clock's: the monotonic one may stand still in a process that is frozen.
 #[derive(Default)]
 struct State {
-    set: Vec<Arc<Key>>,
-    /// When these were fetched.
-    fetched: Option<Instant>,
-    /// When the issuer did not answer.
-    failed: Option<Instant>,
-    /// When it was asked for a key that was not known.
-    asked_for_unknown: Option<Instant>,
+    set: Set,
+    /// When the fetch of these began.
+    fetched: Option<SystemTime>,
+    /// When the last fetch began, if it failed.
+    failed: Option<SystemTime>,
+    /// When the issuer was asked for a key that was not known.
+    asked_for_unknown: Option<SystemTime>,
     /// Whether it is being asked in the background.
     refreshing: bool,
-    /// Where its discovery document says that the keys are.
-    discovered: Option<KeyUrl>,
 }
+
+type Set = Vec<Arc<Key>>;
 
 /// A key that signatures can be checked with.
 pub(super) struct Key {
@@ -90,88 +95,84 @@ impl Keys {
     ) -> Result<Option<Arc<Key>>> {
         // Held while the issuer is asked: whoever else needs its answer waits for this one.
         let mut state = self.state.lock().await;
-        let before = state.fetched;
-        let age = before.map(|at| at.elapsed());
-        if age.is_none_or(|age| age >= STALE) && !within(state.failed, DOWN) {
+        let mut asked = false;
+        let patience = if state.is_younger_than(KEPT) {
+            DOWN
+        } else {
+            DOWN_AND_NEEDED
+        };
+        if !state.is_younger_than(STALE) && !within(state.failed, patience) {
             self.refresh(&mut state).await;
+            asked = true;
         }
-        let usable = state.fetched.is_some_and(|at| at.elapsed() < KEPT);
-        if !usable {
-            return Err(Error::unavailable(
-                "fetching an issuer's keys",
-                "it does not answer",
-            ));
+        if !state.is_younger_than(KEPT) {
+            return Err(unavailable());
         }
         if let Some(key) = state.find(id, algorithm) {
-            if age.is_some_and(|age| age >= FRESH)
-                && !state.refreshing
-                && !within(state.failed, UNKNOWN)
-            {
+            let is_due = !state.is_younger_than(FRESH) && !within(state.failed, DOWN);
+            if is_due && !state.refreshing {
                 state.refreshing = true;
                 let keys = Arc::clone(self);
                 tokio::spawn(async move { keys.refresh_behind().await });
             }
             return Ok(Some(key));
         }
-        if state.fetched == before && !within(state.asked_for_unknown, UNKNOWN) {
-            state.asked_for_unknown = Some(Instant::now());
+        if !asked && !within(state.asked_for_unknown, UNKNOWN) {
+            state.asked_for_unknown = Some(SystemTime::now());
             self.refresh(&mut state).await;
         }
-        Ok(state.find(id, algorithm))
+        match state.find(id, algorithm) {
+            // It may well be a key of the issuer's: who could not ask cannot say.
+            None if within(state.failed, UNKNOWN) => Err(unavailable()),
+            found => Ok(found),
+        }
     }
 
     /// Nobody waits for this one: the lock is taken only to write down what came of it.
     async fn refresh_behind(&self) {
-        let known = self.state.lock().await.discovered.clone();
-        let fetched = self.fetch(known).await;
+        let began = SystemTime::now();
+        let fetched = self.fetch().await;
         let mut state = self.state.lock().await;
         state.refreshing = false;
-        self.note(&mut state, fetched);
+        self.note(&mut state, began, fetched);
     }
 
     async fn refresh(&self, state: &mut State) {
-        let fetched = self.fetch(state.discovered.clone()).await;
-        self.note(state, fetched);
+        let began = SystemTime::now();
+        let fetched = self.fetch().await;
+        self.note(state, began, fetched);
     }
 
-    fn note(&self, state: &mut State, fetched: Result<Fetched, FetchError>) {
+    fn note(&self, state: &mut State, began: SystemTime, fetched: Result<Set, FetchError>) {
         match fetched {
-            Ok(fetched) => {
-                state.set = fetched.set;
-                state.discovered = fetched.discovered;
-                state.fetched = Some(Instant::now());
+            Ok(set) => {
+                state.set = set;
+                state.fetched = Some(began);
                 state.failed = None;
             }
             Err(error) => {
                 let error = with_causes(error.as_ref());
                 tracing::warn!(issuer = %self.issuer, error, "an issuer's keys cannot be fetched");
-                state.failed = Some(Instant::now());
-                // Perhaps they have moved.
-                state.discovered = None;
+                state.failed = Some(began);
             }
         }
     }
 
-    async fn fetch(&self, discovered: Option<KeyUrl>) -> Result<Fetched, FetchError> {
-        let discovered = match (&self.jwks, discovered) {
-            (Some(_), _) => None,
-            (None, Some(known)) => Some(known),
-            (None, None) => Some(discover(&self.fetcher, &self.issuer).await?),
-        };
-        let Some(url) = self.jwks.as_ref().or(discovered.as_ref()) else {
-            return Err("the issuer publishes no keys".into());
-        };
-        let set = parse(&self.fetcher.get(url).await?)?;
-        Ok(Fetched { set, discovered })
+    async fn fetch(&self) -> Result<Set, FetchError> {
+        let url = locate(&self.fetcher, &self.issuer, self.jwks.as_ref()).await?;
+        parse(&self.fetcher.get(&url).await?)
     }
 }
 
-struct Fetched {
-    set: Vec<Arc<Key>>,
-    discovered: Option<KeyUrl>,
+fn unavailable() -> Error {
+    Error::unavailable("fetching an issuer's keys", "it does not answer")
 }
 
 impl State {
+    fn is_younger_than(&self, limit: Duration) -> bool {
+        within(self.fetched, limit)
+    }
+
     fn find(&self, id: &str, algorithm: Algorithm) -> Option<Arc<Key>> {
         let wanted = |key: &&Arc<Key>| key.id == id && key.algorithms.contains(&algorithm);
         self.set.iter().find(wanted).cloned()
@@ -180,10 +181,7 @@ impl State {
 
 /// How many keys a tenant's tokens can be checked with at this moment; for whoever adds the tenant.
 pub async fn count(tenant: &Tenant, fetcher: &Fetcher) -> Result<usize, FetchError> {
-    let url = match &tenant.jwks {
-        Some(url) => url.clone(),
-        None => discover(fetcher, &tenant.issuer).await?,
-    };
+    let url = locate(fetcher, &tenant.issuer, tenant.jwks.as_ref()).await?;
     let usable = |key: &Arc<Key>| {
         let accepts = |algorithm| tenant.accepts(algorithm);
         key.algorithms.iter().copied().any(accepts)
@@ -192,13 +190,20 @@ pub async fn count(tenant: &Tenant, fetcher: &Fetcher) -> Result<usize, FetchErr
     Ok(keys.iter().filter(|key| usable(key)).count())
 }
 
-/// Where the issuer's discovery document says that its keys are. That must be the issuer's own (RFC 8414,
-/// section 3.3).
-async fn discover(fetcher: &Fetcher, issuer: &Issuer) -> Result<KeyUrl, FetchError> {
+/// Where an issuer's keys are: where its tenant says or else its discovery document, each time anew. That must be the
+/// issuer's own (RFC 8414, section 3.3).
+async fn locate(
+    fetcher: &Fetcher,
+    issuer: &Issuer,
+    jwks: Option<&KeyUrl>,
+) -> Result<KeyUrl, FetchError> {
     #[derive(Deserialize)]
     struct Discovery {
         issuer: String,
         jwks_uri: KeyUrl,
+    }
+    if let Some(url) = jwks {
+        return Ok(url.clone());
     }
     let document = fetcher.get(&issuer.discovery()).await?;
     let document: Discovery = serde_json::from_slice(&document)?;
@@ -213,18 +218,15 @@ async fn discover(fetcher: &Fetcher, issuer: &Issuer) -> Result<KeyUrl, FetchErr
 }
 
 /// The keys of a set that signatures can be checked with; what else is in it is none of our business (RFC 7517,
-/// section 5).
-pub(super) fn parse(text: &[u8]) -> Result<Vec<Arc<Key>>, FetchError> {
+/// section 5). There may be none: the issuer has withdrawn them.
+pub(super) fn parse(text: &[u8]) -> Result<Set, FetchError> {
     #[derive(Deserialize)]
-    struct Set {
+    struct Published {
         keys: Vec<Value>,
     }
-    let set: Set = serde_json::from_slice(text)?;
-    let keys: Vec<_> = set.keys.iter().filter_map(key).map(Arc::new).collect();
-    if keys.is_empty() {
-        return Err("the issuer publishes no key for signatures".into());
-    }
-    Ok(keys)
+    let published: Published = serde_json::from_slice(text)?;
+    let keys = published.keys.iter().filter_map(key);
+    Ok(keys.map(Arc::new).collect())
 }
 
 fn key(value: &Value) -> Option<Key> {
@@ -285,8 +287,8 @@ fn bits(base64url: &str) -> usize {
     })
 }
 
-fn within(since: Option<Instant>, time: Duration) -> bool {
-    since.is_some_and(|at| at.elapsed() < time)
+fn within(since: Option<SystemTime>, time: Duration) -> bool {
+    since.is_some_and(|at| age(at) < time)
 }
 
 fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
@@ -347,14 +349,14 @@ mod tests {
     fn what_is_odd_in_a_set_does_not_keep_us_from_the_rest() {
         let set = json!({ "keys": [null, "x", { "kty": "RSA" }, { "kty": "RSA", "use": "enc", "alg": "RSA-OAEP" }, ec(&json!({}))] });
         assert_eq!(parse(set.to_string().as_bytes()).unwrap().len(), 1);
-        for nothing in [
-            "",
-            "[]",
-            "{}",
+        for none in [
             r#"{"keys": []}"#,
             r#"{"keys": [{"kty": "oct", "k": "AA", "kid": "1"}]}"#,
         ] {
-            assert!(parse(nothing.as_bytes()).is_err(), "{nothing}");
+            assert_eq!(parse(none.as_bytes()).unwrap().len(), 0, "{none}");
+        }
+        for nonsense in ["", "[]", "{}", r#"{"keys": {}}"#] {
+            assert!(parse(nonsense.as_bytes()).is_err(), "{nonsense}");
         }
     }
 }

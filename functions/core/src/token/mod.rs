@@ -11,6 +11,7 @@ mod tenants;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use jsonwebtoken::{
@@ -65,6 +66,11 @@ enum Audience {
 }
 
 type Claims = Map<String, Value>;
+
+/// How long ago that was; for ever, where the clock has gone back since.
+fn age(at: SystemTime) -> Duration {
+    at.elapsed().unwrap_or(Duration::MAX)
+}
 
 impl Verifier {
     /// For the tokens of these tenants, whose issuers' keys may come from the private hosts given too.

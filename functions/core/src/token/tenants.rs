@@ -3,11 +3,12 @@
 use std::{
     collections::HashMap,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, SystemTime},
 };
 
 use tokio::sync::Mutex;
 
+use super::age;
 use crate::{
     Result,
     stores::Tenants,
@@ -27,7 +28,8 @@ pub(super) struct KnownTenants {
 
 struct Known {
     tenants: Arc<[Tenant]>,
-    read: Instant,
+    /// By the clock: the monotonic one may stand still in a process that Lambda has frozen.
+    read: SystemTime,
 }
 
 impl KnownTenants {
@@ -45,13 +47,14 @@ impl KnownTenants {
         if let Some(known) = known.get(issuer).filter(|known| known.is_believed()) {
             return Ok(Arc::clone(&known.tenants));
         }
+        let read = SystemTime::now();
         let tenants: Arc<[Tenant]> = self.table.of_issuer(issuer).await?.into();
         if known.len() >= REMEMBERED {
             known.retain(|_, known| known.is_believed() && !known.tenants.is_empty());
         }
         let now_known = Known {
             tenants: Arc::clone(&tenants),
-            read: Instant::now(),
+            read,
         };
         known.insert(issuer.clone(), now_known);
         Ok(tenants)
@@ -60,6 +63,6 @@ impl KnownTenants {
 
 impl Known {
     fn is_believed(&self) -> bool {
-        self.read.elapsed() < BELIEVED
+        age(self.read) < BELIEVED
     }
 }

@@ -86,12 +86,13 @@ async fn decide(
     caller: &Caller,
     act: &Act,
 ) -> Result<Decision> {
-    let mut fresh = fresh.clone();
     let (mut full, counters) = (0, caller.limits.counters());
     for attempt in 0..ATTEMPTS + usize::from(counters) {
         // What it was may be of a type that this token is not for.
         document.require(&caller.scopes)?;
-        let (change, decision) = match document.offer(fresh.clone(), act) {
+        let (change, decision) = match document
+            .offer(counted(&document, fresh, full, counters), act)
+        {
             Offer::Stored(change) => (change, Decision::Stored),
             Offer::Begin(change) => {
                 let within = Some(caller.limits);
@@ -118,12 +119,79 @@ async fn decide(
             Ok(Written::Done) => return Ok(decision),
             Ok(Written::Lost(current)) => document = retry(stores, current, attempt).await?,
             // Another of the tenant's counters may have room.
-            Err(Error::TooManyUploads) if full + 1 < counters => {
-                full += 1;
-                fresh.counter = fresh.counter.map(|counter| (counter + 1) % counters);
-            }
+            Err(Error::TooManyUploads) if full < counters => full += 1,
             Err(error) => return Err(error),
         }
     }
     Err(Error::Contended)
+}
+
+/// The upload as one of the tenant's counters is to count it, when `full` of them had no room: first the one of the
+/// upload whose place it takes, then all of them by turns.
+fn counted(document: &Document, fresh: &Upload, full: u8, counters: u8) -> Upload {
+    let before = document
+        .counter()
+        .filter(|&counter| full == 0 && counter < counters);
+    let own = fresh.counter.map(|counter| (counter + full) % counters);
+    Upload {
+        counter: before.or(own),
+        ..fresh.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::Version,
+        metadata::{Metadata, Subject, SubjectKind},
+        parts::DocumentSize,
+    };
+    use uuid::Uuid;
+
+    fn upload(counter: u8) -> Upload {
+        let subject = Subject {
+            kind: SubjectKind::Association,
+            id: Uuid::nil(),
+        };
+        let metadata = format!(
+            r#"{{"associationId": "{}", "associationType": "programOfferingAssociation", "consumers":
+                [{{"consumerKey": "nl-okd", "documentType": "bpv", "documentName": "a"}}]}}"#,
+            subject.id
+        );
+        Upload {
+            version: Version::of_upload(),
+            upload_id: "upload".to_owned(),
+            plan: PartPlan::from(DocumentSize::try_from(1).unwrap()),
+            checksum: None,
+            expires_at: Timestamp::UNIX_EPOCH,
+            counter: Some(counter),
+            state: UploadState::Uploading,
+            metadata: Metadata::parse(subject, metadata.as_bytes()).unwrap(),
+        }
+    }
+
+    /// The counters that are tried, one after the other, until all are full.
+    fn tried(before: Option<u8>, own: u8, counters: u8) -> Vec<u8> {
+        let document = Document {
+            tenant: "school".to_owned().try_into().unwrap(),
+            id: DocumentId::from(Uuid::nil()),
+            client: "sis".to_owned(),
+            revision: 1,
+            contents: 0,
+            history: Vec::new(),
+            content: None,
+            upload: before.map(upload),
+        };
+        let counter = |full| counted(&document, &upload(own), full, counters).counter;
+        (0..=counters).filter_map(counter).collect()
+    }
+
+    #[test]
+    fn every_counter_is_tried_and_the_predecessors_first_if_it_still_is_one() {
+        assert_eq!(tried(None, 2, 4), [2, 3, 0, 1, 2]);
+        assert_eq!(tried(Some(1), 2, 4), [1, 3, 0, 1, 2]);
+        // The limit was lowered since: the predecessor's counter is none of those that share it.
+        assert_eq!(tried(Some(3), 0, 1), [0, 0]);
+    }
 }
