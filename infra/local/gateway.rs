@@ -41,12 +41,12 @@ pub struct Gateway {
     throttle: Option<Throttle>,
 }
 
-/// How many requests are let through: a bucket of tokens, as API Gateway's is.
+/// How many requests are let through: a bucket of tokens for each method of the API, as API Gateway's are.
 struct Throttle {
     rate: f64,
     burst: f64,
     /// How many tokens there were, and when.
-    bucket: Mutex<(f64, Instant)>,
+    buckets: Mutex<BTreeMap<Route, (f64, Instant)>>,
 }
 
 impl Throttle {
@@ -57,22 +57,24 @@ impl Throttle {
         };
         let number =
             |name: &str| -> Result<f64> { Ok(template.resolve(&settings[name])?.parse()?) };
-        let burst = number("ThrottlingBurstLimit")?;
         Ok(Some(Self {
             rate: number("ThrottlingRateLimit")?,
-            burst,
-            bucket: Mutex::new((burst, Instant::now())),
+            burst: number("ThrottlingBurstLimit")?,
+            buckets: Mutex::default(),
         }))
     }
 
-    /// Takes a token, if there is one.
-    fn lets_through(&self) -> bool {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes a token from the route's bucket, if there is one.
+    fn lets_through(&self, route: &Route) -> bool {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let filled = bucket.0 + self.rate * (now - bucket.1).as_secs_f64();
+        let full = (self.burst, now);
+        let (tokens, since) = buckets.get(route).copied().unwrap_or(full);
+        let filled = tokens + self.rate * (now - since).as_secs_f64();
         let tokens = filled.min(self.burst);
         let passes = tokens >= 1.0;
-        *bucket = (if passes { tokens - 1.0 } else { tokens }, now);
+        let left = if passes { tokens - 1.0 } else { tokens };
+        buckets.insert(route.clone(), (left, now));
         passes
     }
 }
@@ -175,7 +177,7 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     if gateway
         .throttle
         .as_ref()
-        .is_some_and(|throttle| !throttle.lets_through())
+        .is_some_and(|throttle| !throttle.lets_through(route))
     {
         return gateway.answer("THROTTLED", StatusCode::TOO_MANY_REQUESTS, &request_id);
     }

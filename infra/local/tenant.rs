@@ -272,11 +272,16 @@ async fn show(tenant: &Tenant, documents: Option<Documents>) -> Result<String> {
     Ok(serde_json::to_string_pretty(&shown)?)
 }
 
-/// Adds a tenant, or puts it in the place of what it was.
+/// Adds a tenant, or puts it in the place of what it was, unless it is that still.
 pub(crate) async fn put(tenants: &Tenants, tenant: &Tenant) -> Result<()> {
     let known = tenants.all().await?;
     let before = known.iter().find(|known| known.tenant == tenant.tenant);
-    if before != Some(tenant) {
+    let differs = |before: &Tenant| {
+        let revision = before.revision;
+        let tenant = tenant.clone();
+        *before != Tenant { revision, ..tenant }
+    };
+    if before.is_none_or(differs) {
         certain(tenants.add(tenant, before).await?)?;
     }
     Ok(())

@@ -69,6 +69,21 @@ async fn rotating_the_keys_under_load_loses_no_request_and_costs_each_process_on
 }
 
 #[tokio::test]
+async fn a_signature_that_the_tenant_does_not_accept_is_refused_whatever_its_key() {
+    let cloud = own_cloud();
+    let school = School::with(cloud, |tenant| {
+        tenant.algorithms = vec!["RS256".parse().unwrap(), "ES384".parse().unwrap()];
+    })
+    .await;
+    // Its issuer's key is for ES256.
+    school
+        .client("sis")
+        .hand_in(&metadata(), b"x")
+        .await
+        .problem(401, "unauthenticated");
+}
+
+#[tokio::test]
 async fn a_key_that_the_issuer_has_withdrawn_is_refused_once_its_keys_are_fetched_again() {
     let cloud = own_cloud();
     let school = School::new(cloud).await;

@@ -74,6 +74,9 @@ pub struct Tenant {
     pub shared: bool,
     /// What it may have.
     pub limits: Limits,
+    /// How many changes it has seen; 0 is not yet written.
+    #[serde(default)]
+    pub revision: u64,
 }
 
 impl Tenant {
@@ -92,6 +95,7 @@ impl Tenant {
             client_claims: named(&["client_id", "azp", "appid"]),
             shared: false,
             limits: Limits::default(),
+            revision: 0,
         }
     }
 }

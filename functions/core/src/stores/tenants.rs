@@ -27,7 +27,7 @@ use crate::{
 /// Where every tenant is listed; no issuer is called so.
 const DIRECTORY: &str = "*";
 /// The tenant is still what it was when it was read.
-const UNCHANGED: &str = "config = :before";
+const UNCHANGED: &str = "config.revision = :before";
 
 /// The table of tenants.
 pub struct Tenants {
@@ -67,12 +67,17 @@ impl Tenants {
 
     /// Adds a tenant, or puts it in the place of `replaced`, as which it must be there still.
     pub async fn add(&self, tenant: &Tenant, replaced: Option<&Tenant>) -> Result<Changed> {
+        let before = replaced.map_or(0, |replaced| replaced.revision);
+        let tenant = &Tenant {
+            revision: before + 1,
+            ..tenant.clone()
+        };
         let directory = self.put(DIRECTORY, tenant)?;
         let directory = match replaced {
             None => directory.condition_expression("attribute_not_exists(issuer)"),
-            Some(replaced) => directory
+            Some(_) => directory
                 .condition_expression(UNCHANGED)
-                .expression_attribute_values(":before", config(replaced)?),
+                .expression_attribute_values(":before", number(before)),
         };
         let by_issuer = self.put(&tenant.issuer.to_string(), tenant)?;
         let mut writes = vec![put(directory)?, put(by_issuer)?];
@@ -88,18 +93,20 @@ impl Tenants {
         let directory = self
             .delete(DIRECTORY, &tenant.tenant)
             .condition_expression(UNCHANGED)
-            .expression_attribute_values(":before", config(tenant)?);
+            .expression_attribute_values(":before", number(tenant.revision));
         let by_issuer = self.delete(&tenant.issuer.to_string(), &tenant.tenant);
         self.write(vec![delete(directory)?, delete(by_issuer)?])
             .await
     }
 
     fn put(&self, key: &str, tenant: &Tenant) -> Result<PutBuilder> {
+        let config = serde_dynamo::to_attribute_value::<_, AttributeValue>(tenant)
+            .map_err(|error| Error::unavailable("writing a tenant as an item", error))?;
         Ok(Put::builder()
             .table_name(&self.table)
             .item("issuer", text(key))
             .item("tenant", text(tenant.tenant.to_string()))
-            .item("config", config(tenant)?))
+            .item("config", config))
     }
 
     fn delete(&self, key: &str, tenant: &TenantId) -> DeleteBuilder {
@@ -159,9 +166,8 @@ impl Tenants {
     }
 }
 
-fn config(tenant: &Tenant) -> Result<AttributeValue> {
-    serde_dynamo::to_attribute_value(tenant)
-        .map_err(|error| Error::unavailable("writing a tenant as an item", error))
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
 }
 
 fn put(put: PutBuilder) -> Result<TransactWriteItem> {
