@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long)]
     ephemeral: bool,
     /// The gateway's port; the issuer, S3 and DynamoDB have the next three. 0: any free ones.
-    #[arg(long, default_value_t = 7080)]
+    #[arg(long, default_value_t = 7080, value_parser = clap::value_parser!(u16).range(..=65532))]
     port: u16,
     /// Use the S3 at this URL instead of the one built in.
     #[arg(long)]

@@ -18,10 +18,10 @@ pub struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// The table of tenants of a deployed stack (its output `Tenants`). Without it: the cloud on this machine.
-    #[arg(long, global = true, env = "OKD_TENANTS_TABLE")]
+    #[arg(long, global = true, env = "OKD_TENANTS_TABLE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     table: Option<String>,
     /// The port of the cloud on this machine.
-    #[arg(long, global = true, default_value_t = 7080)]
+    #[arg(long, global = true, default_value_t = 7080, value_parser = clap::value_parser!(u16).range(..=65532))]
     port: u16,
 }
 
@@ -50,7 +50,7 @@ struct Add {
     #[arg(long)]
     issuer: String,
     /// An aud that its tokens may have; may be repeated.
-    #[arg(long, required = true)]
+    #[arg(long, required = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     audience: Vec<String>,
     /// Where the issuer publishes its keys; without it, where its discovery document says.
     #[arg(long)]
@@ -83,7 +83,8 @@ struct Add {
     /// Seconds that a part's URL lives.
     #[arg(long, default_value_t = UncheckedLimits::default().part_url_seconds)]
     part_url_seconds: u64,
-    /// Change a tenant that is there already; what is not given here becomes the default.
+    /// Change a tenant that is there already; what is not given here becomes the default. Another issuer gets at its
+    /// documents by that.
     #[arg(long)]
     replace: bool,
     /// Add it although its issuer's keys cannot be fetched from here.
@@ -156,8 +157,8 @@ async fn all(tenants: &Tenants) -> Result<Vec<Tenant>> {
     all.map_err(|error| {
         let cause = error.for_the_log();
         format!(
-            "the table of tenants cannot be read ({cause}); start the cloud on this machine with `cargo run`, or name a \
-             deployed stack's table with --table and have AWS_PROFILE and AWS_REGION say where it is"
+            "{cause}. For the cloud on this machine: is it running (`cargo run`), and at the --port given here? For a \
+             deployed stack: is --table its output Tenants, and do AWS_PROFILE and AWS_REGION say where it is?"
         )
         .into()
     })
@@ -181,6 +182,10 @@ async fn add_one(tenants: &Tenants, add: Add, local: bool) -> Result<String> {
         )
         .into());
     }
+    if before.is_none() && replace {
+        let id = &tenant.tenant;
+        return Err(format!("there is no tenant {id} to replace; `tenant list` lists them").into());
+    }
     let same = |other: &&Tenant| {
         let mut names = other.audiences.iter();
         other.tenant != tenant.tenant
@@ -198,7 +203,11 @@ async fn add_one(tenants: &Tenants, add: Add, local: bool) -> Result<String> {
         check(&tenant, local).await?;
     }
     certain(tenants.add(&tenant, before).await?)?;
-    Ok(format!("{} is added", tenant.tenant))
+    let done = if before.is_some() { "changed" } else { "added" };
+    let id = &tenant.tenant;
+    Ok(format!(
+        "{id} is {done}, for every request within a minute; its documents are those under the name {id}"
+    ))
 }
 
 fn certain(changed: Changed) -> Result<()> {
@@ -243,7 +252,7 @@ async fn check(tenant: &Tenant, local: bool) -> Result<()> {
         Ok(0) => Err("the issuer publishes no key for a signature that this tenant accepts".into()),
         Ok(_) => Ok(()),
         Err(error) => Err(format!(
-            "the issuer's keys cannot be fetched: {error}. Check --issuer and --jwks, or add it --unchecked"
+            "the issuer's keys are out of reach: {error}. Check --issuer and --jwks, or add it --unchecked"
         )
         .into()),
     }

@@ -195,3 +195,16 @@ async fn a_url_presigned_by_the_sdk_with_its_default_checksums_serves_any_body()
         .to_owned();
     assert_eq!(put(&url, b"hello".to_vec()).await.0, 200, "{url}");
 }
+
+#[tokio::test]
+async fn a_bearer_token_beside_a_signature_is_refused() {
+    let server = Server::start().await;
+    let id = server.create_upload("key").await;
+    let url = server.presigned_part("key", &id, 1).await;
+    let put = reqwest::Client::new().put(&url).bearer_auth("a.b.c");
+    let answer = put.body("hello").send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    let body = answer.text().await.unwrap();
+    assert!(body.contains("<Code>InvalidArgument</Code>"), "{body}");
+    assert!(body.contains("Only one auth mechanism allowed"), "{body}");
+}

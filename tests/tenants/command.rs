@@ -98,10 +98,9 @@ async fn what_cannot_be_a_tenant_is_refused_with_what_to_do() {
             "no key for a signature that this tenant accepts",
         ),
         (&["a", "--document-size", "2000000000"], "1073741824"),
-        (
-            &["a", "--bytes-in-flight", "1"],
-            "room for the largest document",
-        ),
+        (&["a", "--bytes-in-flight", "1"], "largest size, 1073741824"),
+        (&["a", "--audience", ""], "--audience"),
+        (&["a", "--replace"], "no tenant a to replace"),
         (&["a", "--jwks", "ftp://keys"], "not a URL"),
         (&["a", "--jwks", "http://10.0.0.1/keys"], "without TLS"),
         (

@@ -228,6 +228,11 @@ fn log(refusal: &Refusal, kind: &str) {
         let cause = error.for_the_log();
         tracing::error!(problem = kind, cause, "failed");
     } else {
-        tracing::info!(problem = kind, "refused");
+        let reason = match refusal {
+            // These texts are ours, and name claims at most.
+            Refusal::Core(Error::Unauthenticated(fault)) => Some(fault.to_string()),
+            _ => None,
+        };
+        tracing::info!(problem = kind, reason, "refused");
     }
 }

@@ -57,7 +57,8 @@ pub enum Error {
     },
     /// The tenant has as many uploads open, or as many bytes on their way, as it may.
     #[error(
-        "Too many uploads are open, or too many bytes on their way, for this tenant. Complete or abort uploads,          or repeat this request after the time in Retry-After; an upload that is left alone ends after 24 hours."
+        "Too many uploads are open, or too many bytes on their way, for this tenant. Complete or abort uploads, \
+         or repeat this request after the time in Retry-After; an upload that is left alone ends after 24 hours."
     )]
     TooManyUploads,
     /// No token, or one that does not hold.
@@ -65,8 +66,9 @@ pub enum Error {
     Unauthenticated(#[from] TokenFault),
     /// A good token without the scope for this type of document, or for any.
     #[error(
-        "The access token lacks a scope for this. Ask the token endpoint for one of {}; where the issuer grants \
+        "The access token lacks a scope for {}. Ask the token endpoint for one of {}; where the issuer grants \
          scopes by role, have an administrator assign it.",
+        .0.map_or("any document".to_owned(), |of| format!("a document of the type {}", of.word())),
         scopes_for(*.0).join(", ")
     )]
     MissingScope(Option<DocumentType>),
@@ -170,7 +172,10 @@ pub enum TokenFault {
     #[error("This request has no bearer token. Send `Authorization: Bearer <access token>`.")]
     Missing,
     /// Not a JWT that we can read, or over 8 KiB, or of another type than an access token.
-    #[error("The bearer token is not a JWT access token of at most 8 KiB.")]
+    #[error(
+        "The bearer token is not a JWT access token of at most 8 KiB, with typ at+jwt or JWT, a signature that is not \
+         symmetric, and no critical extension."
+    )]
     Malformed,
     /// Not signed by a key of the issuer.
     #[error(

@@ -305,7 +305,9 @@ impl TryFrom<UncheckedLimits> for Limits {
             return Err("1 to 1000000 uploads may be open".to_owned());
         }
         if !(document_size..=1 << 50).contains(&bytes_in_flight) {
-            return Err("the bytes in flight must leave room for the largest document".to_owned());
+            return Err(format!(
+                "the bytes in flight must leave room for a document of the largest size, {document_size}"
+            ));
         }
         if !(60..=3600).contains(&part_url_seconds) {
             return Err("a part's URL lives 60 to 3600 seconds".to_owned());

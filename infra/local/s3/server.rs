@@ -215,6 +215,15 @@ impl S3Access for Signed {
         if let Some(operation) = context.extensions_mut().get::<Operation>() {
             let _ = operation.0.set(name); // set once per request
         }
+        let query = context.uri().query().unwrap_or_default();
+        if query.contains("X-Amz-Signature=")
+            && context.headers().contains_key(header::AUTHORIZATION)
+        {
+            return Err(s3_error!(
+                InvalidArgument,
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"
+            ));
+        }
         match context.credentials() {
             Some(_) => Ok(()),
             None => Err(s3_error!(AccessDenied, "Access Denied")),

@@ -58,6 +58,19 @@ pub enum DocumentType {
     Other,
 }
 
+impl DocumentType {
+    /// The standard's word for it, in revision 1.5.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Examination => "examination",
+            Self::Enrollment => "enrollment",
+            Self::Bpv => "bpv",
+            Self::Graduation => "graduation",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// What the value of a field must be.
 #[derive(Clone, Copy)]
 enum Kind {

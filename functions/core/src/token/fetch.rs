@@ -55,20 +55,27 @@ impl Fetcher {
     /// What is at `url`, if that may be asked and answers 200 in time with no more than [`MAX_SIZE`].
     pub async fn get(&self, url: &KeyUrl) -> Result<Vec<u8>, FetchError> {
         let url = url.to_string();
+        let got = self.ask(&url).await;
+        got.map_err(|error| {
+            format!("{url} cannot be fetched: {}", with_causes(error.as_ref())).into()
+        })
+    }
+
+    async fn ask(&self, url: &str) -> Result<Vec<u8>, FetchError> {
         let connector = self.connector_for(&url.parse()?)?;
         let get = async {
-            let request = HttpRequest::get(&url)?;
+            let request = HttpRequest::get(url)?;
             let answer = connector.call(request).await?;
             let status = answer.status().as_u16();
             if status != 200 {
-                return Err(format!("{url} answers {status}").into());
+                return Err(format!("it answers {status}").into());
             }
             let mut body = ByteStream::new(answer.into_body());
             let mut bytes = Vec::new();
             while let Some(chunk) = body.next().await {
                 bytes.extend_from_slice(&chunk?);
                 if bytes.len() > MAX_SIZE {
-                    return Err(format!("{url} answers with more than {MAX_SIZE} bytes").into());
+                    return Err(format!("it answers with more than {MAX_SIZE} bytes").into());
                 }
             }
             Ok(bytes)
@@ -92,6 +99,13 @@ impl Fetcher {
             _ => Ok(self.public.get_or_init(|| connector(PublicOnly))),
         }
     }
+}
+
+/// An error and all that caused it, in one line.
+pub(super) fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| (*error).source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
 }
 
 fn connector(resolver: impl ResolveDns + Clone + 'static) -> Connector {
@@ -245,12 +259,7 @@ mod tests {
             ("https://2130706433/keys", "invalid dns name"),
         ] {
             let error = fetcher.get(&url.parse().unwrap()).await.unwrap_err();
-            let mut text = error.to_string();
-            let mut next = error.source();
-            while let Some(cause) = next {
-                text = format!("{text}: {cause}");
-                next = cause.source();
-            }
+            let text = error.to_string();
             assert!(text.contains(because), "{url}: {text}");
         }
     }

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 
 use super::{
     age,
-    fetch::{FetchError, Fetcher},
+    fetch::{FetchError, Fetcher, with_causes},
 };
 use crate::{
     Error, Result,
@@ -160,7 +160,7 @@ impl Keys {
 
     async fn fetch(&self) -> Result<Set, FetchError> {
         let url = locate(&self.fetcher, &self.issuer, self.jwks.as_ref()).await?;
-        parse(&self.fetcher.get(&url).await?)
+        parse(&self.fetcher.get(&url).await?).map_err(|error| format!("{url}: {error}").into())
     }
 }
 
@@ -186,7 +186,8 @@ pub async fn count(tenant: &Tenant, fetcher: &Fetcher) -> Result<usize, FetchErr
         let accepts = |algorithm| tenant.accepts(algorithm);
         key.algorithms.iter().copied().any(accepts)
     };
-    let keys = parse(&fetcher.get(&url).await?)?;
+    let keys = parse(&fetcher.get(&url).await?);
+    let keys = keys.map_err(|error| format!("{url} is no JWKS: {error}"))?;
     Ok(keys.iter().filter(|key| usable(key)).count())
 }
 
@@ -206,7 +207,8 @@ async fn locate(
         return Ok(url.clone());
     }
     let document = fetcher.get(&issuer.discovery()).await?;
-    let document: Discovery = serde_json::from_slice(&document)?;
+    let document: Discovery = serde_json::from_slice(&document)
+        .map_err(|error| format!("{} is no discovery document: {error}", issuer.discovery()))?;
     if document.issuer != issuer.to_string() {
         return Err(format!(
             "the discovery document of {issuer} is {}'s",
@@ -289,12 +291,6 @@ fn bits(base64url: &str) -> usize {
 
 fn within(since: Option<SystemTime>, time: Duration) -> bool {
     since.is_some_and(|at| age(at) < time)
-}
-
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
 }
 
 #[cfg(test)]

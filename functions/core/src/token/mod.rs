@@ -211,12 +211,14 @@ fn fault(error: &jsonwebtoken::errors::Error) -> TokenFault {
     }
 }
 
-/// A claim by its name; a dot in it leads into an object, unless the name is there as it stands.
+/// A claim by its name. A dot in it leads into an object, or is part of a name: whichever is there.
 fn claim<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
-    claims.get(name).or_else(|| {
-        let (object, rest) = name.split_once('.')?;
-        claim(claims.get(object)?.as_object()?, rest)
-    })
+    let inside = |(dot, _): (usize, &str)| {
+        let object = claims.get(&name[..dot])?.as_object()?;
+        claim(object, &name[dot + 1..])
+    };
+    let whole = claims.get(name);
+    whole.or_else(|| name.match_indices('.').find_map(inside))
 }
 
 /// The scopes, wherever the tenant's tokens have them: in a string, separated by spaces, or in a list.
@@ -242,7 +244,7 @@ fn client(claims: &Claims, tenant: &Tenant) -> Result<String, TokenFault> {
         let value = claims.get(name).filter(|value| !value.is_null())?;
         Some((name, value))
     });
-    let missing = || TokenFault::Claim(names.first().cloned().unwrap_or_default());
+    let missing = || TokenFault::Claim(names.join("` or `"));
     let (name, client) = clients.next().ok_or_else(missing)?;
     if clients.any(|(_, other)| other != client) {
         return Err(TokenFault::SeveralClients);
