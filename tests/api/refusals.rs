@@ -69,31 +69,5 @@ async fn what_is_refused_leaves_no_item_no_object_and_no_multipart_upload() {
         .await
         .problem(400, "malformed-json");
 
-    let items = sender
-        .dynamodb
-        .scan()
-        .table_name(&cloud.table)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(items.count, 0, "{items:?}");
-    let objects = sender
-        .s3
-        .list_object_versions()
-        .bucket(&cloud.bucket)
-        .send()
-        .await
-        .unwrap();
-    assert!(
-        objects.versions().is_empty() && objects.delete_markers().is_empty(),
-        "{objects:?}"
-    );
-    let uploads = sender
-        .s3
-        .list_multipart_uploads()
-        .bucket(&cloud.bucket)
-        .send()
-        .await
-        .unwrap();
-    assert!(uploads.uploads().is_empty(), "{uploads:?}");
+    sender.finds_the_stores_empty().await;
 }

@@ -194,6 +194,21 @@ impl Sender {
             .collect()
     }
 
+    /// Asserts that there is no item, no object, not a deleted one either, and no upload, of anybody.
+    pub(crate) async fn finds_the_stores_empty(&self) {
+        let (table, bucket) = (&self.cloud.table, &self.cloud.bucket);
+        let items = self.dynamodb.scan().table_name(table);
+        let items = items.send().await.unwrap();
+        assert_eq!(items.count, 0, "{items:?}");
+        let objects = self.s3.list_object_versions().bucket(bucket);
+        let objects = objects.send().await.unwrap();
+        assert!(objects.versions().is_empty(), "{objects:?}");
+        assert!(objects.delete_markers().is_empty(), "{objects:?}");
+        let uploads = self.s3.list_multipart_uploads().bucket(bucket);
+        let uploads = uploads.send().await.unwrap();
+        assert!(uploads.uploads().is_empty(), "{uploads:?}");
+    }
+
     /// The bytes of the document's one object.
     pub(crate) async fn stored_bytes(&self, id: &str) -> Vec<u8> {
         let objects = self.objects(id).await;
