@@ -48,6 +48,10 @@ pub const FUNCTIONS_LOG: &str = "functions.log";
 pub const OWN_TENANT: &str = "local-school";
 /// The logical id of the table of tenants.
 const TENANTS: &str = "TenantsTable";
+/// The logical id of the table of documents.
+const DOCUMENTS: &str = "DocumentsTable";
+/// The hosts that an issuer's keys may come from although they are this machine.
+const PRIVATE_HOSTS: &str = "127.0.0.1 localhost";
 /// The region that the local stores claim to be in: SDKs and other stand-ins know real ones only.
 pub const REGION: &str = "eu-central-1";
 
@@ -179,7 +183,7 @@ impl Cloud {
             issuer_url,
             issuer,
             bucket: only("AWS::S3::Bucket").ok_or("the template has no bucket")?,
-            table: physical_name("DocumentsTable"),
+            table: physical_name(DOCUMENTS),
             tenants,
             s3_client,
             s3_url,
@@ -209,7 +213,7 @@ impl Cloud {
 /// lets through: measure what you like.)
 fn parameters() -> BTreeMap<String, String> {
     [
-        ("PrivateIssuers", "127.0.0.1 localhost"),
+        ("PrivateIssuers", PRIVATE_HOSTS),
         ("RequestsPerSecond", "10000"),
         ("RequestBurst", "5000"),
     ]

@@ -28,7 +28,7 @@ use axum::{
 use tokio::{
     net::TcpListener,
     process::{Child, ChildStdin, Command},
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Notify, Semaphore, mpsc, oneshot},
     task::JoinHandle,
 };
 
@@ -82,20 +82,20 @@ struct Process {
     /// Kept apart because waiting for the child would close it.
     _stdin: Option<ChildStdin>,
     work: mpsc::Sender<Invocation>,
-    endpoint: JoinHandle<()>,
+    serving: JoinHandle<()>,
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.endpoint.abort();
+        self.serving.abort();
         self.wire.unregister(&self.name);
     }
 }
 
 /// What an endpoint knows: where work comes from, and who waits for the answer to what was given out.
 struct Endpoint {
-    /// Told when the process first asks for work.
-    ready: Mutex<Option<oneshot::Sender<()>>>,
+    /// Told when the process asks for work.
+    ready: Notify,
     work: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     waiting: Mutex<Option<oneshot::Sender<Outcome>>>,
     timeout: Duration,
@@ -194,31 +194,29 @@ impl Function {
         if let Some(process) = self.take_idle() {
             return Ok(process);
         }
-        let (mut process, ready) = self.start()?;
+        let (mut process, endpoint) = self.start().await?;
         tokio::select! {
-            ready = ready => ready?,
+            () = endpoint.ready.notified() => {}
             status = process.child.wait() => return Err(format!("it ended with {status:?}").into()),
             () = tokio::time::sleep(TO_START) => return Err("it asks for no work".into()),
         }
         Ok(process)
     }
 
-    /// A new process, and word of when it is ready.
-    fn start(&self) -> Result<(Process, oneshot::Receiver<()>)> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
+    /// A new process, and its endpoint, which tells when it is ready.
+    async fn start(&self) -> Result<(Process, Arc<Endpoint>)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (work, receiver) = mpsc::channel(1);
-        let (ready, is_ready) = oneshot::channel();
         let endpoint = Arc::new(Endpoint {
-            ready: Mutex::new(Some(ready)),
+            ready: Notify::new(),
             work: receiver.into(),
             waiting: Mutex::default(),
             timeout: self.timeout,
         });
-        let endpoint = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, endpoint_routes(endpoint)).await {
+        let routes = endpoint_routes(Arc::clone(&endpoint));
+        let serving = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, routes).await {
                 tracing::error!(%error, "a Runtime API endpoint failed");
             }
         });
@@ -258,9 +256,9 @@ impl Function {
             _stdin: child.stdin.take(),
             child,
             work,
-            endpoint,
+            serving,
         };
-        Ok((process, is_ready))
+        Ok((process, endpoint))
     }
 
     fn note_memory(&self, process: &Process) {
@@ -296,15 +294,7 @@ fn endpoint_routes(endpoint: Arc<Endpoint>) -> Router {
 }
 
 async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, Bytes) {
-    let ready = endpoint
-        .ready
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    if let Some(ready) = ready {
-        // Who started it may have given up.
-        let _ = ready.send(());
-    }
+    endpoint.ready.notify_one();
     let Some(invocation) = endpoint.work.lock().await.recv().await else {
         return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
     };

@@ -4,13 +4,12 @@
 use std::{io::Write, str::FromStr};
 
 use okd_core::{
-    config::StoreConfig,
     stores::{self, Changed, Documents, Tenants},
     tenant::{Issuer, KeyUrl, Limits, Signature, Tenant, TenantId, UncheckedLimits},
     token::{Fetcher, count_keys},
 };
 
-use crate::{Result, TENANTS, setup, template::physical_name};
+use crate::{DOCUMENTS, PRIVATE_HOSTS, Result, TENANTS, setup, template::physical_name};
 
 /// `tenant`'s arguments.
 #[derive(clap::Args)]
@@ -106,19 +105,21 @@ impl FromStr for Id {
 
 /// Does what is asked, and says so.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let tenants = match &arguments.table {
-        Some(table) => Tenants::new(&stores::connect().await, table.clone()),
-        None => local(arguments.port),
+    let local = arguments.table.is_none();
+    let dynamodb = if local {
+        setup::dynamodb_client(&format!("http://127.0.0.1:{}", arguments.port + 3))
+    } else {
+        aws_sdk_dynamodb::Client::new(&stores::connect().await)
     };
+    let table = arguments.table.unwrap_or_else(|| physical_name(TENANTS));
+    let tenants = Tenants::of(dynamodb.clone(), table);
     let said = match arguments.command {
-        Command::Add(add) => {
-            let local = arguments.table.is_none();
-            add_one(&tenants, *add, local).await?
-        }
+        Command::Add(add) => add_one(&tenants, *add, local).await?,
         Command::List => list(all(&tenants).await?),
         Command::Show { tenant, documents } => {
-            let documents = documents_of(documents, arguments.table.is_none(), arguments.port);
-            show(&find(&tenants, &tenant.0).await?, documents.await).await?
+            let documents = documents.or_else(|| local.then(|| physical_name(DOCUMENTS)));
+            let documents = documents.map(|table| Documents::of(dynamodb, table));
+            show(&find(&tenants, &tenant.0).await?, documents).await?
         }
         Command::Remove { tenant } => {
             let found = find(&tenants, &tenant.0).await?;
@@ -131,25 +132,6 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     };
     writeln!(std::io::stdout(), "{said}")?;
     Ok(())
-}
-
-/// The table of tenants of the cloud on this machine.
-fn local(port: u16) -> Tenants {
-    let dynamodb = setup::dynamodb_client(&format!("http://127.0.0.1:{}", port.saturating_add(3)));
-    Tenants::of(dynamodb, physical_name(TENANTS))
-}
-
-async fn documents_of(table: Option<String>, local: bool, port: u16) -> Option<Documents> {
-    if local {
-        let url = format!("http://127.0.0.1:{}", port.saturating_add(3));
-        let client = setup::dynamodb_client(&url);
-        return Some(Documents::of(client, physical_name("DocumentsTable")));
-    }
-    let config = StoreConfig {
-        table: table?,
-        bucket: String::new(),
-    };
-    Some(stores::Stores::new(&stores::connect().await, &config).documents)
 }
 
 async fn all(tenants: &Tenants) -> Result<Vec<Tenant>> {
@@ -246,8 +228,8 @@ fn described(add: Add) -> Result<Tenant> {
 
 /// Fetches the issuer's keys, as the service will.
 async fn check(tenant: &Tenant, local: bool) -> Result<()> {
-    let private = ["127.0.0.1", "localhost"].iter().filter(|_| local);
-    let fetcher = Fetcher::new(private.map(|&host| host.to_owned()).collect());
+    let private = PRIVATE_HOSTS.split_whitespace().filter(|_| local);
+    let fetcher = Fetcher::new(private.map(str::to_owned).collect());
     match count_keys(tenant, &fetcher).await {
         Ok(0) => Err("the issuer publishes no key for a signature that this tenant accepts".into()),
         Ok(_) => Ok(()),

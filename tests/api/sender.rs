@@ -76,6 +76,12 @@ impl Sender {
         self.send(self.request(method, path)).await
     }
 
+    /// One of the links that an upload's answer has.
+    pub(crate) async fn follow(&self, upload: &Value, link: &str) -> Answer {
+        let text = |name: &str| upload[link][name].as_str().unwrap();
+        self.call(text("method"), text("href")).await
+    }
+
     /// Form B on the association of the examples.
     pub(crate) async fn offer(&self, metadata: &Value) -> Answer {
         self.send(self.request("PUT", &association()).json(metadata))
@@ -194,12 +200,19 @@ impl Sender {
             .collect()
     }
 
+    /// Every item of the table of documents, anybody's.
+    pub(crate) async fn items(&self) -> Vec<Value> {
+        let scan = self.dynamodb.scan().table_name(&self.cloud.table);
+        let items = scan.send().await.unwrap().items.unwrap();
+        let json = |item| serde_dynamo::from_item(item).unwrap();
+        items.into_iter().map(json).collect()
+    }
+
     /// Asserts that there is no item, no object, not a deleted one either, and no upload, of anybody.
     pub(crate) async fn finds_the_stores_empty(&self) {
-        let (table, bucket) = (&self.cloud.table, &self.cloud.bucket);
-        let items = self.dynamodb.scan().table_name(table);
-        let items = items.send().await.unwrap();
-        assert_eq!(items.count, 0, "{items:?}");
+        let bucket = &self.cloud.bucket;
+        let items = self.items().await;
+        assert_eq!(items.len(), 0, "{items:?}");
         let objects = self.s3.list_object_versions().bucket(bucket);
         let objects = objects.send().await.unwrap();
         assert!(objects.versions().is_empty(), "{objects:?}");

@@ -318,13 +318,7 @@ async fn a_token_for_one_type_neither_sees_nor_replaces_the_same_clients_documen
         .unwrap();
     let upload = &offered.body["upload"];
     for link in ["status", "complete", "abort"] {
-        let link = &upload[link];
-        let answer = narrow
-            .call(
-                link["method"].as_str().unwrap(),
-                link["href"].as_str().unwrap(),
-            )
-            .await;
+        let answer = narrow.follow(upload, link).await;
         answer.problem(403, "missing-scope");
     }
     let disguised = with(&exam, "documentType", json!("bpv"));

@@ -51,19 +51,6 @@ fn logged(sender: &Sender, id: &str) -> Vec<Value> {
         .collect()
 }
 
-fn follow(
-    sender: &Sender,
-    upload: &Value,
-    link: &str,
-) -> impl Future<Output = crate::sender::Answer> {
-    let (method, href) = (
-        upload[link]["method"].as_str().unwrap().to_owned(),
-        upload[link]["href"].as_str().unwrap().to_owned(),
-    );
-    let sender = sender.clone();
-    async move { sender.call(&method, &href).await }
-}
-
 #[tokio::test]
 async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
     let cloud = own_cloud();
@@ -79,7 +66,7 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
     paper["person"] = json!({ "givenName": "Maartje", "surname": "Geheim" });
     let first = sender.offer(&paper).await.accepted();
     assert_eq!(
-        follow(&sender, &first.body["upload"], "abort").await.status,
+        sender.follow(&first.body["upload"], "abort").await.status,
         204
     );
     let declared = with(&paper, "documentChecksum", json!(sha256(b"12345")));
@@ -87,9 +74,7 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
     sender
         .send_parts(&second.body["upload"], b"12345", None)
         .await;
-    follow(&sender, &second.body["upload"], "complete")
-        .await
-        .ok();
+    sender.follow(&second.body["upload"], "complete").await.ok();
     cloud.events.settled().await;
     sender
         .hand_in(

@@ -53,12 +53,8 @@ impl Property {
         let cloud = self.owner.cloud;
         let ids = [self.stored_id.clone(), self.offered.id()];
         let about = |text: &str| ids.iter().any(|id| text.contains(id.as_str()));
-        let scan = self.owner.dynamodb.scan().table_name(&cloud.table);
-        let items = scan.send().await.unwrap().items.unwrap().into_iter();
-        let mut items: Vec<Value> = items
-            .filter(|item| about(item["pk"].as_s().unwrap()))
-            .map(|item| serde_dynamo::from_item(item).unwrap())
-            .collect();
+        let mut items = self.owner.items().await;
+        items.retain(|item| about(item["pk"].as_str().unwrap()));
         items.sort_by_key(|item| item["pk"].to_string() + &item["sk"].to_string());
         let objects = self.owner.s3.list_object_versions().bucket(&cloud.bucket);
         let objects = objects.send().await.unwrap();

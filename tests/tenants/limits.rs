@@ -16,15 +16,6 @@ fn refused(answer: &Answer) {
     assert_eq!(answer.headers["retry-after"], "60");
 }
 
-async fn follow(sender: &Sender, offered: &Answer, link: &str) -> Answer {
-    let link = &offered.body["upload"][link];
-    let (method, href) = (
-        link["method"].as_str().unwrap(),
-        link["href"].as_str().unwrap(),
-    );
-    sender.call(method, href).await
-}
-
 /// What the school has open: uploads and bytes.
 async fn open(school: &School) -> (i64, i64) {
     let table = okd_core::stores::Documents::of(
@@ -42,19 +33,10 @@ async fn nothing_is_left(sender: &Sender, answer: &Answer) {
         .list_multipart_uploads()
         .bucket(&sender.cloud.bucket);
     let open = uploads.send().await.unwrap();
-    let items = sender
-        .dynamodb
-        .scan()
-        .table_name(&sender.cloud.table)
-        .send()
-        .await
-        .unwrap();
+    let items = sender.items().await;
     let pending = items
-        .items()
         .iter()
-        .filter(|item| item.contains_key("upload"));
-    let pending = pending
-        .filter(|item| item["upload"].as_m().unwrap()["state"].as_s().unwrap() == "uploading");
+        .filter(|item| item["upload"]["state"] == "uploading");
     assert_eq!(open.uploads().len(), pending.count());
 }
 
@@ -81,7 +63,13 @@ async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
     assert_eq!(open(&school).await, (3, 15));
 
     // Each end of an upload makes room: abort...
-    assert_eq!(follow(&sender, &offered[1], "abort").await.status, 204);
+    assert_eq!(
+        sender
+            .follow(&offered[1].body["upload"], "abort")
+            .await
+            .status,
+        204
+    );
     sender.offer(&papers[3]).await.accepted();
     refused(&sender.offer(&papers[4]).await);
     // ...completion...
@@ -89,7 +77,10 @@ async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
         .send_parts(&offered[2].body["upload"], b"12345", None)
         .await;
     for _ in 0..2 {
-        follow(&sender, &offered[2], "complete").await.ok();
+        sender
+            .follow(&offered[2].body["upload"], "complete")
+            .await
+            .ok();
     }
     sender.offer(&papers[4]).await.accepted();
     refused(&sender.offer(&offer(5)).await);

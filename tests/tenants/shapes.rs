@@ -52,17 +52,7 @@ impl Shape {
     async fn is_understood(&self, claims: &Value, client: &str, token: &str) {
         let (sender, answer) = self.hand_in(claims).await;
         let id = answer.ok().id();
-        let scan = sender
-            .dynamodb
-            .scan()
-            .table_name(&sender.cloud.table)
-            .send()
-            .await
-            .unwrap();
-        let items = scan.items.unwrap().into_iter();
-        let items: Vec<Value> = items
-            .map(|item| serde_dynamo::from_item(item).unwrap())
-            .collect();
+        let items = sender.items().await;
         let item = items.iter().find(|item| item["id"] == id).unwrap();
         assert_eq!(
             (&item["client"], &item["history"][0]["token"]),

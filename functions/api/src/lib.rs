@@ -19,9 +19,9 @@ use okd_core::{
     stores::{self, Tenants},
     token::Verifier,
 };
+use tracing::Instrument;
 
 pub use routes::ROUTES;
-use tracing::Instrument;
 
 /// What an answer takes to get out in time.
 const TO_ANSWER: Duration = Duration::from_secs(1);

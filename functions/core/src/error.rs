@@ -141,15 +141,12 @@ impl Error {
 
     /// What only we may know: what we were doing and all that caused the failure, in one line.
     pub fn for_the_log(&self) -> String {
-        let (mut text, mut next): (_, Option<&dyn std::error::Error>) = match self {
-            Self::Unavailable { during, source } => ((*during).to_owned(), Some(source.as_ref())),
-            other => (other.to_string(), None),
-        };
-        while let Some(cause) = next {
-            text = format!("{text}: {cause}");
-            next = cause.source();
+        match self {
+            Self::Unavailable { during, source } => {
+                format!("{during}: {}", with_causes(source.as_ref()))
+            }
+            other => other.to_string(),
         }
-        text
     }
 
     /// A failure of something that we depend on, met while `during`.
@@ -162,6 +159,13 @@ impl Error {
             source: source.into(),
         }
     }
+}
+
+/// An error and all that caused it, in one line.
+pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
 }
 
 /// Why a bearer token does not hold (RFC 6750, RFC 8725). The texts tell the sender's developer what to

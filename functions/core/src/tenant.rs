@@ -240,17 +240,11 @@ impl From<Signature> for Algorithm {
 
 /// What a tenant may have, within what the service can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "UncheckedLimits")]
-pub struct Limits {
-    document_size: u64,
-    metadata_size: usize,
-    open_uploads: u64,
-    bytes_in_flight: u64,
-    part_url_seconds: u64,
-}
+#[serde(try_from = "UncheckedLimits", into = "UncheckedLimits")]
+pub struct Limits(UncheckedLimits);
 
 /// Limits as somebody wants them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UncheckedLimits {
     /// Bytes in a document, at most.
@@ -312,13 +306,13 @@ impl TryFrom<UncheckedLimits> for Limits {
         if !(60..=3600).contains(&part_url_seconds) {
             return Err("a part's URL lives 60 to 3600 seconds".to_owned());
         }
-        Ok(Self {
-            document_size,
-            metadata_size,
-            open_uploads,
-            bytes_in_flight,
-            part_url_seconds,
-        })
+        Ok(Self(wanted))
+    }
+}
+
+impl From<Limits> for UncheckedLimits {
+    fn from(limits: Limits) -> Self {
+        limits.0
     }
 }
 
@@ -334,24 +328,24 @@ pub struct Room {
 impl Limits {
     /// Bytes in a document, at most.
     pub fn document_size(&self) -> u64 {
-        self.document_size
+        self.0.document_size
     }
 
     /// Bytes of metadata, at most.
     pub fn metadata_size(&self) -> usize {
-        self.metadata_size
+        self.0.metadata_size
     }
 
     /// How long a part's URL lives.
     pub fn part_url_lifetime(&self) -> Duration {
-        Duration::from_secs(self.part_url_seconds)
+        Duration::from_secs(self.0.part_url_seconds)
     }
 
     /// How many counters share the open uploads among them. One item for all would be written by every upload of
     /// the tenant, and DynamoDB refuses a transaction while another one is at work on the same item.
     pub fn counters(&self) -> u8 {
-        let by_uploads = self.open_uploads / 100;
-        let by_bytes = self.bytes_in_flight / self.document_size / 4;
+        let by_uploads = self.0.open_uploads / 100;
+        let by_bytes = self.0.bytes_in_flight / self.0.document_size / 4;
         u8::try_from(by_uploads.min(by_bytes).clamp(1, 8)).unwrap_or(1)
     }
 
@@ -360,8 +354,8 @@ impl Limits {
         let counters = u64::from(self.counters());
         let share = |all: u64| all / counters + u64::from(u64::from(counter) < all % counters);
         Room {
-            uploads: share(self.open_uploads),
-            bytes: share(self.bytes_in_flight),
+            uploads: share(self.0.open_uploads),
+            bytes: share(self.0.bytes_in_flight),
         }
     }
 }

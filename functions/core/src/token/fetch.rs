@@ -23,7 +23,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::byte_stream::ByteStream;
 use http::Uri;
 
-use crate::tenant::KeyUrl;
+use crate::{error::with_causes, tenant::KeyUrl};
 
 /// Issuers' documents are a few KB.
 const MAX_SIZE: usize = 256 * 1024;
@@ -99,13 +99,6 @@ impl Fetcher {
             _ => Ok(self.public.get_or_init(|| connector(PublicOnly))),
         }
     }
-}
-
-/// An error and all that caused it, in one line.
-pub(super) fn with_causes(error: &(dyn StdError + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| (*error).source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
 }
 
 fn connector(resolver: impl ResolveDns + Clone + 'static) -> Connector {

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 
 use super::{
     age,
-    fetch::{FetchError, Fetcher, with_causes},
+    fetch::{FetchError, Fetcher},
 };
 use crate::{
     Error, Result,
@@ -131,7 +131,7 @@ impl Keys {
     /// Nobody waits for this one: the lock is taken only to write down what came of it.
     async fn refresh_behind(&self) {
         let began = SystemTime::now();
-        let fetched = self.fetch().await;
+        let fetched = published(&self.fetcher, &self.issuer, self.jwks.as_ref()).await;
         let mut state = self.state.lock().await;
         state.refreshing = false;
         self.note(&mut state, began, fetched);
@@ -139,7 +139,7 @@ impl Keys {
 
     async fn refresh(&self, state: &mut State) {
         let began = SystemTime::now();
-        let fetched = self.fetch().await;
+        let fetched = published(&self.fetcher, &self.issuer, self.jwks.as_ref()).await;
         self.note(state, began, fetched);
     }
 
@@ -151,16 +151,10 @@ impl Keys {
                 state.failed = None;
             }
             Err(error) => {
-                let error = with_causes(error.as_ref());
-                tracing::warn!(issuer = %self.issuer, error, "an issuer's keys cannot be fetched");
+                tracing::warn!(issuer = %self.issuer, %error, "an issuer's keys cannot be fetched");
                 state.failed = Some(began);
             }
         }
-    }
-
-    async fn fetch(&self) -> Result<Set, FetchError> {
-        let url = locate(&self.fetcher, &self.issuer, self.jwks.as_ref()).await?;
-        parse(&self.fetcher.get(&url).await?).map_err(|error| format!("{url}: {error}").into())
     }
 }
 
@@ -181,14 +175,23 @@ impl State {
 
 /// How many keys a tenant's tokens can be checked with at this moment; for whoever adds the tenant.
 pub async fn count(tenant: &Tenant, fetcher: &Fetcher) -> Result<usize, FetchError> {
-    let url = locate(fetcher, &tenant.issuer, tenant.jwks.as_ref()).await?;
     let usable = |key: &Arc<Key>| {
         let accepts = |algorithm| tenant.accepts(algorithm);
         key.algorithms.iter().copied().any(accepts)
     };
-    let keys = parse(&fetcher.get(&url).await?);
-    let keys = keys.map_err(|error| format!("{url} is no JWKS: {error}"))?;
+    let keys = published(fetcher, &tenant.issuer, tenant.jwks.as_ref()).await?;
     Ok(keys.iter().filter(|key| usable(key)).count())
+}
+
+/// The keys that an issuer publishes at this moment.
+async fn published(
+    fetcher: &Fetcher,
+    issuer: &Issuer,
+    jwks: Option<&KeyUrl>,
+) -> Result<Set, FetchError> {
+    let url = locate(fetcher, issuer, jwks).await?;
+    let set = parse(&fetcher.get(&url).await?);
+    set.map_err(|error| format!("{url} is no JWKS: {error}").into())
 }
 
 /// Where an issuer's keys are: where its tenant says or else its discovery document, each time anew. That must be the
