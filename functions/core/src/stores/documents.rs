@@ -167,7 +167,7 @@ impl Documents {
             };
             let certain = match sent {
                 Ok(Sent::Done) => return Ok(Written::Done),
-                Ok(Sent::Refused(item)) => match read::<Document>(item)? {
+                Ok(Sent::Refused(item)) => match self.in_the_way(next, item).await? {
                     // Our own write, whose first answer was lost.
                     current if current == *next => return Ok(Written::Done),
                     current => Ok(Written::Lost(Box::new(current))),
@@ -193,6 +193,14 @@ impl Documents {
             // Ours was first and has been built upon, or never was: the request, sent again, will see.
             return unsure.map_or(certain, Err);
         }
+    }
+
+    /// The document that stood in the way of `next`; read where the refusal did not hold it (moto's of a transaction).
+    async fn in_the_way(&self, next: &Document, item: Item) -> Result<Document> {
+        if item.is_empty() {
+            return self.load(&next.key()).await?.ok_or(Error::Contended);
+        }
+        read(item)
     }
 
     /// What a tenant has open, by all of its counters.
