@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Result,
     runtime::Function,
-    template::{Route, Template},
+    template::{Route, Template, word},
 };
 
 /// A REST API takes bodies up to this size.
@@ -51,12 +51,11 @@ struct Throttle {
 
 impl Throttle {
     /// The one of the API's stage, if it has one.
-    fn of(template: &Template, api: &Value) -> Result<Option<Self>> {
+    fn of(api: &Value) -> Result<Option<Self>> {
         let Some(settings) = api["MethodSettings"].get(0) else {
             return Ok(None);
         };
-        let number =
-            |name: &str| -> Result<f64> { Ok(template.resolve(&settings[name])?.parse()?) };
+        let number = |name: &str| -> Result<f64> { Ok(word(&settings[name]).parse()?) };
         Ok(Some(Self {
             rate: number("ThrottlingRateLimit")?,
             burst: number("ThrottlingBurstLimit")?,
@@ -92,7 +91,7 @@ impl Gateway {
             Some((route, function))
         });
         let binary = api["BinaryMediaTypes"].as_array().into_iter().flatten();
-        let throttle = Throttle::of(template, &api)?;
+        let throttle = Throttle::of(&api)?;
         Ok(Self {
             routes: routes.collect(),
             stage: api["StageName"].as_str().unwrap_or("live").to_owned(),

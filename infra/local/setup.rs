@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TableDescription,
+    ProjectionType, ScalarAttributeType, StreamSpecification, TableDescription,
 };
 use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
@@ -116,8 +116,12 @@ pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Cli
         if known.table_names().contains(&table) {
             let described = dynamodb.describe_table().table_name(&table).send().await?;
             let there = described.table();
-            let there = there.map(TableDescription::global_secondary_indexes);
-            if there.map_or(0, <[_]>::len) != array(properties, "GlobalSecondaryIndexes").count() {
+            let indexes = there.map(TableDescription::global_secondary_indexes);
+            let indexes = indexes.map_or(0, <[_]>::len);
+            let streams = there.is_some_and(|there| there.stream_specification().is_some());
+            if indexes != array(properties, "GlobalSecondaryIndexes").count()
+                || streams != properties["StreamSpecification"].is_object()
+            {
                 return Err("the data folder is an earlier version's: delete it, or name another with --data".into());
             }
             continue;
@@ -137,6 +141,10 @@ pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Cli
             );
         }
         create = create.set_key_schema(Some(key_schema(properties)?));
+        if let Some(kind) = properties["StreamSpecification"]["StreamViewType"].as_str() {
+            let stream = StreamSpecification::builder().stream_enabled(true);
+            create = create.stream_specification(stream.stream_view_type(kind.into()).build()?);
+        }
         for index in array(properties, "GlobalSecondaryIndexes") {
             let kind = ProjectionType::from(text(&index["Projection"], "ProjectionType"));
             create = create.global_secondary_indexes(

@@ -1,5 +1,7 @@
 //! Paths, methods and what surrounds an answer.
 
+use std::collections::BTreeMap;
+
 use crate::sender::{OFFERING, Sender, association, offer};
 
 #[tokio::test]
@@ -63,7 +65,7 @@ async fn behind_the_apis_own_url_the_links_carry_its_stage() {
 #[tokio::test]
 async fn the_functions_routes_are_the_templates() {
     let template =
-        okd_local::template::Template::read(&okd_local::default_template(), [].into()).unwrap();
+        okd_local::template::Template::read(&okd_local::default_template(), &BTreeMap::new()).unwrap();
     let mut templates: Vec<(String, String)> = template
         .routes()
         .into_iter()

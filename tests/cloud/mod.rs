@@ -30,6 +30,7 @@ pub(crate) fn start_with(
     let options = Options {
         data: data_folder(),
         port: 0,
+        host: okd_local::LOOPBACK.to_owned(),
         durable: false,
         clock: false,
         template: default_template(),
@@ -39,6 +40,7 @@ pub(crate) fn start_with(
         executable: env!("CARGO_BIN_EXE_local").into(),
         s3_endpoint,
         dynamodb_endpoint,
+        webhook: None,
     };
     let (started, cloud) = mpsc::channel();
     std::thread::spawn(move || {

@@ -11,11 +11,13 @@ mod uploads;
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use lambda_http::{Body, Request, RequestExt, Response, service_fn};
 use okd_core::{
     Stores,
     config::{StoreConfig, TokenConfig},
     lambda,
+    metrics::Measured,
     stores::{self, Tenants},
     token::Verifier,
 };
@@ -61,6 +63,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
 
 async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body> {
     let began = Instant::now();
+    let mut measured = Measured::begin();
     let mut caller = None;
     let method = request.method().clone();
     let route = routes::find(request.method(), request.raw_http_path());
@@ -78,7 +81,13 @@ async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body>
         }
         Err(refusal) => Err(refusal),
     };
-    let response = answered.unwrap_or_else(|refusal| problem::render(&refusal, request_id));
+    let response = answered.unwrap_or_else(|refusal| {
+        measured.add(
+            &[("Problem", problem::word(&refusal))],
+            &[("Refusals", "Count", 1)],
+        );
+        problem::render(&refusal, request_id)
+    });
     tracing::info!(
         %method,
         route = name,
@@ -89,5 +98,6 @@ async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body>
         milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         "answered"
     );
+    measured.write(Timestamp::now());
     response
 }
