@@ -257,7 +257,10 @@ impl Cloud {
 /// lets through: measure what you like.)
 fn parameters(host: &str) -> BTreeMap<String, String> {
     [
-        ("PrivateIssuers", format!("{} {host}", PRIVATE_HOSTS.join(" "))),
+        (
+            "PrivateIssuers",
+            format!("{} {host}", PRIVATE_HOSTS.join(" ")),
+        ),
         ("RequestsPerSecond", "10000".to_owned()),
         ("RequestBurst", "5000".to_owned()),
     ]

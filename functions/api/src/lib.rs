@@ -23,7 +23,7 @@ use okd_core::{
 };
 use tracing::Instrument;
 
-pub use routes::ROUTES;
+pub use routes::{ROUTES, Route};
 
 /// What an answer takes to get out in time.
 const TO_ANSWER: Duration = Duration::from_secs(1);
