@@ -7,6 +7,7 @@ mod announcements;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 mod metrics;
+mod sam;
 #[path = "../api/sender.rs"]
 #[expect(dead_code, reason = "the whole system's tests use all of it")]
 mod sender;

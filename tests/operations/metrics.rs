@@ -100,6 +100,28 @@ async fn refusals_are_counted_by_the_type_of_the_problem() {
 }
 
 #[tokio::test]
+async fn a_request_has_one_id_in_its_answer_its_problem_and_the_log_which_names_its_trace_too() {
+    let cloud = own_cloud();
+    let refused = Sender::to(cloud).hand_in(&metadata(), b"").await;
+    refused.problem(422, "empty-file");
+    let id = refused.headers["x-amzn-requestid"].to_str().unwrap();
+    assert_eq!(refused.body["requestId"], id);
+    let log = std::fs::read_to_string(cloud.data.join(FUNCTIONS_LOG)).unwrap();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of_this = lines.filter(|line| line["span"]["request_id"] == id);
+    let traces = of_this.map(|line| line["span"]["trace"].as_str().unwrap().to_owned());
+    let traces: Vec<String> = traces.collect();
+    // The refusal and the answer.
+    assert_eq!(traces.len(), 2, "{log}");
+    assert!(
+        traces.iter().all(|trace| trace.starts_with("Root=1-")),
+        "{traces:?}"
+    );
+}
+
+#[tokio::test]
 async fn cold_starts_and_the_time_of_calls_to_aws_are_measured() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);

@@ -57,7 +57,8 @@ pub async fn run() -> Result<(), lambda_http::Error> {
 /// Answers one request; a refusal or failure is an answer too.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let request_id = routes::request_id(&request);
-    let span = tracing::info_span!("request", request_id);
+    let trace = request.lambda_context().xray_trace_id;
+    let span = tracing::info_span!("request", request_id, trace);
     answer(app, request, &request_id).instrument(span).await
 }
 
