@@ -209,7 +209,7 @@ impl Cloud {
         let events = Events::start(&template, function, wire.clone(), s3.clone());
         let stream = match options.dynamodb_endpoint {
             Some(_) => None,
-            None => Stream::start(&template, function, &tables, written)?,
+            None => Stream::start(&template, function, &tables, written, &wire).await?,
         };
         if options.clock {
             events::schedule(&template, function)?;

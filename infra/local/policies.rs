@@ -2,7 +2,8 @@
 //! function, so that what is missing in a policy is missing here too; and what was asked for is kept, so that a
 //! test can find what a policy allows and nobody needs.
 //!
-//! As much of IAM as the template uses: statements that allow named actions on resources, which may end in `*`.
+//! As much of IAM as the template uses: statements that allow named actions on resources, which may end in `*`, or deny
+//! them on all resources but some; and what SAM allows by itself to what reads a stream.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,10 +51,27 @@ impl Allowed {
     }
 }
 
+/// What Lambda does on behalf of a function that is fed with a stream.
+const STREAM_ACTIONS: [&str; 3] = [
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+];
+
+/// What it takes to read a stream.
+pub fn needs_of_stream(stream: &str) -> Vec<Need> {
+    let needs = STREAM_ACTIONS.map(|action| Need::of(action, stream));
+    needs.into()
+}
+
 /// The policies of all functions, and what was asked of them.
 #[derive(Debug, Default)]
 pub struct Policies {
     allowed: BTreeSet<Allowed>,
+    /// What SAM allows by itself: its managed policies know no resources.
+    managed: Vec<Allowed>,
+    /// What is denied to a function on every resource but this.
+    denied: Vec<Allowed>,
     /// The keys that resources are encrypted with, by the resources' ARNs.
     keys: BTreeMap<String, String>,
     used: BTreeSet<(String, Need)>,
@@ -62,27 +80,31 @@ pub struct Policies {
 impl Policies {
     /// Those of a template.
     pub fn of(template: &Template) -> Result<Self> {
-        let mut allowed = BTreeSet::new();
+        let mut policies = Self {
+            keys: template.keys(),
+            ..Self::default()
+        };
         for (function, properties) in template.functions() {
-            let policies = each(&properties["Policies"]);
-            for statement in policies.flat_map(|policy| each(&policy["Statement"])) {
-                if statement["Effect"] != "Allow" {
-                    return Err(format!("{function}: infra/local knows Allow only").into());
-                }
-                for action in each(&statement["Action"]).filter_map(Value::as_str) {
-                    for resource in each(&statement["Resource"]).filter_map(Value::as_str) {
-                        let need = Need::of(action, resource);
-                        let function = function.to_owned();
-                        allowed.insert(Allowed { function, need });
-                    }
+            let documents = each(&properties["Policies"]);
+            for statement in documents.flat_map(|document| each(&document["Statement"])) {
+                let of = |resources: &str| {
+                    products(function, &statement["Action"], &statement[resources])
+                };
+                match statement["Effect"].as_str() {
+                    Some("Allow") => policies.allowed.extend(of("Resource")),
+                    Some("Deny") => policies.denied.extend(of("NotResource")),
+                    _ => return Err(format!("{function}: what effect has {statement}?").into()),
                 }
             }
         }
-        Ok(Self {
-            allowed,
-            keys: template.keys(),
-            used: BTreeSet::new(),
-        })
+        for (function, _) in template.events("DynamoDB") {
+            let managed = needs_of_stream("*").into_iter().map(|need| Allowed {
+                function: function.to_owned(),
+                need,
+            });
+            policies.managed.extend(managed);
+        }
+        Ok(policies)
     }
 
     /// What is allowed.
@@ -99,13 +121,23 @@ impl Policies {
     pub(crate) fn allow(&mut self, function: &str, needs: &[Need]) -> bool {
         let mut all = true;
         for need in needs.iter().cloned().chain(self.keys_for(needs)) {
-            all &= self
-                .allowed
-                .iter()
-                .any(|allowed| allowed.covers(function, &need));
+            all &= self.allows(function, &need);
             self.used.insert((function.to_owned(), need));
         }
         all
+    }
+
+    /// Whether a function may do this.
+    pub fn allows(&self, function: &str, need: &Need) -> bool {
+        let allowed = self.allowed.iter().chain(&self.managed);
+        let mut allowed = allowed.filter(|allowed| allowed.covers(function, need));
+        let mut denied = self.denied.iter();
+        let denied = denied.any(|but| {
+            but.function == function
+                && but.need.action == need.action
+                && !but.covers(function, need)
+        });
+        allowed.next().is_some() && !denied
     }
 
     /// What it takes besides where the resource is encrypted with a key of the operator's: DynamoDB reads and writes
@@ -128,6 +160,22 @@ impl Policies {
         }
         more
     }
+}
+
+/// Each of the actions on each of the resources.
+fn products(function: &str, actions: &Value, resources: &Value) -> Vec<Allowed> {
+    let actions = each(actions).filter_map(Value::as_str);
+    let products = actions.flat_map(|action| {
+        let resources = each(resources).filter_map(Value::as_str);
+        resources.map(move |resource| Need::of(action, resource))
+    });
+    let function = || function.to_owned();
+    products
+        .map(|need| Allowed {
+            function: function(),
+            need,
+        })
+        .collect()
 }
 
 /// The elements of an array, or the one value that stands alone; none of nothing.

@@ -20,14 +20,20 @@ use tokio::sync::Notify;
 
 use crate::{
     REGION, Result,
+    policies::needs_of_stream,
     runtime::Function,
     template::{Template, word},
+    wire::Wire,
 };
 
 /// Until a batch is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long whoever waits for the stream does so without looking.
 const MOMENT: Duration = Duration::from_millis(20);
+
+/// With each write dynoxide looks for the last record's number, and without this at every record.
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS okd_stream
+    ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
 
 /// The stream, and the function that is fed with it.
 pub struct Stream {
@@ -49,15 +55,21 @@ struct Record {
 impl Stream {
     /// Feeds the function that the template feeds, if there is one, with the stream of the tables in `file`, each time
     /// that `written` is notified.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         template: &Template,
         function: impl Fn(&str) -> Option<Arc<Function>>,
         file: &Path,
         written: Arc<Notify>,
+        wire: &Wire,
     ) -> Result<Option<Arc<Self>>> {
         let Some((name, source)) = template.events("DynamoDB").next() else {
             return Ok(None);
         };
+        // As Lambda does, with the function's rights.
+        let needs = needs_of_stream(&word(&source["Stream"]));
+        if !wire.allows(&format!("{name}-stream"), &needs) {
+            return Err(format!("the policy of {name} does not let it read the stream").into());
+        }
         let filters = source["FilterCriteria"]["Filters"].as_array();
         let filters = filters.into_iter().flatten();
         let filters = filters.map(|filter| serde_json::from_str(&word(&filter["Pattern"])));
@@ -70,6 +82,7 @@ impl Stream {
             written,
             delivered: Notify::new(),
         });
+        stream.with(|tables| tables.execute_batch(INDEX)).await?;
         tokio::spawn(stream.clone().feed());
         Ok(Some(stream))
     }

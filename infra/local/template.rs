@@ -177,7 +177,23 @@ impl Context<'_> {
             ("Ref", _) if text == "AWS::NoValue" => Ok(None),
             ("Ref", _) => self.named(text).map(Some),
             ("Fn::GetAtt", _) => self.attribute(text).map(Some),
-            ("Fn::Sub", Value::String(_)) => self.substitute(text).map(Some),
+            ("Fn::Sub", Value::String(_)) => self.substitute(text, &Map::new()).map(Some),
+            ("Fn::Sub", Value::Array(parts)) if parts.len() == 2 => {
+                let values = self.put_in_place(&parts[1])?.unwrap_or_default();
+                let values = values.as_object().cloned().unwrap_or_default();
+                let text = parts[0].as_str().unwrap_or_default();
+                self.substitute(text, &values).map(Some)
+            }
+            ("Fn::Join", Value::Array(parts)) if parts.len() == 2 => {
+                let words = self.put_in_place(&parts[1])?.unwrap_or_default();
+                let words: Vec<String> = match &words {
+                    Value::Array(words) => words.iter().map(word).collect(),
+                    // A list that is a parameter: it comes as it was given, with commas.
+                    list => word(list).split(',').map(str::to_owned).collect(),
+                };
+                let between = parts[0].as_str().unwrap_or_default();
+                Ok(Some(json!(words.join(between))))
+            }
             ("Fn::If", Value::Array(branches)) if branches.len() == 3 => {
                 let condition = branches[0].as_str().unwrap_or_default();
                 let taken = if self.holds(condition)? { 1 } else { 2 };
@@ -204,26 +220,35 @@ impl Context<'_> {
 
     fn attribute(&self, text: &str) -> Result<Value> {
         match text.split_once('.') {
-            Some((resource, "Arn")) if self.resources.contains_key(resource) => {
-                Ok(json!(arn(&physical_name(resource))))
-            }
-            Some((resource, attribute)) if self.resources.contains_key(resource) => {
-                Ok(json!(format!("{}.{attribute}", physical_name(resource))))
+            Some((resource, attribute)) if self.is_made(resource) => {
+                let arn = arn(&physical_name(resource));
+                Ok(json!(if attribute == "Arn" {
+                    arn
+                } else {
+                    format!("{arn}/{attribute}")
+                }))
             }
             _ => Err(format!("{text} is no attribute of a resource").into()),
         }
     }
 
-    /// `Fn::Sub` without variables of its own.
-    fn substitute(&self, text: &str) -> Result<Value> {
+    /// Whether this is a resource of the template, or SAM would make it for one: it calls these after that one.
+    fn is_made(&self, resource: &str) -> bool {
+        self.resources
+            .keys()
+            .any(|known| resource.starts_with(known))
+    }
+
+    /// `Fn::Sub`, with the values of its own names.
+    fn substitute(&self, text: &str, values: &Map<String, Value>) -> Result<Value> {
         let mut result = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
             let (name, after) = after.split_once('}').ok_or("a ${ without its }")?;
-            let value = if name.contains('.') {
-                self.attribute(name)?
-            } else {
-                self.named(name)?
+            let value = match values.get(name) {
+                Some(value) => value.clone(),
+                None if name.contains('.') => self.attribute(name)?,
+                None => self.named(name)?,
             };
             result.push_str(before);
             result.push_str(&word(&value));

@@ -130,15 +130,13 @@ impl Wire {
     /// What the policies allow that no function has asked for yet, and what functions asked for in vain.
     pub fn audit_policies(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
         let policies = &self.lock().policies;
-        let (allowed, used) = (policies.allowed(), policies.used());
-        let covers =
-            |allowed: &Allowed, (function, need): &(String, Need)| allowed.covers(function, need);
-        let idle = allowed
-            .iter()
-            .filter(|allowed| !used.iter().any(|used| covers(allowed, used)));
-        let in_vain = used
-            .iter()
-            .filter(|used| !allowed.iter().any(|allowed| covers(allowed, used)));
+        let needed = |allowed: &&Allowed| {
+            let mut used = policies.used().iter();
+            used.any(|(function, need)| allowed.covers(function, need))
+        };
+        let idle = policies.allowed().iter().filter(|allowed| !needed(allowed));
+        let in_vain = policies.used().iter();
+        let in_vain = in_vain.filter(|(function, need)| !policies.allows(function, need));
         (idle.cloned().collect(), in_vain.cloned().collect())
     }
 

@@ -33,7 +33,8 @@ async fn one_document_inline_and_one_by_parts_of_64_mib_are_stored_through_sam_l
     let environment: Value = serde_json::from_slice(&environment).unwrap();
     let token = reqwest::Client::new()
         .post(format!("{}/token", variable("OKD_TEST_ISSUER")))
-        .form(&[("grant_type", "client_credentials"), ("client_id", "sam-sis")]);
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("grant_type=client_credentials&client_id=sam-sis");
     let token: Value = token.send().await.unwrap().json().await.unwrap();
     let token = token["access_token"].as_str().unwrap().to_owned();
     let sender = Sender::new(&variable("OKD_TEST_API"), token);
@@ -49,6 +50,8 @@ async fn one_document_inline_and_one_by_parts_of_64_mib_are_stored_through_sam_l
     let file = sample::file(&path, 64 << 20).await.unwrap();
     let (size, expected) = sample::digest(&file).await.unwrap();
     let metadata = sample::metadata("opname.mp4", Some(size));
-    let sent = sender.hand_in_by_parts(&metadata, &Source::File(file)).await;
+    let sent = sender
+        .hand_in_by_parts(&metadata, &Source::File(file))
+        .await;
     is_stored(&environment, &sent.unwrap(), expected).await;
 }
