@@ -8,8 +8,8 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
     types::{
         AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
-        CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
-        VersioningConfiguration,
+        CorsConfiguration, CorsRule, CreateBucketConfiguration, ExpirationStatus, LifecycleRule,
+        LifecycleRuleFilter, VersioningConfiguration,
     },
 };
 use serde_json::Value;
@@ -70,6 +70,16 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
                 .send()
                 .await?;
         }
+        let rules = array(&properties["CorsConfiguration"], "CorsRules").map(cors_rule);
+        let rules: Vec<_> = rules.collect::<Result<_>>()?;
+        if !rules.is_empty() {
+            let cors = CorsConfiguration::builder().set_cors_rules(Some(rules));
+            s3.put_bucket_cors()
+                .bucket(&bucket)
+                .cors_configuration(cors.build()?)
+                .send()
+                .await?;
+        }
         let rules = array(&properties["LifecycleConfiguration"], "Rules");
         // The stand-in applies no other rule.
         let rules = rules.filter(|rule| rule["AbortIncompleteMultipartUpload"].is_object());
@@ -86,6 +96,19 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
         }
     }
     Ok(())
+}
+
+fn cors_rule(rule: &Value) -> Result<CorsRule> {
+    let texts = |key: &str| {
+        let texts = array(rule, key).filter_map(Value::as_str);
+        Some(texts.map(str::to_owned).collect())
+    };
+    let rule = CorsRule::builder()
+        .set_allowed_origins(texts("AllowedOrigins"))
+        .set_allowed_methods(texts("AllowedMethods"))
+        .set_allowed_headers(texts("AllowedHeaders"))
+        .set_expose_headers(texts("ExposedHeaders"));
+    Ok(rule.build()?)
 }
 
 fn lifecycle_rule(rule: &Value) -> Result<LifecycleRule> {

@@ -42,6 +42,11 @@ impl Template {
                 Some(given) => json!(given),
                 None => parameter["Default"].clone(),
             };
+            let value = if parameter["Type"] == "CommaDelimitedList" {
+                word(&value).split(',').map(str::trim).collect()
+            } else {
+                value
+            };
             parameters.insert(name.clone(), value);
         }
         if let Some(unknown) = given.keys().find(|name| !parameters.contains_key(*name)) {
@@ -186,11 +191,8 @@ impl Context<'_> {
             }
             ("Fn::Join", Value::Array(parts)) if parts.len() == 2 => {
                 let words = self.put_in_place(&parts[1])?.unwrap_or_default();
-                let words: Vec<String> = match &words {
-                    Value::Array(words) => words.iter().map(word).collect(),
-                    // A list that is a parameter: it comes as it was given, with commas.
-                    list => word(list).split(',').map(str::to_owned).collect(),
-                };
+                let words = words.as_array().into_iter().flatten();
+                let words: Vec<String> = words.map(word).collect();
                 let between = parts[0].as_str().unwrap_or_default();
                 Ok(Some(json!(words.join(between))))
             }

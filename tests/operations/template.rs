@@ -5,6 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use okd_local::{default_template, template::Template};
 
+use crate::{
+    cloud::start,
+    sender::{Sender, offer},
+};
+
 fn template() -> Template {
     Template::read(&default_template(), &BTreeMap::new()).unwrap()
 }
@@ -38,6 +43,34 @@ fn no_function_has_a_variable_that_it_does_not_read() {
         .iter()
         .map(|(&function, variables)| (function, variables.keys().map(String::as_str).collect()));
     assert_eq!(names.collect::<BTreeMap<_, _>>(), expected);
+}
+
+#[tokio::test]
+async fn a_page_of_an_origin_that_the_operator_names_may_put_parts_and_read_their_etags_and_no_other_may()
+ {
+    let origins = "https://dms.school.example, https://sis.school.example";
+    let parameters = [("UploadOrigins".to_owned(), origins.to_owned())];
+    let cloud = start(|options| options.parameters = parameters.into());
+    let sender = Sender::to(Box::leak(Box::new(cloud)));
+    let offer = sender.offer(&offer(5)).await.accepted();
+    let href = offer.body["upload"]["parts"][0]["href"].as_str().unwrap();
+    for (origin, allowed) in [
+        ("https://sis.school.example", true),
+        ("https://evil.example", false),
+    ] {
+        let preflight = sender.request("OPTIONS", href).header("origin", origin);
+        let preflight = preflight
+            .header("access-control-request-method", "PUT")
+            .header("access-control-request-headers", "content-type");
+        let answer = preflight.send().await.unwrap();
+        assert_eq!(answer.status().is_success(), allowed, "{answer:?}");
+        let put = sender.request("PUT", href).header("origin", origin);
+        let answer = put.body("12345").send().await.unwrap();
+        let headers = answer.headers();
+        assert_eq!(headers.contains_key("access-control-allow-origin"), allowed);
+        let exposed = headers.get("access-control-expose-headers");
+        assert_eq!(exposed.is_some_and(|exposed| exposed == "ETag"), allowed);
+    }
 }
 
 #[test]
