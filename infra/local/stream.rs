@@ -11,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -28,6 +28,8 @@ use crate::{
 
 /// Until a batch is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Until whoever waits for the stream gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long whoever waits for the stream does so without looking.
 const MOMENT: Duration = Duration::from_millis(20);
 
@@ -93,9 +95,13 @@ impl Stream {
         self.written.notify_one();
     }
 
-    /// Returns when the function is done with every record that is there.
+    /// Returns when the function is done with every record that is there; an error when it is not for too long.
     pub async fn settled(&self) -> Result<()> {
+        let began = Instant::now();
         while !self.read().await?.is_empty() {
+            if began.elapsed() > PATIENCE {
+                return Err("the stream does not settle".into());
+            }
             let delivered = self.delivered.notified();
             let _ = tokio::time::timeout(MOMENT, delivered).await;
         }

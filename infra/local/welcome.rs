@@ -6,12 +6,18 @@ use crate::{ACCESS_KEY, Cloud, FUNCTIONS_LOG, REGION, Result, bus::ANNOUNCED, sa
 pub fn to_sam_local(cloud: &Cloud) -> String {
     let (key, secret) = ACCESS_KEY;
     let issuer = &cloud.issuer_url;
+    let architecture = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x86_64"
+    };
     format!(
         "\
 Stores, issuer and bus for sam local (Ctrl-C stops them). In another shell, with what is printed here in env.json:
 
-sam build --parameter-overrides Architecture=x86_64   # or nothing, on arm64
-AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_REGION={REGION} sam local start-api --env-vars env.json
+sam build --parameter-overrides Architecture={architecture}
+AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_REGION={REGION} \
+  sam local start-api --env-vars env.json --parameter-overrides Architecture={architecture} --warm-containers LAZY
 
 {issuer}/token gives tokens (grant_type=client_credentials&client_id=me); the API is then at http://127.0.0.1:3000.
 "

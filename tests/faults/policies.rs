@@ -1,6 +1,8 @@
 //! What the functions' policies allow is what the use cases need: the stores refuse the rest (see
 //! `infra/local/policies.rs`), and what is allowed in vain is found here.
 
+use std::time::Duration;
+
 use okd_local::{
     default_template,
     policies::{Allowed, Need, Policies, needs_of_stream},
@@ -15,7 +17,9 @@ async fn compare(parameters: &[(&str, &str)]) {
     let parameters = parameters.map(|&(name, value)| (name.to_owned(), value.to_owned()));
     let parameters = parameters.collect();
     let cloud = start(|options| options.parameters = parameters);
-    let bench = Bench::of(Box::leak(Box::new(cloud)));
+    let mut bench = Bench::of(Box::leak(Box::new(cloud)));
+    // What is not allowed does not become so.
+    bench.sender.patience = Duration::from_secs(2);
     matrix::run_every_case(&bench).await;
     let (idle, in_vain) = bench.cloud.wire.audit_policies();
     assert_eq!(

@@ -3,7 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use okd_local::{default_template, template::Template};
+use okd_local::{
+    default_template,
+    policies::Policies,
+    template::{Template, arn, physical_name},
+};
 
 use crate::{
     cloud::start,
@@ -71,6 +75,32 @@ async fn a_page_of_an_origin_that_the_operator_names_may_put_parts_and_read_thei
         let exposed = headers.get("access-control-expose-headers");
         assert_eq!(exposed.is_some_and(|exposed| exposed == "ETag"), allowed);
     }
+}
+
+/// What is in a policy some use case needs (`tests/faults/policies.rs`).
+#[test]
+fn every_index_is_one_that_a_policy_lets_a_function_query() {
+    let template = template();
+    let policies = Policies::of(&template).unwrap();
+    let queried = policies.allowed().iter();
+    let queried = queried.filter(|allowed| allowed.need.resource.contains("/index/"));
+    let queried: BTreeSet<_> = queried
+        .map(|allowed| allowed.need.resource.clone())
+        .collect();
+    let of_table = |(table, properties): (&str, &serde_json::Value)| {
+        let indexes = properties["GlobalSecondaryIndexes"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let names = indexes.map(|index| index["IndexName"].as_str().unwrap());
+        let names = names.map(|name| format!("{}/index/{name}", arn(&physical_name(table))));
+        names.collect::<Vec<_>>()
+    };
+    let indexes: BTreeSet<_> = template
+        .resources("AWS::DynamoDB::Table")
+        .flat_map(of_table)
+        .collect();
+    assert_eq!(indexes, queried);
 }
 
 #[test]
