@@ -421,8 +421,10 @@ def look_at_events(expanded, ids):
         "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}},
     }  # fmt: skip
     want("announce reads so", {name: mapping.get(name) for name in settings}, settings)
-    [only] = [json.loads(f["Pattern"]) for f in mapping.get("FilterCriteria", {}).get("Filters", [{"Pattern": "{}"}])]
-    want("announce reads only", only, {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"sk": {"S": ["document"]}}}})
+    only = [json.loads(f["Pattern"]) for f in mapping.get("FilterCriteria", {}).get("Filters", [])]
+    documents = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"sk": {"S": ["document"]}}}}
+    corrupt = {"dynamodb": {"NewImage": {"verification": {"S": ["corrupt"]}}}}
+    want("announce reads only", only, [documents, corrupt])
 
 
 def look_at_the_rest(expanded, ids):

@@ -5,9 +5,12 @@
 //! - Nothing is pending without being listed by the index, and the index lists nothing else.
 //! - No object and no multipart upload is there that no item points to.
 //! - The tenants' counters come to what is open.
+//! - Whatever became of a document has been announced.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -16,12 +19,14 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use okd_core::{
     checksum::{Checksum, Sha256},
-    document::{Content, Document, UploadState, Verification},
+    document::{Content, Deed, Document, Entry, UploadState, Verification},
     stores::QUEUES,
     tenant::DocumentKey,
 };
 
-use crate::{Cloud, Result, setup};
+use serde_json::Value;
+
+use crate::{Cloud, Result, bus::ANNOUNCED, setup};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -63,6 +68,9 @@ pub async fn settle(cloud: &Cloud) -> Result<()> {
     let swept = cloud.strike(Timestamp::now() + 3 * DAY).await;
     swept.map_err(|failed| format!("the sweep failed: {failed:?}"))?;
     cloud.events.settled().await;
+    if let Some(stream) = &cloud.stream {
+        stream.settled().await?;
+    }
     if let Some(s3) = cloud.s3.clone() {
         let lifecycle = move || s3.run_lifecycle(SystemTime::now() + 4 * DAY);
         tokio::task::spawn_blocking(lifecycle).await??;
@@ -95,6 +103,11 @@ pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books>
     books
         .faults
         .extend(wrong.map(|(item, wrong)| format!("the counter {item:?} is wrong by {wrong:?}")));
+    let announced = announced(&cloud.data)?;
+    let silent = named.announced.iter().filter(|id| !announced.contains(*id));
+    books
+        .faults
+        .extend(silent.map(|id| format!("{id} was not announced")));
     books
         .read_objects(&s3, &cloud.bucket, named.contents, handed_in)
         .await;
@@ -115,8 +128,24 @@ struct Named {
     uploads: BTreeSet<String>,
     /// The items about which something is pending.
     pending: BTreeSet<(String, String)>,
+    /// The ids of what must have been announced.
+    announced: BTreeSet<String>,
     /// By how many uploads and bytes each counter differs from what is open.
     counters: BTreeMap<(String, String), (i64, i64)>,
+}
+
+impl Named {
+    fn expect_announced(&mut self, key: &DocumentKey, history: &[Entry]) {
+        let concerns = |entry: &&Entry| match entry.what {
+            Deed::Stored | Deed::UploadCompleted | Deed::Verified => true,
+            Deed::UploadEnded(state) => state == UploadState::Expired,
+            // A correction may be an upload's, of which nothing is announced; a corrupt content has an item.
+            Deed::Corrected | Deed::Corrupt | Deed::UploadBegun => false,
+        };
+        let ids = history.iter().filter(concerns);
+        let ids = ids.map(|entry| format!("{}/{}", key.id, entry.revision));
+        self.announced.extend(ids);
+    }
 }
 
 impl Books {
@@ -149,6 +178,7 @@ impl Books {
                         }
                         self.stored(&key).uploading = true;
                     }
+                    named.expect_announced(&key, &document.history);
                     let pending = document.due().is_some();
                     let current = document.content.map(|content| (key, content, true));
                     named.contents.extend(current);
@@ -156,11 +186,22 @@ impl Books {
                 }
                 Some("content") => {
                     let content: Content = serde_dynamo::from_item(item)?;
+                    if content.verification == Verification::Corrupt {
+                        let id = format!("{}/content/{}", key.id, content.sequence);
+                        named.announced.insert(id);
+                    }
                     let pending = content.due().is_some();
                     named.contents.push((key, content, false));
                     pending
                 }
-                Some("history") => false,
+                Some("history") => {
+                    let entries = item.get("entries").cloned();
+                    let entries: Vec<Entry> = serde_dynamo::from_attribute_value(
+                        entries.ok_or("a history without entries")?,
+                    )?;
+                    named.expect_announced(&key, &entries);
+                    false
+                }
                 _ => true,
             };
             if pending {
@@ -251,6 +292,19 @@ impl Books {
     fn stored(&mut self, key: &DocumentKey) -> &mut Stored {
         self.documents.entry(key.id.to_string()).or_default()
     }
+}
+
+/// The ids of everything that was announced.
+fn announced(folder: &Path) -> Result<BTreeSet<String>> {
+    let text = fs::read_to_string(folder.join(ANNOUNCED))?;
+    let id = |line: &str| -> Result<String> {
+        let event: Value = serde_json::from_str(line)?;
+        Ok(event["detail"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
+    };
+    text.lines().map(id).collect()
 }
 
 /// Every entry of the index, however far in the future it is due.

@@ -2,18 +2,16 @@
 
 use std::{path::Path, sync::Arc};
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use http::StatusCode;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 
 use crate::{
     Result, TENANTS,
-    template::physical_name,
-    wire::{Wire, Wording, process_of},
+    aws_json::{self, Answer, Call, Described},
+    policies::Need,
+    template::{arn, physical_name},
+    wire::Wire,
 };
 
 /// As which a `Query` of the table of tenants passes the wire: a process makes one in a while, whatever it is asked.
@@ -33,55 +31,65 @@ pub async fn serve(file: &Path) -> Result<String> {
     Ok(url)
 }
 
-/// Passes calls on to `target`, over the wire, until the process ends.
-pub async fn front(listener: TcpListener, target: String, wire: Arc<Wire>) {
+/// Passes calls on to `target`, over the wire, until the process ends; notifies `written` of each that may have written.
+pub async fn front(listener: TcpListener, target: String, wire: Arc<Wire>, written: Arc<Notify>) {
     let http = reqwest::Client::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            continue;
-        };
-        let _ = stream.set_nodelay(true); // only costs time if it fails
-        let (http, target, wire) = (http.clone(), target.clone(), wire.clone());
-        let answer = service_fn(move |request: Request<Incoming>| {
-            let (http, target, wire) = (http.clone(), target.clone(), wire.clone());
-            async move {
-                let (parts, body) = request.into_parts();
-                let body = body.collect().await?.to_bytes();
-                let process = process_of(&parts.headers);
-                let operation = operation_of(&parts.headers, &body);
-                let effect = pass_on(http, target, parts.headers, body);
-                let answer = wire.pass(&process, &operation, word, effect).await;
-                answer.ok_or_else(|| crate::Error::from("the connection is made to break"))
+    let effect = move |call: Call| {
+        let (http, target, written) = (http.clone(), target.clone(), written.clone());
+        async move {
+            let writes = !matches!(call.operation.as_str(), "GetItem" | "Query" | "Scan");
+            let answer = pass_on(&http, &target, call).await;
+            if writes {
+                written.notify_one();
             }
-        });
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
-    }
-}
-
-/// The operation's name at AWS; what reads tenants is told from what reads documents.
-fn operation_of(headers: &HeaderMap, body: &[u8]) -> String {
-    let target = headers.get("x-amz-target");
-    let target = target.and_then(|value| value.to_str().ok());
-    let operation = target.and_then(|target| target.rsplit('.').next());
-    let operation = operation.unwrap_or_default();
-    match (operation, serde_json::from_slice::<Value>(body)) {
-        ("Query", Ok(query)) if query["TableName"] == physical_name(TENANTS) => {
-            TENANTS_READ.to_owned()
+            answer
         }
-        _ => operation.to_owned(),
+    };
+    aws_json::serve(listener, wire, describe, effect).await;
+}
+
+fn describe(call: &Call) -> Described {
+    let table = call.input["TableName"].as_str().unwrap_or_default();
+    let resource = match call.input["IndexName"].as_str() {
+        Some(index) => format!("{}/index/{index}", arn(table)),
+        None => arn(table),
+    };
+    match call.operation.as_str() {
+        "TransactWriteItems" => {
+            let writes = call.input["TransactItems"].as_array().into_iter().flatten();
+            let needs = writes.filter_map(|write| {
+                let (kind, item) = write.as_object()?.iter().next()?;
+                Some(need_of(kind, item))
+            });
+            (call.operation.clone(), needs.collect())
+        }
+        "Query" if table == physical_name(TENANTS) => {
+            let need = Need::of("dynamodb:Query", resource);
+            (TENANTS_READ.to_owned(), vec![need])
+        }
+        operation => {
+            let need = Need::of(format!("dynamodb:{operation}"), resource);
+            (operation.to_owned(), vec![need])
+        }
     }
 }
 
-async fn pass_on(
-    http: reqwest::Client,
-    target: String,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Full<Bytes>> {
-    let sent = http.post(target).headers(headers).body(body).send().await;
-    let mut response = Response::default();
+/// What one write of a transaction needs: as much as if it were made alone.
+fn need_of(kind: &str, item: &Value) -> Need {
+    let action = match kind {
+        "ConditionCheck" => "dynamodb:ConditionCheckItem".to_owned(),
+        kind => format!("dynamodb:{kind}Item"),
+    };
+    Need::of(action, arn(item["TableName"].as_str().unwrap_or_default()))
+}
+
+async fn pass_on(http: &reqwest::Client, target: &str, call: Call) -> Answer {
+    let sent = http.post(target).headers(call.headers).body(call.body);
+    let mut response = Answer::default();
     *response.status_mut() = StatusCode::BAD_GATEWAY;
-    let Ok(answer) = sent else { return response };
+    let Ok(answer) = sent.send().await else {
+        return response;
+    };
     let (status, headers) = (answer.status(), answer.headers().clone());
     let Ok(body) = answer.bytes().await else {
         return response;
@@ -89,21 +97,5 @@ async fn pass_on(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     *response.body_mut() = body.into();
-    response
-}
-
-/// An answer that a fault makes us give.
-fn word(wording: Wording) -> Response<Full<Bytes>> {
-    let (status, kind) = match wording {
-        Wording::Failed | Wording::FailedInside => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")
-        }
-        Wording::Throttled => (StatusCode::BAD_REQUEST, "ThrottlingException"),
-    };
-    let body = format!(
-        r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{kind}","message":"On a test's order."}}"#
-    );
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
     response
 }

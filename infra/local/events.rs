@@ -46,13 +46,12 @@ impl Events {
         wire: Arc<Wire>,
         s3: Option<S3>,
     ) -> Arc<Self> {
-        let wants_objects = |event: &Value| {
-            let pattern = &event["Properties"]["Pattern"];
-            event["Type"] == "EventBridgeRule" && pattern["detail-type"][0] == "Object Created"
-        };
+        let rules = template.events("EventBridgeRule");
+        let of_objects =
+            rules.filter(|(_, rule)| rule["Pattern"]["detail-type"][0] == "Object Created");
         let events = Arc::new(Self {
             wire,
-            subscribers: subscribers(template, function, wants_objects),
+            subscribers: of_objects.filter_map(|(name, _)| function(name)).collect(),
             s3,
             held: AtomicBool::new(false),
             done: AtomicUsize::new(0),
@@ -147,42 +146,25 @@ pub(crate) fn schedule(
     template: &Template,
     function: impl Fn(&str) -> Option<Arc<Function>>,
 ) -> Result<()> {
-    for (name, properties) in template.resources("AWS::Serverless::Function") {
-        let events = properties["Events"].as_object().into_iter().flatten();
-        for (_, event) in events.filter(|(_, event)| event["Type"] == "Schedule") {
-            let Some(function) = function(name) else {
-                continue;
-            };
-            let rate = event["Properties"]["Schedule"].as_str().unwrap_or_default();
-            let minutes = rate
-                .strip_prefix("rate(")
-                .and_then(|rate| rate.strip_suffix(')'));
-            let minutes = minutes.and_then(|rate| rate.split(' ').next()?.parse().ok());
-            let minutes: u64 = minutes.ok_or_else(|| format!("{rate:?} is not rate(N minutes)"))?;
-            tokio::spawn(async move {
-                loop {
-                    tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
-                    // One that failed is made good by the next.
-                    let _ = function.invoke(clock(jiff::Timestamp::now())).await;
-                }
-            });
-        }
+    for (name, schedule) in template.events("Schedule") {
+        let Some(function) = function(name) else {
+            continue;
+        };
+        let rate = schedule["Schedule"].as_str().unwrap_or_default();
+        let minutes = rate
+            .strip_prefix("rate(")
+            .and_then(|rate| rate.strip_suffix(')'));
+        let minutes = minutes.and_then(|rate| rate.split(' ').next()?.parse().ok());
+        let minutes: u64 = minutes.ok_or_else(|| format!("{rate:?} is not rate(N minutes)"))?;
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
+                // One that failed is made good by the next.
+                let _ = function.invoke(clock(jiff::Timestamp::now())).await;
+            }
+        });
     }
     Ok(())
-}
-
-/// The functions of the template with such an event.
-fn subscribers(
-    template: &Template,
-    function: impl Fn(&str) -> Option<Arc<Function>>,
-    wanted: impl Fn(&Value) -> bool,
-) -> Vec<Arc<Function>> {
-    let functions = template.resources("AWS::Serverless::Function");
-    let subscribed = functions.filter(|(_, properties)| {
-        let events = properties["Events"].as_object().into_iter().flatten();
-        events.into_iter().any(|(_, event)| wanted(event))
-    });
-    subscribed.filter_map(|(name, _)| function(name)).collect()
 }
 
 /// A schedule's event, for a clock that says `time`.
@@ -209,7 +191,7 @@ fn object_created(created: &ObjectCreated) -> Value {
     event("aws.s3", "Object Created", jiff::Timestamp::now(), &detail)
 }
 
-fn event(source: &str, kind: &str, time: jiff::Timestamp, detail: &Value) -> Value {
+pub(crate) fn event(source: &str, kind: &str, time: jiff::Timestamp, detail: &Value) -> Value {
     json!({
         "version": "0",
         "id": uuid::Uuid::new_v4(),

@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Result,
     runtime::Function,
-    template::{Route, Template},
+    template::{Route, Template, word},
 };
 
 /// A REST API takes bodies up to this size.
@@ -51,12 +51,11 @@ struct Throttle {
 
 impl Throttle {
     /// The one of the API's stage, if it has one.
-    fn of(template: &Template, api: &Value) -> Result<Option<Self>> {
+    fn of(api: &Value) -> Result<Option<Self>> {
         let Some(settings) = api["MethodSettings"].get(0) else {
             return Ok(None);
         };
-        let number =
-            |name: &str| -> Result<f64> { Ok(template.resolve(&settings[name])?.parse()?) };
+        let number = |name: &str| -> Result<f64> { Ok(word(&settings[name]).parse()?) };
         Ok(Some(Self {
             rate: number("ThrottlingRateLimit")?,
             burst: number("ThrottlingBurstLimit")?,
@@ -92,7 +91,7 @@ impl Gateway {
             Some((route, function))
         });
         let binary = api["BinaryMediaTypes"].as_array().into_iter().flatten();
-        let throttle = Throttle::of(template, &api)?;
+        let throttle = Throttle::of(&api)?;
         Ok(Self {
             routes: routes.collect(),
             stage: api["StageName"].as_str().unwrap_or("live").to_owned(),
@@ -156,6 +155,12 @@ impl Gateway {
 
 async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let request_id = uuid::Uuid::new_v4().to_string();
+    let mut response = answer(&gateway, request, &request_id).await;
+    append(response.headers_mut(), "x-amzn-requestid", &request_id);
+    response
+}
+
+async fn answer(gateway: &Gateway, request: Request, request_id: &str) -> Response {
     let (parts, body) = request.into_parts();
     if size_of_head(&parts) > MAX_HEAD {
         return bare(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
@@ -171,7 +176,7 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
         return gateway.answer(
             "MISSING_AUTHENTICATION_TOKEN",
             StatusCode::FORBIDDEN,
-            &request_id,
+            request_id,
         );
     };
     if gateway
@@ -179,13 +184,13 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
         .as_ref()
         .is_some_and(|throttle| !throttle.lets_through(route))
     {
-        return gateway.answer("THROTTLED", StatusCode::TOO_MANY_REQUESTS, &request_id);
+        return gateway.answer("THROTTLED", StatusCode::TOO_MANY_REQUESTS, request_id);
     }
     let too_large = || {
         gateway.answer(
             "REQUEST_TOO_LARGE",
             StatusCode::PAYLOAD_TOO_LARGE,
-            &request_id,
+            request_id,
         )
     };
     let body = match read(body).await {
@@ -193,16 +198,7 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
         Err(StatusCode::PAYLOAD_TOO_LARGE) => return too_large(),
         Err(status) => return bare(status),
     };
-    let event = event(
-        &gateway,
-        &parts,
-        path,
-        route,
-        &parameters,
-        &request_id,
-        &body,
-    )
-    .to_string();
+    let event = event(gateway, &parts, path, route, &parameters, request_id, &body).to_string();
     if event.len() > MAX_EVENT {
         return too_large();
     }
@@ -210,10 +206,10 @@ async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
         Ok(answer) => {
             let response = response(&answer);
             response.unwrap_or_else(|| {
-                gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, &request_id)
+                gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, request_id)
             })
         }
-        Err(_) => gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, &request_id),
+        Err(_) => gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, request_id),
     }
 }
 

@@ -1,37 +1,51 @@
 //! The OKD document service's cloud on one machine: no Docker, no account, no network.
 //!
 //! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [`s3`] on a
-//! folder, [`dynamodb`] on SQLite, their [`events`] and a token [`issuer`], put together as `template.yaml`
+//! folder, [`dynamodb`] on SQLite, their [`events`] and [`stream`], the [`bus`] and a token [`issuer`], put together as `template.yaml`
 //! says; and between functions and stores a [`wire`] on which tests make things go wrong. It
 //! cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither
 //! reads nor passes on real credentials.
 
 pub mod audit;
+pub mod aws_json;
+pub mod bus;
 pub mod demo;
 pub mod dynamodb;
 pub mod events;
 pub mod gateway;
 pub mod issuer;
+pub mod policies;
 pub mod runtime;
 pub mod s3;
 pub mod sample;
 pub mod sender;
 pub mod setup;
 pub mod soak;
+pub mod stream;
 pub mod template;
 pub mod tenant;
 pub mod welcome;
 pub mod wire;
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 
+use bus::Bus;
 use events::Events;
 use issuer::Issuer;
 use okd_core::tenant::{Issuer as IssuerName, Tenant, TenantId};
+use policies::Policies;
 use runtime::{Failed, Function};
+use stream::Stream;
 use template::{Template, physical_name};
 use wire::Wire;
 
@@ -50,8 +64,10 @@ pub const OWN_TENANT: &str = "local-school";
 const TENANTS: &str = "TenantsTable";
 /// The logical id of the table of documents.
 const DOCUMENTS: &str = "DocumentsTable";
+/// Where everything listens, unless somebody else is to reach it.
+pub const LOOPBACK: &str = "127.0.0.1";
 /// The hosts that an issuer's keys may come from although they are this machine.
-const PRIVATE_HOSTS: &str = "127.0.0.1 localhost";
+const PRIVATE_HOSTS: [&str; 2] = [LOOPBACK, "localhost"];
 /// The region that the local stores claim to be in: SDKs and other stand-ins know real ones only.
 pub const REGION: &str = "eu-central-1";
 
@@ -60,8 +76,10 @@ pub const REGION: &str = "eu-central-1";
 pub struct Options {
     /// Where everything is kept.
     pub data: PathBuf,
-    /// The gateway's port; the issuer, S3 and DynamoDB have the next three. With 0 all are chosen freely.
+    /// The gateway's port; the issuer, S3, DynamoDB and the bus have the next four. With 0 all are chosen freely.
     pub port: u16,
+    /// The host in every URL. Everything listens on it where it is an address, and on loopback where it is a name.
+    pub host: String,
     /// Whether an answer waits until what it says is on the disk, and not only in the system's memory.
     pub durable: bool,
     /// Whether the template's schedules run by themselves; if not, only [`Cloud::strike`] strikes the clock.
@@ -74,8 +92,10 @@ pub struct Options {
     pub executable: PathBuf,
     /// Another S3 to use instead of ours.
     pub s3_endpoint: Option<String>,
-    /// Another DynamoDB to use instead of ours.
+    /// Another DynamoDB to use instead of ours. It feeds no function with its stream.
     pub dynamodb_endpoint: Option<String>,
+    /// Where to send what is announced on the bus, besides to the file.
+    pub webhook: Option<String>,
 }
 
 /// The template of this repository.
@@ -113,6 +133,10 @@ pub struct Cloud {
     pub wire: Arc<Wire>,
     /// Between S3 and the functions.
     pub events: Arc<Events>,
+    /// Between our own DynamoDB and the functions.
+    pub stream: Option<Arc<Stream>>,
+    /// What the functions' environments are.
+    pub environments: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Cloud {
@@ -126,20 +150,24 @@ impl Cloud {
                 options.port + offset
             }
         };
-        let gateway = bind(port(0)).await?;
-        let issuer_listener = bind(port(1)).await?;
-        let issuer_url = url(&issuer_listener)?;
+        let host = options.host.as_str();
+        let gateway = bind(host, port(0)).await?;
+        let issuer_listener = bind(host, port(1)).await?;
+        let issuer_url = url(host, &issuer_listener)?;
         let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
         serve(issuer_listener, issuer.clone().router());
 
-        let wire = Arc::new(Wire::default());
+        let mut parameters = parameters(host);
+        parameters.extend(options.parameters.clone());
+        let template = Template::read(&options.template, &parameters)?;
+        let wire = Arc::new(Wire::new(Policies::of(&template)?));
         let (s3_url, s3) = match &options.s3_endpoint {
             Some(endpoint) => (endpoint.clone(), None),
             None => {
                 let s3 =
                     s3::S3::open(&options.data.join("s3"), options.durable)?.behind(wire.clone());
-                let listener = bind(port(2)).await?;
-                let url = url(&listener)?;
+                let listener = bind(host, port(2)).await?;
+                let url = url(host, &listener)?;
                 let (key, secret) = ACCESS_KEY;
                 tokio::spawn(
                     s3.clone()
@@ -148,18 +176,28 @@ impl Cloud {
                 (url, Some(s3))
             }
         };
+        let tables = options.data.join("dynamodb.sqlite");
         let target = match &options.dynamodb_endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => dynamodb::serve(&options.data.join("dynamodb.sqlite")).await?,
+            None => dynamodb::serve(&tables).await?,
         };
-        let dynamodb_listener = bind(port(3)).await?;
-        let dynamodb_url = url(&dynamodb_listener)?;
-        tokio::spawn(dynamodb::front(dynamodb_listener, target, wire.clone()));
+        let dynamodb_listener = bind(host, port(3)).await?;
+        let dynamodb_url = url(host, &dynamodb_listener)?;
+        let written = Arc::new(Notify::new());
+        let front = dynamodb::front(dynamodb_listener, target, wire.clone(), written.clone());
+        tokio::spawn(front);
+        let bus = Bus::open(&options.data, options.durable, options.webhook.clone())?;
+        let bus_listener = bind(host, port(4)).await?;
+        let bus_url = url(host, &bus_listener)?;
+        tokio::spawn(bus.serve(bus_listener, wire.clone()));
 
-        let mut parameters = parameters();
-        parameters.extend(options.parameters.clone());
-        let template = Template::read(&options.template, parameters)?;
-        let functions = functions(&template, &options, &s3_url, &dynamodb_url, &wire)?;
+        let endpoints = [
+            ("AWS_ENDPOINT_URL_S3", s3_url.as_str()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.as_str()),
+            ("AWS_ENDPOINT_URL_EVENTBRIDGE", bus_url.as_str()),
+        ];
+        let environments = environments(&template, &endpoints.into());
+        let functions = functions(&template, &options, &environments, &wire);
         let s3_client = setup::s3_client(&s3_url);
         let dynamodb_client = setup::dynamodb_client(&dynamodb_url);
         setup::create_buckets(&template, &s3_client).await?;
@@ -169,6 +207,10 @@ impl Cloud {
 
         let function = |name: &str| functions.get(name).cloned();
         let events = Events::start(&template, function, wire.clone(), s3.clone());
+        let stream = match options.dynamodb_endpoint {
+            Some(_) => None,
+            None => Stream::start(&template, function, &tables, written, &wire).await?,
+        };
         if options.clock {
             events::schedule(&template, function)?;
         }
@@ -179,7 +221,7 @@ impl Cloud {
                 .map(|(name, _)| physical_name(name))
         };
         let cloud = Self {
-            url: url(&gateway)?,
+            url: url(host, &gateway)?,
             issuer_url,
             issuer,
             bucket: only("AWS::S3::Bucket").ok_or("the template has no bucket")?,
@@ -192,6 +234,8 @@ impl Cloud {
             data: options.data.clone(),
             wire,
             events,
+            stream,
+            environments,
             functions,
         };
         serve(
@@ -211,13 +255,16 @@ impl Cloud {
 
 /// What the template's parameters are here. (What an account may ask of AWS's gateway, and not what one service
 /// lets through: measure what you like.)
-fn parameters() -> BTreeMap<String, String> {
+fn parameters(host: &str) -> BTreeMap<String, String> {
     [
-        ("PrivateIssuers", PRIVATE_HOSTS),
-        ("RequestsPerSecond", "10000"),
-        ("RequestBurst", "5000"),
+        (
+            "PrivateIssuers",
+            format!("{} {host}", PRIVATE_HOSTS.join(" ")),
+        ),
+        ("RequestsPerSecond", "10000".to_owned()),
+        ("RequestBurst", "5000".to_owned()),
     ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .map(|(name, value)| (name.to_owned(), value))
     .into()
 }
 
@@ -228,44 +275,58 @@ fn own_tenant(issuer_url: &str) -> Result<Tenant> {
     Ok(Tenant::new(id, issuer, vec![issuer::AUDIENCE.to_owned()]))
 }
 
+/// The variables of every function of the template. Of the services' endpoints those that it names are ours, as
+/// with `sam local --env-vars`.
+fn environments(
+    template: &Template,
+    endpoints: &BTreeMap<&str, &str>,
+) -> BTreeMap<String, BTreeMap<String, String>> {
+    let environment = |(name, properties): (&str, &serde_json::Value)| {
+        let mut variables = Template::environment(properties);
+        for (variable, value) in &mut variables {
+            if let Some(&ours) = endpoints.get(variable.as_str()) {
+                ours.clone_into(value);
+            }
+        }
+        (name.to_owned(), variables)
+    };
+    template.functions().map(environment).collect()
+}
+
 /// Every function of the template, with its own variables and those that Lambda sets.
 fn functions(
     template: &Template,
     options: &Options,
-    s3_url: &str,
-    dynamodb_url: &str,
+    environments: &BTreeMap<String, BTreeMap<String, String>>,
     wire: &Arc<Wire>,
-) -> Result<BTreeMap<String, Arc<Function>>> {
+) -> BTreeMap<String, Arc<Function>> {
     let (key, secret) = ACCESS_KEY;
     let lambda = [
         ("AWS_ACCESS_KEY_ID", key),
         ("AWS_SECRET_ACCESS_KEY", secret),
         ("AWS_REGION", REGION),
-        ("AWS_ENDPOINT_URL_S3", s3_url),
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url),
     ];
     let function = |(name, properties): (&str, &serde_json::Value)| {
-        let mut environment = template.environment(properties)?;
+        let mut environment = environments.get(name).cloned().unwrap_or_default();
         environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let timeout = Duration::from_secs(properties["Timeout"].as_u64().unwrap_or(3));
         let memory = properties["MemorySize"].as_u64().unwrap_or(128);
         let function = Function::new(name, options, environment, timeout, memory, wire.clone());
-        Ok((name.to_owned(), Arc::new(function)))
+        (name.to_owned(), Arc::new(function))
     };
-    template
-        .resources("AWS::Serverless::Function")
-        .map(function)
-        .collect()
+    template.functions().map(function).collect()
 }
 
-async fn bind(port: u16) -> Result<TcpListener> {
-    TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
-        format!("port {port} of 127.0.0.1 cannot be used ({error}); choose others with --port N, or free ones with --port 0").into()
+/// A port of the host, or of loopback where the host is a name.
+async fn bind(host: &str, port: u16) -> Result<TcpListener> {
+    let address = host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    TcpListener::bind((address, port)).await.map_err(|error| {
+        format!("port {port} of {address} cannot be used ({error}); choose others with --port N, or free ones with --port 0").into()
     })
 }
 
-fn url(listener: &TcpListener) -> Result<String> {
-    Ok(format!("http://{}", listener.local_addr()?))
+fn url(host: &str, listener: &TcpListener) -> Result<String> {
+    Ok(format!("http://{host}:{}", listener.local_addr()?.port()))
 }
 
 fn serve(listener: TcpListener, router: Router) {

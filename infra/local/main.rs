@@ -31,8 +31,8 @@ struct Arguments {
     /// Keep nothing: use a folder that is removed in the end.
     #[arg(long)]
     ephemeral: bool,
-    /// The gateway's port; the issuer, S3 and DynamoDB have the next three. 0: any free ones.
-    #[arg(long, default_value_t = 7080, value_parser = clap::value_parser!(u16).range(..=65532))]
+    /// The gateway's port; the issuer, S3, DynamoDB and the bus have the next four. 0: any free ones.
+    #[arg(long, default_value_t = 7080, value_parser = clap::value_parser!(u16).range(..=65531))]
     port: u16,
     /// Use the S3 at this URL instead of the one built in.
     #[arg(long)]
@@ -40,6 +40,9 @@ struct Arguments {
     /// Use the DynamoDB at this URL instead of the one built in.
     #[arg(long)]
     dynamodb_endpoint: Option<String>,
+    /// Send what is announced of documents to this URL too, as JSON; until it answers 2xx it gets it again.
+    #[arg(long)]
+    webhook: Option<String>,
     /// The SAM template that says what there is.
     #[arg(long, default_value_os_t = okd_local::default_template())]
     template: PathBuf,
@@ -51,11 +54,21 @@ enum Command {
     Demo(demo::Arguments),
     /// Hand in thousands of documents while calls fail, processes die and events get lost, and check the books.
     Soak(soak::Arguments),
+    /// Start the same where containers reach it, and print the environment that `sam local --env-vars` wants.
+    Stores(Stores),
     /// Add, list, show and remove tenants: here, or of a deployed stack.
     Tenant(tenant::Arguments),
     /// Be a function of the template; for the stand-in of Lambda only.
     #[command(hide = true)]
     Function { name: String },
+}
+
+#[derive(clap::Args)]
+struct Stores {
+    /// The host by which both this machine and its containers reach the stores: the address of Docker's bridge, or,
+    /// with Docker Desktop, a name that both resolve to this machine.
+    #[arg(long, default_value = if cfg!(target_os = "linux") { "172.17.0.1" } else { "host.docker.internal" })]
+    host: String,
 }
 
 fn main() -> ExitCode {
@@ -93,7 +106,7 @@ fn run(arguments: Arguments) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         // What only shows something leaves nothing behind and minds nobody's ports.
-        let shows = arguments.command.is_some();
+        let shows = matches!(arguments.command, Some(Command::Demo(_) | Command::Soak(_)));
         let folder = (arguments.ephemeral || shows)
             .then(ephemeral_folder)
             .transpose()?;
@@ -102,6 +115,10 @@ fn run(arguments: Arguments) -> Result<()> {
                 .as_ref()
                 .map_or(arguments.data, |folder| folder.path().to_owned()),
             port: if shows { 0 } else { arguments.port },
+            host: match &arguments.command {
+                Some(Command::Stores(stores)) => stores.host.clone(),
+                _ => okd_local::LOOPBACK.to_owned(),
+            },
             durable: folder.is_none(),
             // The soak strikes it when everything has gone wrong.
             clock: !soaks,
@@ -110,12 +127,17 @@ fn run(arguments: Arguments) -> Result<()> {
             executable: env::current_exe()?,
             s3_endpoint: arguments.s3_endpoint,
             dynamodb_endpoint: arguments.dynamodb_endpoint,
+            webhook: arguments.webhook,
         })
         .await?;
         match arguments.command {
             Some(Command::Demo(demo)) => demo::run(&cloud, &demo).await,
             Some(Command::Soak(soak)) => soak::run(&cloud, &soak).await,
-            _ => wait(&cloud).await,
+            Some(Command::Stores(_)) => {
+                eprintln!("{}", welcome::to_sam_local(&cloud));
+                wait(&serde_json::to_string_pretty(&cloud.environments)?).await
+            }
+            _ => wait(&welcome::text(&cloud)?).await,
         }
     })
 }
@@ -131,11 +153,11 @@ fn ephemeral_folder() -> Result<tempfile::TempDir> {
     )
 }
 
-async fn wait(cloud: &Cloud) -> Result<()> {
+/// Prints the text and lets everything run until it is asked to end.
+async fn wait(text: &str) -> Result<()> {
     // Whoever reads no further is no reason to stop.
-    let _ = writeln!(std::io::stdout(), "{}", welcome::text(cloud)?);
-    interrupted().await?;
-    Ok(())
+    let _ = writeln!(std::io::stdout(), "{text}");
+    interrupted().await
 }
 
 /// Ctrl-C, or whatever else asks a process to end.
@@ -168,6 +190,7 @@ fn function(name: &str) -> Result<()> {
     match name {
         "ApiFunction" => runtime.block_on(okd_api::run()),
         "ReconcileFunction" => runtime.block_on(okd_reconcile::run()),
+        "AnnounceFunction" => runtime.block_on(okd_announce::run()),
         _ => Err(format!(
             "the template has a function {name}, but infra/local/main.rs does not know it"
         )

@@ -2,14 +2,14 @@
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TableDescription,
+    ProjectionType, ScalarAttributeType, StreamSpecification, TableDescription,
 };
 use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
     types::{
         AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
-        CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
-        VersioningConfiguration,
+        CorsConfiguration, CorsRule, CreateBucketConfiguration, ExpirationStatus, LifecycleRule,
+        LifecycleRuleFilter, VersioningConfiguration,
     },
 };
 use serde_json::Value;
@@ -70,6 +70,16 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
                 .send()
                 .await?;
         }
+        let rules = array(&properties["CorsConfiguration"], "CorsRules").map(cors_rule);
+        let rules: Vec<_> = rules.collect::<Result<_>>()?;
+        if !rules.is_empty() {
+            let cors = CorsConfiguration::builder().set_cors_rules(Some(rules));
+            s3.put_bucket_cors()
+                .bucket(&bucket)
+                .cors_configuration(cors.build()?)
+                .send()
+                .await?;
+        }
         let rules = array(&properties["LifecycleConfiguration"], "Rules");
         // The stand-in applies no other rule.
         let rules = rules.filter(|rule| rule["AbortIncompleteMultipartUpload"].is_object());
@@ -86,6 +96,19 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
         }
     }
     Ok(())
+}
+
+fn cors_rule(rule: &Value) -> Result<CorsRule> {
+    let texts = |key: &str| {
+        let texts = array(rule, key).filter_map(Value::as_str);
+        Some(texts.map(str::to_owned).collect())
+    };
+    let rule = CorsRule::builder()
+        .set_allowed_origins(texts("AllowedOrigins"))
+        .set_allowed_methods(texts("AllowedMethods"))
+        .set_allowed_headers(texts("AllowedHeaders"))
+        .set_expose_headers(texts("ExposedHeaders"));
+    Ok(rule.build()?)
 }
 
 fn lifecycle_rule(rule: &Value) -> Result<LifecycleRule> {
@@ -116,8 +139,12 @@ pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Cli
         if known.table_names().contains(&table) {
             let described = dynamodb.describe_table().table_name(&table).send().await?;
             let there = described.table();
-            let there = there.map(TableDescription::global_secondary_indexes);
-            if there.map_or(0, <[_]>::len) != array(properties, "GlobalSecondaryIndexes").count() {
+            let indexes = there.map(TableDescription::global_secondary_indexes);
+            let indexes = indexes.map_or(0, <[_]>::len);
+            let streams = there.is_some_and(|there| there.stream_specification().is_some());
+            if indexes != array(properties, "GlobalSecondaryIndexes").count()
+                || streams != properties["StreamSpecification"].is_object()
+            {
                 return Err("the data folder is an earlier version's: delete it, or name another with --data".into());
             }
             continue;
@@ -137,6 +164,10 @@ pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Cli
             );
         }
         create = create.set_key_schema(Some(key_schema(properties)?));
+        if let Some(kind) = properties["StreamSpecification"]["StreamViewType"].as_str() {
+            let stream = StreamSpecification::builder().stream_enabled(true);
+            create = create.stream_specification(stream.stream_view_type(kind.into()).build()?);
+        }
         for index in array(properties, "GlobalSecondaryIndexes") {
             let kind = ProjectionType::from(text(&index["Projection"], "ProjectionType"));
             create = create.global_secondary_indexes(

@@ -1,20 +1,20 @@
 //! `template.yaml`, as far as the stand-in cloud needs it: the same file that `sam` deploys says which
 //! routes, functions, tables and buckets there are, so nothing is said twice and every test exercises it.
 //!
-//! The YAML becomes JSON with CloudFormation's short tags in their long form (`!Ref X` is
-//! `{"Ref": "X"}`); intrinsic functions are resolved only where a value is used.
+//! It is read as `CloudFormation` would read it: the YAML becomes JSON with the short tags in their long form (`!Ref X`
+//! is `{"Ref": "X"}`), and every intrinsic function is put in place, so that behind [`Template::read`] there are
+//! only values.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-use crate::Result;
+use crate::{REGION, Result};
 
-/// A template whose parameters have values.
+/// A template with its parameters, conditions and functions put in place.
 pub struct Template {
     resources: Map<String, Value>,
-    parameters: BTreeMap<String, String>,
 }
 
 /// A route of the API: which function answers to a method at a path.
@@ -30,30 +30,47 @@ pub struct Route {
 
 impl Template {
     /// Reads the template; parameters that `given` lacks have their defaults.
-    pub fn read(path: &Path, given: BTreeMap<String, String>) -> Result<Self> {
+    pub fn read(path: &Path, given: &BTreeMap<String, String>) -> Result<Self> {
         let text =
             fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let documents =
             Yaml::load_from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
         let template = to_json(documents.first().ok_or("the template is empty")?)?;
-        let mut parameters = given;
+        let mut parameters = BTreeMap::new();
         for (name, parameter) in template["Parameters"].as_object().into_iter().flatten() {
-            let default = match &parameter["Default"] {
-                Value::String(text) => Some(text.clone()),
-                Value::Number(number) => Some(number.to_string()),
-                _ => None,
+            let value = match given.get(name) {
+                Some(given) => json!(given),
+                None => parameter["Default"].clone(),
             };
-            if let Some(default) = default {
-                parameters.entry(name.clone()).or_insert(default);
+            let value = if parameter["Type"] == "CommaDelimitedList" {
+                word(&value).split(',').map(str::trim).collect()
+            } else {
+                value
+            };
+            parameters.insert(name.clone(), value);
+        }
+        if let Some(unknown) = given.keys().find(|name| !parameters.contains_key(*name)) {
+            return Err(format!("the template has no parameter {unknown}").into());
+        }
+        let resources = template["Resources"].as_object();
+        let mut resources = resources.ok_or("the template has no Resources")?.clone();
+        let context = Context {
+            parameters: &parameters,
+            conditions: &template["Conditions"],
+            resources: &resources.clone(),
+        };
+        let wanted = |resource: &Value| match resource["Condition"].as_str() {
+            Some(condition) => context.holds(condition),
+            None => Ok(true),
+        };
+        let mut there = Map::new();
+        for (name, resource) in &mut resources {
+            if wanted(resource)? {
+                let resource = context.put_in_place(resource)?;
+                there.insert(name.clone(), resource.unwrap_or_default());
             }
         }
-        let resources = template["Resources"]
-            .as_object()
-            .ok_or("the template has no Resources")?;
-        Ok(Self {
-            resources: resources.clone(),
-            parameters,
-        })
+        Ok(Self { resources: there })
     }
 
     /// The logical ids and properties of all resources of a type, such as `AWS::S3::Bucket`.
@@ -64,62 +81,223 @@ impl Template {
             .map(|(name, resource)| (name.as_str(), &resource["Properties"]))
     }
 
-    /// Every route of every function, from the functions' `Api` events.
-    pub fn routes(&self) -> Vec<Route> {
-        let mut routes = Vec::new();
-        for (function, properties) in self.resources("AWS::Serverless::Function") {
-            for event in properties["Events"]
-                .as_object()
-                .into_iter()
-                .flat_map(Map::values)
-            {
-                if let (Some(path), Some(method)) = (
-                    event["Properties"]["Path"].as_str(),
-                    event["Properties"]["Method"].as_str(),
-                ) {
-                    let (path, method) = (path.to_owned(), method.to_uppercase());
-                    routes.push(Route {
-                        path,
-                        method,
-                        function: function.to_owned(),
-                    });
-                }
-            }
-        }
-        routes
+    /// The logical ids and properties of all functions.
+    pub fn functions(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.resources("AWS::Serverless::Function")
     }
 
-    /// The environment variables of a function, resolved.
-    pub fn environment(&self, function: &Value) -> Result<BTreeMap<String, String>> {
-        let variables = function["Environment"]["Variables"]
-            .as_object()
-            .into_iter()
-            .flatten();
-        variables
-            .map(|(name, value)| Ok((name.clone(), self.resolve(value)?)))
+    /// Every event of this type that invokes a function: the function's logical id, and the event's properties.
+    pub fn events(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
+        self.functions().flat_map(move |(function, properties)| {
+            let events = properties["Events"].as_object().into_iter().flatten();
+            events
+                .filter(move |(_, event)| event["Type"] == kind)
+                .map(move |(_, event)| (function, &event["Properties"]))
+        })
+    }
+
+    /// Every route of every function.
+    pub fn routes(&self) -> Vec<Route> {
+        let route = |(function, event): (&str, &Value)| {
+            Some(Route {
+                path: event["Path"].as_str()?.to_owned(),
+                method: event["Method"].as_str()?.to_uppercase(),
+                function: function.to_owned(),
+            })
+        };
+        self.events("Api").filter_map(route).collect()
+    }
+
+    /// The ARNs of the tables and buckets that are encrypted with a key of the operator's, and of their keys.
+    pub fn keys(&self) -> BTreeMap<String, String> {
+        let buckets = self.resources("AWS::S3::Bucket").map(|(name, bucket)| {
+            let rule = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+            (
+                name,
+                &rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"],
+            )
+        });
+        let tables = self.resources("AWS::DynamoDB::Table");
+        let tables =
+            tables.map(|(name, table)| (name, &table["SSESpecification"]["KMSMasterKeyId"]));
+        buckets
+            .chain(tables)
+            .filter_map(|(name, key)| Some((arn(&physical_name(name)), key.as_str()?.to_owned())))
             .collect()
     }
 
-    /// A scalar, or the `Ref` of a parameter or resource.
-    pub fn resolve(&self, value: &Value) -> Result<String> {
-        match value {
-            Value::String(text) => Ok(text.clone()),
-            Value::Number(number) => Ok(number.to_string()),
-            Value::Bool(flag) => Ok(flag.to_string()),
-            _ => {
-                let name = value["Ref"]
-                    .as_str()
-                    .ok_or_else(|| format!("cannot resolve {value}"))?;
-                match self.parameters.get(name) {
-                    Some(parameter) => Ok(parameter.clone()),
-                    None if self.resources.contains_key(name) => Ok(physical_name(name)),
-                    None => {
-                        Err(format!("{name} is no resource, and no parameter with a value").into())
-                    }
-                }
+    /// The environment variables of a function.
+    pub fn environment(function: &Value) -> BTreeMap<String, String> {
+        let variables = function["Environment"]["Variables"].as_object();
+        let variables = variables.into_iter().flatten();
+        variables
+            .map(|(name, value)| (name.clone(), word(value)))
+            .collect()
+    }
+}
+
+/// A scalar, as an environment variable or a part of a text has it.
+pub fn word(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// What the intrinsic functions look at.
+struct Context<'a> {
+    parameters: &'a BTreeMap<String, Value>,
+    conditions: &'a Value,
+    resources: &'a Map<String, Value>,
+}
+
+impl Context<'_> {
+    /// A value with every intrinsic function in it replaced by what it comes to; `None` for `AWS::NoValue`.
+    fn put_in_place(&self, value: &Value) -> Result<Option<Value>> {
+        Ok(Some(match value {
+            Value::Array(items) => {
+                let items = items
+                    .iter()
+                    .filter_map(|item| self.put_in_place(item).transpose());
+                Value::Array(items.collect::<Result<_>>()?)
             }
+            Value::Object(fields) => {
+                if let Some((function, argument)) = only(fields)
+                    && (function == "Ref" || function.starts_with("Fn::"))
+                {
+                    return self.call(function, argument);
+                }
+                let fields = fields.iter().filter_map(|(name, value)| {
+                    let value = self.put_in_place(value).transpose()?;
+                    Some(value.map(|value| (name.clone(), value)))
+                });
+                Value::Object(fields.collect::<Result<_>>()?)
+            }
+            scalar => scalar.clone(),
+        }))
+    }
+
+    fn call(&self, function: &str, argument: &Value) -> Result<Option<Value>> {
+        let text = argument.as_str().unwrap_or_default();
+        match (function, argument) {
+            ("Ref", _) if text == "AWS::NoValue" => Ok(None),
+            ("Ref", _) => self.named(text).map(Some),
+            ("Fn::GetAtt", _) => self.attribute(text).map(Some),
+            ("Fn::Sub", Value::String(_)) => self.substitute(text, &Map::new()).map(Some),
+            ("Fn::Sub", Value::Array(parts)) if parts.len() == 2 => {
+                let values = self.put_in_place(&parts[1])?.unwrap_or_default();
+                let values = values.as_object().cloned().unwrap_or_default();
+                let text = parts[0].as_str().unwrap_or_default();
+                self.substitute(text, &values).map(Some)
+            }
+            ("Fn::Join", Value::Array(parts)) if parts.len() == 2 => {
+                let words = self.put_in_place(&parts[1])?.unwrap_or_default();
+                let words = words.as_array().into_iter().flatten();
+                let words: Vec<String> = words.map(word).collect();
+                let between = parts[0].as_str().unwrap_or_default();
+                Ok(Some(json!(words.join(between))))
+            }
+            ("Fn::If", Value::Array(branches)) if branches.len() == 3 => {
+                let condition = branches[0].as_str().unwrap_or_default();
+                let taken = if self.holds(condition)? { 1 } else { 2 };
+                self.put_in_place(&branches[taken])
+            }
+            _ => Err(
+                format!("infra/local/template.rs does not know {function} of {argument}").into(),
+            ),
         }
     }
+
+    fn named(&self, name: &str) -> Result<Value> {
+        match (name, self.parameters.get(name)) {
+            (_, Some(value)) => Ok(value.clone()),
+            ("AWS::Region", _) => Ok(json!(REGION)),
+            ("AWS::Partition", _) => Ok(json!("aws")),
+            ("AWS::URLSuffix", _) => Ok(json!("amazonaws.com")),
+            ("AWS::AccountId", _) => Ok(json!("000000000000")),
+            ("AWS::StackName", _) => Ok(json!("local")),
+            _ if self.resources.contains_key(name) => Ok(json!(physical_name(name))),
+            _ => Err(format!("{name} is no resource, and no parameter with a value").into()),
+        }
+    }
+
+    fn attribute(&self, text: &str) -> Result<Value> {
+        match text.split_once('.') {
+            Some((resource, attribute)) if self.is_made(resource) => {
+                let arn = arn(&physical_name(resource));
+                Ok(json!(if attribute == "Arn" {
+                    arn
+                } else {
+                    format!("{arn}/{attribute}")
+                }))
+            }
+            _ => Err(format!("{text} is no attribute of a resource").into()),
+        }
+    }
+
+    /// Whether this is a resource of the template, or SAM would make it for one: it calls these after that one.
+    fn is_made(&self, resource: &str) -> bool {
+        self.resources
+            .keys()
+            .any(|known| resource.starts_with(known))
+    }
+
+    /// `Fn::Sub`, with the values of its own names.
+    fn substitute(&self, text: &str, values: &Map<String, Value>) -> Result<Value> {
+        let mut result = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let (name, after) = after.split_once('}').ok_or("a ${ without its }")?;
+            let value = match values.get(name) {
+                Some(value) => value.clone(),
+                None if name.contains('.') => self.attribute(name)?,
+                None => self.named(name)?,
+            };
+            result.push_str(before);
+            result.push_str(&word(&value));
+            rest = after;
+        }
+        Ok(json!(result + rest))
+    }
+
+    fn holds(&self, condition: &str) -> Result<bool> {
+        let rule = &self.conditions[condition];
+        if rule.is_null() {
+            return Err(format!("the template has no condition {condition}").into());
+        }
+        self.is_true(rule)
+    }
+
+    fn is_true(&self, rule: &Value) -> Result<bool> {
+        let (function, argument) = rule.as_object().and_then(only).unwrap_or(("", rule));
+        let of = argument.as_array().map_or(&[][..], Vec::as_slice);
+        match (function, of) {
+            ("Condition", _) => self.holds(argument.as_str().unwrap_or_default()),
+            ("Fn::Equals", [one, other]) => {
+                let text =
+                    |value| Ok::<_, crate::Error>(self.put_in_place(value)?.as_ref().map(word));
+                Ok(text(one)? == text(other)?)
+            }
+            ("Fn::Not", [rule]) => Ok(!self.is_true(rule)?),
+            ("Fn::And", rules) => rules
+                .iter()
+                .try_fold(true, |all, rule| Ok(all & self.is_true(rule)?)),
+            ("Fn::Or", rules) => rules
+                .iter()
+                .try_fold(false, |any, rule| Ok(any | self.is_true(rule)?)),
+            _ => Err(format!("infra/local/template.rs does not know the condition {rule}").into()),
+        }
+    }
+}
+
+/// The name and value of an object's only field.
+fn only(fields: &Map<String, Value>) -> Option<(&str, &Value)> {
+    let (name, value) = fields.iter().next()?;
+    (fields.len() == 1).then_some((name.as_str(), value))
+}
+
+/// The ARN of a resource of this name, in no service: whoever compares two of ours asks for no more.
+pub fn arn(name: &str) -> String {
+    format!("arn:local:{name}")
 }
 
 /// What a table or bucket of this logical id is called here; it says `local`, so that it cannot be
@@ -149,7 +327,7 @@ fn to_json(yaml: &Yaml<'_>) -> Result<Value> {
         }
         Yaml::Tagged(tag, value) => {
             let function = match tag.suffix.as_str() {
-                "Ref" => "Ref".to_owned(),
+                name @ ("Ref" | "Condition") => name.to_owned(),
                 name => format!("Fn::{name}"),
             };
             json!({ function: to_json(value)? })

@@ -228,7 +228,7 @@ fn described(add: Add) -> Result<Tenant> {
 
 /// Fetches the issuer's keys, as the service will.
 async fn check(tenant: &Tenant, local: bool) -> Result<()> {
-    let private = PRIVATE_HOSTS.split_whitespace().filter(|_| local);
+    let private = PRIVATE_HOSTS.into_iter().filter(|_| local);
     let fetcher = Fetcher::new(private.map(str::to_owned).collect());
     match count_keys(tenant, &fetcher).await {
         Ok(0) => Err("the issuer publishes no key for a signature that this tenant accepts".into()),

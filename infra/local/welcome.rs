@@ -1,6 +1,22 @@
 //! What `cargo run` greets with: where everything is, a token, and curl lines to paste.
 
-use crate::{Cloud, FUNCTIONS_LOG, Result, sample};
+use crate::{ACCESS_KEY, Cloud, FUNCTIONS_LOG, REGION, Result, bus::ANNOUNCED, sample};
+
+/// What `cargo run -- stores` says beside the environment that it prints.
+pub fn to_sam_local(cloud: &Cloud) -> String {
+    let (key, secret) = ACCESS_KEY;
+    let issuer = &cloud.issuer_url;
+    format!(
+        "\
+Stores, issuer and bus for sam local (Ctrl-C stops them). In another shell, with what is printed here in env.json:
+
+sam build --parameter-overrides Architecture=x86_64   # or nothing, on arm64
+AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_REGION={REGION} sam local start-api --env-vars env.json
+
+{issuer}/token gives tokens (grant_type=client_credentials&client_id=me); the API is then at http://127.0.0.1:3000.
+"
+    )
+}
 
 /// What `cargo run` prints: where everything is, and lines to paste.
 pub fn text(cloud: &Cloud) -> Result<String> {
@@ -13,6 +29,7 @@ pub fn text(cloud: &Cloud) -> Result<String> {
         )
     };
     let log = cloud.data.join(FUNCTIONS_LOG).display().to_string();
+    let announced = cloud.data.join(ANNOUNCED).display().to_string();
     let pdf = cloud.data.join("beoordeling-100245.pdf");
     std::fs::write(&pdf, sample::exam_pdf())?;
     let pdf = pdf.display();
@@ -20,7 +37,7 @@ pub fn text(cloud: &Cloud) -> Result<String> {
     Ok(format!(
         "\
 The OKD document service runs at {url} (Ctrl-C stops it; documents stay in the data folder).
-Its logs go to {log}.
+Its logs go to {log}, what is announced of documents to {announced}.
 
 A token, good for an hour; {issuer}/token gives others (grant_type=client_credentials&client_id=me):
 TOKEN={token}

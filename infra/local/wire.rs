@@ -15,6 +15,8 @@ use std::{
 use fastrand::Rng;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::policies::{Allowed, Need, Policies};
+
 /// One call, or one event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Call {
@@ -70,7 +72,7 @@ pub const EVENT: &str = "ObjectCreated";
 /// Longer than the functions wait for an answer before they call again (3 s).
 const LATE: Duration = Duration::from_millis(3500);
 
-/// How a store words an answer that a fault makes it give.
+/// How a store words an answer that is not its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wording {
     /// [`Fault::Fail`].
@@ -79,6 +81,8 @@ pub enum Wording {
     Throttled,
     /// [`Fault::FailInside`].
     FailedInside,
+    /// No fault: the function's policy does not allow it.
+    Denied,
 }
 
 struct Planted {
@@ -100,6 +104,7 @@ struct Inner {
     /// Effects begun and not ended, and calls that are on their way late.
     under_way: usize,
     struck: HashMap<Fault, u64>,
+    policies: Policies,
 }
 
 struct Storm {
@@ -115,6 +120,26 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// A wire on which every function may do what its policy says.
+    pub fn new(policies: Policies) -> Self {
+        let wire = Self::default();
+        wire.lock().policies = policies;
+        wire
+    }
+
+    /// What the policies allow that no function has asked for yet, and what functions asked for in vain.
+    pub fn audit_policies(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
+        let policies = &self.lock().policies;
+        let needed = |allowed: &&Allowed| {
+            let mut used = policies.used().iter();
+            used.any(|(function, need)| allowed.covers(function, need))
+        };
+        let idle = policies.allowed().iter().filter(|allowed| !needed(allowed));
+        let in_vain = policies.used().iter();
+        let in_vain = in_vain.filter(|(function, need)| !policies.allows(function, need));
+        (idle.cloned().collect(), in_vain.cloned().collect())
+    }
+
     /// Every call so far, in the order of their arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.lock().calls.clone()
@@ -175,21 +200,24 @@ impl Wire {
     }
 
     /// Passes one call on to the store and its answer back; `None` is a connection that breaks. `process` is who
-    /// calls (see [`process_of`]). An effect once begun ends, whoever waits for it.
+    /// calls (see [`process_of`]), `needs` what its function's policy must allow. An effect once begun ends, whoever
+    /// waits for it.
     pub(crate) async fn pass<T: Send + 'static>(
         self: &Arc<Self>,
         process: &str,
         operation: &str,
+        needs: &[Need],
         word: impl FnOnce(Wording) -> T,
         effect: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        let from = process
-            .rsplit_once('-')
-            .map_or("", |(function, _)| function);
+        let from = function_of(process);
         let call = Call {
             from: from.to_owned(),
             operation: operation.to_owned(),
         };
+        if !self.allows(process, needs) {
+            return Some(word(Wording::Denied));
+        }
         let fault = self.note(call);
         let gate = self.lock().gate.clone();
         if let (Some(gate), false) = (gate, from.is_empty()) {
@@ -220,6 +248,12 @@ impl Wire {
             }
             Some(Fault::Twice | Fault::Never) | None => self.begin(Duration::ZERO, effect).await,
         }
+    }
+
+    /// Whether the policy of the function of this process allows all of it. To anybody else everything is allowed.
+    pub(crate) fn allows(&self, process: &str, needs: &[Need]) -> bool {
+        let function = function_of(process);
+        function.is_empty() || self.lock().policies.allow(function, needs)
     }
 
     /// Has the effect after a delay, also if nobody waits for it any more.
@@ -390,6 +424,12 @@ impl Drop for Held {
         self.wire.lock().gate = None;
         self.gate.lock().take();
     }
+}
+
+/// The function of a process; empty for anybody else.
+fn function_of(process: &str) -> &str {
+    let function = process.rsplit_once('-');
+    function.map_or("", |(function, _)| function)
 }
 
 /// The process that a request comes from, by the name that its SDK gives itself; empty for anybody else.

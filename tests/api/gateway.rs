@@ -61,29 +61,6 @@ async fn behind_the_apis_own_url_the_links_carry_its_stage() {
 }
 
 #[tokio::test]
-async fn the_functions_routes_are_the_templates() {
-    let template =
-        okd_local::template::Template::read(&okd_local::default_template(), [].into()).unwrap();
-    let mut templates: Vec<(String, String)> = template
-        .routes()
-        .into_iter()
-        .map(|route| (route.path, route.method))
-        .collect();
-    let mut functions: Vec<(String, String)> = okd_api::ROUTES
-        .iter()
-        .flat_map(|route| {
-            route
-                .methods
-                .iter()
-                .map(|method| (route.path.to_owned(), (*method).to_owned()))
-        })
-        .collect();
-    templates.sort();
-    functions.sort();
-    assert_eq!(templates, functions);
-}
-
-#[tokio::test]
 async fn the_logs_hold_no_token_no_signature_and_no_personal_data() {
     let sender = Sender::new();
     let mut metadata = offer(5);

@@ -14,10 +14,10 @@ pub(crate) const MIB: usize = 1 << 20;
 
 /// The cloud that most tests share.
 pub(crate) static SHARED: LazyLock<Cloud> = LazyLock::new(|| {
-    crate::cloud::start(
-        std::env::var("OKD_TEST_S3_ENDPOINT").ok(),
-        std::env::var("OKD_TEST_DYNAMODB_ENDPOINT").ok(),
-    )
+    crate::cloud::start(|options| {
+        options.s3_endpoint = std::env::var("OKD_TEST_S3_ENDPOINT").ok();
+        options.dynamodb_endpoint = std::env::var("OKD_TEST_DYNAMODB_ENDPOINT").ok();
+    })
 });
 
 /// A school system with a token, unlike any other test's.

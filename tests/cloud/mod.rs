@@ -12,34 +12,25 @@ use okd_local::{Cloud, Options, default_template};
 
 /// A cloud for one test alone, on our own stores.
 pub(crate) fn own_cloud() -> &'static Cloud {
-    Box::leak(Box::new(start(None, None)))
+    Box::leak(Box::new(start(|_| ())))
 }
 
-/// Starts a cloud on a runtime of its own, which outlives the test's.
-pub(crate) fn start(s3_endpoint: Option<String>, dynamodb_endpoint: Option<String>) -> Cloud {
-    start_with(&[], s3_endpoint, dynamodb_endpoint)
-}
-
-/// The same, with values for the template's parameters.
-pub(crate) fn start_with(
-    parameters: &[(&str, &str)],
-    s3_endpoint: Option<String>,
-    dynamodb_endpoint: Option<String>,
-) -> Cloud {
-    let parameters = parameters.iter();
-    let options = Options {
+/// Starts a cloud, its options changed, on a runtime of its own, which outlives the test's.
+pub(crate) fn start(change: impl FnOnce(&mut Options)) -> Cloud {
+    let mut options = Options {
         data: data_folder(),
         port: 0,
+        host: okd_local::LOOPBACK.to_owned(),
         durable: false,
         clock: false,
         template: default_template(),
-        parameters: parameters
-            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
+        parameters: [].into(),
         executable: env!("CARGO_BIN_EXE_local").into(),
-        s3_endpoint,
-        dynamodb_endpoint,
+        s3_endpoint: None,
+        dynamodb_endpoint: None,
+        webhook: None,
     };
+    change(&mut options);
     let (started, cloud) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();

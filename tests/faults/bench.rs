@@ -45,7 +45,12 @@ pub(crate) struct Sheet(pub(crate) Bytes);
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let cloud = own_cloud();
+        Self::of(own_cloud())
+    }
+
+    pub(crate) fn of(cloud: &'static Cloud) -> Self {
+        // What is announced of one case is not to be among the calls of the next.
+        hold_stream(cloud, true);
         let token = cloud.issuer.token("test-sis", "okd:examdocuments").unwrap();
         let mut impatient = Sender::new(&cloud.url, token.clone());
         impatient.patience = Duration::ZERO;
@@ -117,11 +122,20 @@ impl Bench {
 
     /// The books in the end, when everything has settled; there must be no fault in them.
     pub(crate) async fn close(&self) -> Books {
+        hold_stream(self.cloud, false);
         settle(self.cloud).await.unwrap();
+        hold_stream(self.cloud, true);
         let handed_in = self.handed_in.lock().unwrap().clone();
         let books = audit(self.cloud, &handed_in).await.unwrap();
         assert!(books.faults.is_empty(), "{:#?}", books.faults);
         books
+    }
+
+    /// Has everything announced that is to be.
+    pub(crate) async fn announce(&self) {
+        hold_stream(self.cloud, false);
+        self.cloud.stream.as_ref().unwrap().settled().await.unwrap();
+        hold_stream(self.cloud, true);
     }
 
     /// Plants one fault for the next call of this kind of the api function.
@@ -261,6 +275,10 @@ impl Sheet {
     pub(crate) fn crc64nvme(&self) -> Checksum {
         Checksum::crc64nvme(&self.0)
     }
+}
+
+fn hold_stream(cloud: &Cloud, held: bool) {
+    cloud.stream.as_ref().unwrap().hold(held);
 }
 
 pub(crate) fn call(from: &str, operation: &str) -> Call {

@@ -3,7 +3,8 @@
 //!
 //! [`matrix`] tries every fault on every call of every use case, [`races`] draws orders of the calls of several
 //! at once from seeds, [`resume`] kills a large upload again and again, [`reconcile`] and [`sweep`] say what the
-//! function behind the senders' backs does, [`timeouts`] what is said when there is no time.
+//! function behind the senders' backs does, [`policies`] that all of this needs what the functions may do, and no more,
+//! [`timeouts`] what is said when there is no time.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,6 +20,7 @@ mod bench;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 mod matrix;
+mod policies;
 mod races;
 mod reconcile;
 mod resume;

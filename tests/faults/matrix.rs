@@ -50,9 +50,10 @@ enum Case {
     SweptLeftover,
     SweptStray,
     StrayResent,
+    Announced,
 }
 
-const CASES: [Case; 23] = [
+const CASES: [Case; 24] = [
     Case::InlineNew,
     Case::InlineRepeated,
     Case::InlineReplaces,
@@ -76,6 +77,7 @@ const CASES: [Case; 23] = [
     Case::SweptLeftover,
     Case::SweptStray,
     Case::StrayResent,
+    Case::Announced,
 ];
 
 /// One document on its way through a case.
@@ -146,6 +148,11 @@ impl<'a> Run<'a> {
                 bench.have_s3_forget(&self.id).await;
             }
             Case::SweptComplete => (self.id, _) = bench.offer(paper, first, 1).await,
+            Case::Announced => {
+                self.id = bench
+                    .by_parts(&paper.declaring(first.crc64nvme()), first)
+                    .await;
+            }
             Case::SweptVerified => {
                 bench.lose_an_event(0);
                 let declaring = paper.declaring(first.sha256());
@@ -227,6 +234,10 @@ impl<'a> Run<'a> {
                 bench.strike(25 * HOUR).await;
                 Ok(self.id.clone())
             }
+            Case::Announced => {
+                bench.announce().await;
+                Ok(self.id.clone())
+            }
             Case::SweptComplete
             | Case::SweptVerified
             | Case::SweptCorrupt
@@ -293,8 +304,15 @@ struct Cell {
     given_up: bool,
 }
 
-/// Runs a case without faults and says which there could be.
-async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
+/// Runs every case without faults.
+pub(crate) async fn run_every_case(bench: &Bench) {
+    for case in CASES {
+        calls_of(bench, case).await;
+    }
+}
+
+/// Runs a case without faults; gives the calls that were made.
+async fn calls_of(bench: &Bench, case: Case) -> Vec<Call> {
     let mut run = Run::new(bench, case);
     run.set_the_scene(case).await;
     let before = bench.cloud.wire.calls().len();
@@ -302,6 +320,12 @@ async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
     let made = bench.cloud.wire.calls().split_off(before);
     run.check(case).await;
     bench.clear().await;
+    made
+}
+
+/// Runs a case without faults and says which there could be.
+async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
+    let made = calls_of(bench, case).await;
     let mut seen: BTreeMap<Call, usize> = BTreeMap::new();
     let mut cells = Vec::new();
     // Whose token it is, a process asks when it happens to have forgotten.

@@ -237,14 +237,11 @@ async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
     );
     let late = swept["SecondsLate"].as_u64().unwrap();
     assert!((86_400..90_000).contains(&late), "{late}");
-    let declared = swept["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-        .as_array()
-        .unwrap();
-    assert!(
-        declared
-            .iter()
-            .any(|metric| metric["Name"] == "SecondsLate")
-    );
+    let directives = swept["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+    let mut declared = directives
+        .iter()
+        .flat_map(|directive| directive["Metrics"].as_array().unwrap());
+    assert!(declared.any(|metric| metric["Name"] == "SecondsLate"));
     assert!(log.contains("swept"));
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::{
-    cloud::{own_cloud, start_with},
+    cloud::{own_cloud, start},
     school::{School, limits},
     sender::{Answer, Sender, bytes, metadata, offer, with},
 };
@@ -208,11 +208,9 @@ async fn the_size_of_documents_and_metadata_and_the_life_of_urls_are_the_tenants
 
 #[tokio::test]
 async fn the_gateway_lets_through_what_it_is_told_to_and_answers_429_to_the_rest() {
-    let cloud = start_with(
-        &[("RequestsPerSecond", "1"), ("RequestBurst", "3")],
-        None,
-        None,
-    );
+    let limits = [("RequestsPerSecond", "1"), ("RequestBurst", "3")];
+    let limits = limits.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let cloud = start(|options| options.parameters = limits.into());
     let sender = Sender::to(Box::leak(Box::new(cloud)));
     let mut answers = Vec::new();
     for _ in 0..10 {

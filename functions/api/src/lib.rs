@@ -11,17 +11,19 @@ mod uploads;
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use lambda_http::{Body, Request, RequestExt, Response, service_fn};
 use okd_core::{
     Stores,
     config::{StoreConfig, TokenConfig},
     lambda,
+    metrics::Measured,
     stores::{self, Tenants},
     token::Verifier,
 };
 use tracing::Instrument;
 
-pub use routes::ROUTES;
+pub use routes::{ROUTES, Route};
 
 /// What an answer takes to get out in time.
 const TO_ANSWER: Duration = Duration::from_secs(1);
@@ -55,12 +57,14 @@ pub async fn run() -> Result<(), lambda_http::Error> {
 /// Answers one request; a refusal or failure is an answer too.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let request_id = routes::request_id(&request);
-    let span = tracing::info_span!("request", request_id);
+    let trace = request.lambda_context().xray_trace_id;
+    let span = tracing::info_span!("request", request_id, trace);
     answer(app, request, &request_id).instrument(span).await
 }
 
 async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body> {
     let began = Instant::now();
+    let mut measured = Measured::begin();
     let mut caller = None;
     let method = request.method().clone();
     let route = routes::find(request.method(), request.raw_http_path());
@@ -78,7 +82,13 @@ async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body>
         }
         Err(refusal) => Err(refusal),
     };
-    let response = answered.unwrap_or_else(|refusal| problem::render(&refusal, request_id));
+    let response = answered.unwrap_or_else(|refusal| {
+        measured.add(
+            &[("Problem", problem::word(&refusal))],
+            &[("Refusals", "Count", 1)],
+        );
+        problem::render(&refusal, request_id)
+    });
     tracing::info!(
         %method,
         route = name,
@@ -89,5 +99,6 @@ async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body>
         milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         "answered"
     );
+    measured.write(Timestamp::now());
     response
 }

@@ -160,6 +160,11 @@ fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
     }
 }
 
+/// The last word of the problem's `type`.
+pub(crate) fn word(refusal: &Refusal) -> &'static str {
+    kind(refusal).1
+}
+
 /// The problem document of a refusal.
 pub(crate) fn render(refusal: &Refusal, request_id: &str) -> Response<Body> {
     let (status, kind, title) = kind(refusal);

@@ -21,6 +21,13 @@ pub struct TokenConfig {
     pub private_issuers: Vec<String>,
 }
 
+/// Where to announce what becomes of documents; the announce function reads it.
+#[derive(Debug, Clone)]
+pub struct BusConfig {
+    /// `OKD_BUS`: the EventBridge bus.
+    pub bus: String,
+}
+
 /// A variable that is missing or malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {variable} is not set; template.yaml sets it")]
@@ -47,6 +54,14 @@ impl TokenConfig {
             tenants_table: required("OKD_TENANTS_TABLE")?,
             private_issuers: hosts.map(str::to_owned).collect(),
         })
+    }
+}
+
+impl BusConfig {
+    /// Reads the variable named above. A function without it must not start.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let bus = required("OKD_BUS")?;
+        Ok(Self { bus })
     }
 }
 

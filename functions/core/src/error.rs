@@ -150,7 +150,7 @@ impl Error {
     }
 
     /// A failure of something that we depend on, met while `during`.
-    pub(crate) fn unavailable(
+    pub fn unavailable(
         during: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {

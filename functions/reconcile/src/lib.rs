@@ -12,7 +12,9 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use okd_core::{
     Result, Stores,
     config::StoreConfig,
-    lambda, metrics, stores,
+    lambda,
+    metrics::Measured,
+    stores,
     uploads::{self, Created, Swept, Verified},
 };
 use serde_json::Value;
@@ -27,7 +29,10 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     let stores = &stores;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let left = lambda::time_left(event.context.deadline);
-        handle(stores, event.payload, left).await.map_err(|error| {
+        let mut measured = Measured::begin();
+        let handled = handle(stores, event.payload, left, &mut measured).await;
+        measured.write(Timestamp::now());
+        handled.map_err(|error| {
             let cause = error.for_the_log();
             tracing::error!(cause, "an event is left to Lambda to send again");
             cause
@@ -38,11 +43,16 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
 
 /// Sees to one event, with this much time left. An error asks for the event again; one that cannot be read
 /// would be no better the next time, so it is logged and done with.
-async fn handle(stores: &Stores, event: Value, left: Duration) -> Result<()> {
+async fn handle(
+    stores: &Stores,
+    event: Value,
+    left: Duration,
+    measured: &mut Measured,
+) -> Result<()> {
     match Event::read(event) {
         Ok(Event::Clock(now)) => {
             let until = Instant::now() + left.saturating_sub(uploads::longest());
-            report(uploads::sweep(stores, now, until).await?, now);
+            report(uploads::sweep(stores, now, until).await?, measured);
         }
         Ok(Event::ObjectCreated { key, version }) => {
             let now = Timestamp::now();
@@ -54,16 +64,17 @@ async fn handle(stores: &Stores, event: Value, left: Duration) -> Result<()> {
                 Created::Finished => "Completed",
                 _ => return Ok(()),
             };
-            metrics::emit(&[(verified, "Count", 1)], now);
+            measured.add(&[], &[(verified, "Count", 1)]);
         }
         Err(reason) => tracing::error!(reason, "an event cannot be read"),
     }
     Ok(())
 }
 
-fn report(swept: Swept, now: Timestamp) {
+fn report(swept: Swept, measured: &mut Measured) {
     tracing::info!(?swept, "swept");
-    metrics::emit(
+    measured.add(
+        &[],
         &[
             ("Completed", "Count", swept.completed),
             ("Expired", "Count", swept.expired),
@@ -75,6 +86,5 @@ fn report(swept: Swept, now: Timestamp) {
             ("Left", "Count", swept.left),
             ("SecondsLate", "Seconds", swept.seconds_late),
         ],
-        now,
     );
 }

@@ -28,6 +28,8 @@ use super::calls::Call;
 use super::operations::Operations;
 use super::store::Store;
 use super::{cors, percent};
+use crate::policies::Need;
+use crate::template::arn;
 use crate::wire::{Wire, Wording, process_of};
 
 /// How long requests under way may take to end after the shutdown.
@@ -79,9 +81,19 @@ async fn connection(
         let (store, service, wire) = (Arc::clone(&store), service.clone(), Arc::clone(&wire));
         async move {
             let (process, operation) = (process_of(request.headers()), operation_of(&request));
+            let (need, to_list) = needs_of(operation, &request);
             let effect = async move { answer(&store, &service, request).await };
-            let answer = wire.pass(&process, operation, word, effect).await;
-            answer.ok_or("the connection is made to break")
+            let answer = wire.pass(&process, operation, &[need], word, effect).await;
+            let answer = answer.ok_or("the connection is made to break")?;
+            // Who may not list a bucket is not told that there is no such object.
+            let hidden = answer.status() == StatusCode::NOT_FOUND
+                && matches!(operation, "GetObject" | "HeadObject")
+                && !wire.allows(&process, &[to_list]);
+            Ok::<_, &str>(if hidden {
+                word(Wording::Denied)
+            } else {
+                answer
+            })
         }
     });
     let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
@@ -167,15 +179,36 @@ fn operation_of(request: &Request<Incoming>) -> &'static str {
     }
 }
 
-/// An answer that a fault makes us give.
+/// What a request's operation takes of its caller's policy, and what it would take to list the bucket.
+fn needs_of(operation: &str, request: &Request<Incoming>) -> (Need, Need) {
+    let action = match operation {
+        "HeadObject" => "GetObject",
+        "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => "PutObject",
+        "ListParts" => "ListMultipartUploadParts",
+        other => other,
+    };
+    let query = request.uri().query().unwrap_or_default();
+    let version = query.split('&').any(|pair| pair.starts_with("versionId="));
+    let version = if version { "Version" } else { "" };
+    let path = percent::decode(request.uri().path()).unwrap_or_default();
+    let path = path.trim_start_matches('/');
+    let bucket = path.split('/').next().unwrap_or_default();
+    (
+        Need::of(format!("s3:{action}{version}"), arn(path)),
+        Need::of("s3:ListBucket", arn(bucket)),
+    )
+}
+
+/// An answer that is not the store's own.
 fn word(wording: Wording) -> Response<Body> {
     let (status, code) = match wording {
         Wording::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
         Wording::Throttled => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
         Wording::FailedInside => (StatusCode::OK, "InternalError"),
+        Wording::Denied => (StatusCode::FORBIDDEN, "AccessDenied"),
     };
     let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>On a test's order.</Message></Error>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>Not the store's own answer.</Message></Error>"
     );
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;

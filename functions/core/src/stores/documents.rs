@@ -75,7 +75,7 @@ pub struct Usage {
 
 impl Documents {
     pub(super) fn new(sdk: &SdkConfig, table: String) -> Self {
-        Self::of(Client::new(sdk), table)
+        Self::of(super::dynamodb(sdk), table)
     }
 
     /// The table of this name, through this client.

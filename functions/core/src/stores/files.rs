@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use crate::{
     Error, Result,
     checksum::{Checksum, Sha256},
+    metrics::TimesCalls,
     parts::{Part, PartPlan},
 };
 
@@ -89,7 +90,8 @@ impl Files {
         // empty body into every presigned part.
         let config = aws_sdk_s3::config::Builder::from(sdk)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .force_path_style(std::env::var_os("AWS_ENDPOINT_URL_S3").is_some())
+            .force_path_style(is_stand_in())
+            .interceptor(TimesCalls)
             .build();
         Self {
             client: Client::from_conf(config),
@@ -361,6 +363,11 @@ impl Files {
         sent.map(drop)
             .map_err(|error| Error::unavailable("deleting an object", error))
     }
+}
+
+/// Whether what answers for S3 is a stand-in, which has no host name for each bucket: AWS is not spoken to without TLS.
+fn is_stand_in() -> bool {
+    std::env::var("AWS_ENDPOINT_URL_S3").is_ok_and(|url| url.starts_with("http://"))
 }
 
 /// How long reading an object of this size may take: at 16 MiB/s, the least that S3 gives a function, and a

@@ -16,7 +16,7 @@ pub use due::{Due, Entry, Page, QUEUES};
 pub use files::{Completion, Files, PartLink, ReceivedPart, StoredObject, time_to_read};
 pub use tenants::{Changed, Tenants};
 
-use crate::config::StoreConfig;
+use crate::{config::StoreConfig, metrics::TimesCalls};
 
 /// Both stores of a deployment.
 pub struct Stores {
@@ -34,6 +34,11 @@ impl Stores {
             files: Files::new(sdk, config.bucket.clone()),
         }
     }
+}
+
+fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(sdk);
+    aws_sdk_dynamodb::Client::from_conf(config.interceptor(TimesCalls).build())
 }
 
 /// How every store is spoken to: with the credentials of the environment.

@@ -47,7 +47,7 @@ pub enum Changed {
 impl Tenants {
     /// The table of this name.
     pub fn new(sdk: &SdkConfig, table: String) -> Self {
-        Self::of(Client::new(sdk), table)
+        Self::of(super::dynamodb(sdk), table)
     }
 
     /// The same, through this client.

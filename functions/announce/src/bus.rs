@@ -1,0 +1,62 @@
+//! The EventBridge bus on which it is announced what becomes of documents. Needs `events:PutEvents` on it.
+
+use aws_config::SdkConfig;
+use aws_sdk_eventbridge::{Client, config, primitives::DateTime, types::PutEventsRequestEntry};
+use okd_core::{Error, Result, metrics::TimesCalls};
+
+use crate::change::Announcement;
+
+/// EventBridge takes so many events in a call at most.
+pub const AT_ONCE: usize = 10;
+/// Who says it: the `source` of the events.
+const SOURCE: &str = "okd.documents";
+
+/// The bus.
+pub struct Bus {
+    client: Client,
+    name: String,
+}
+
+impl Bus {
+    /// The bus of this name.
+    pub fn new(sdk: &SdkConfig, name: String) -> Self {
+        let config = config::Builder::from(sdk).interceptor(TimesCalls).build();
+        Self {
+            client: Client::from_conf(config),
+            name,
+        }
+    }
+
+    /// Puts up to [`AT_ONCE`] announcements on the bus; says how many of them, from the first, are certainly there.
+    pub async fn announce(&self, announcements: &[&Announcement]) -> Result<usize> {
+        if announcements.is_empty() {
+            return Ok(0);
+        }
+        let entry = |announcement: &&Announcement| {
+            PutEventsRequestEntry::builder()
+                .event_bus_name(&self.name)
+                .source(SOURCE)
+                .detail_type(announcement.kind)
+                .detail(announcement.detail.to_string())
+                .time(DateTime::from_millis(announcement.at.as_millisecond()))
+                .build()
+        };
+        let entries = announcements.iter().map(entry).collect();
+        let sent = self.client.put_events().set_entries(Some(entries)).send();
+        let answer = sent
+            .await
+            .map_err(|error| Error::unavailable("announcing documents", error))?;
+        let refused = answer
+            .entries()
+            .iter()
+            .position(|entry| entry.error_code().is_some());
+        if let Some(entry) = refused.and_then(|refused| answer.entries().get(refused)) {
+            tracing::error!(
+                code = entry.error_code(),
+                cause = entry.error_message(),
+                "not announced"
+            );
+        }
+        Ok(refused.unwrap_or(announcements.len()))
+    }
+}

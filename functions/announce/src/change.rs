@@ -1,0 +1,219 @@
+//! A record of the table's stream, and what it says has become of a document.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use okd_core::{
+    document::{Content, Deed, Document, Entry, UploadState, Verification},
+    metadata::Metadata,
+    tenant::DocumentKey,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What Lambda hands over: records of one shard of the stream, in their order.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Batch {
+    /// At least one.
+    pub records: Vec<Record>,
+}
+
+/// A record of the stream: an item as it is since a write.
+#[derive(Debug, Deserialize)]
+pub struct Record {
+    dynamodb: Write,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Write {
+    sequence_number: String,
+    /// When, about, in seconds since 1970.
+    approximate_creation_date_time: f64,
+    keys: Keys,
+    /// There is none where the item was deleted.
+    new_image: Option<serde_dynamo::Item>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Keys {
+    pk: Text,
+    sk: Text,
+}
+
+#[derive(Debug, Deserialize)]
+struct Text {
+    #[serde(rename = "S")]
+    text: String,
+}
+
+/// What has become of a document, or of an upload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// What to tell its school's DMS, if that concerns it.
+    pub announced: Option<Announcement>,
+    /// What to count, if it is to be counted.
+    pub counted: Option<Counted>,
+}
+
+/// What a school's DMS is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Announcement {
+    /// The `detail-type` of the event.
+    pub kind: &'static str,
+    /// When it became so.
+    pub at: Timestamp,
+    /// The `detail` of the event.
+    pub detail: Value,
+}
+
+/// A document or an upload, for the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Counted {
+    /// How it came or was to come: `inline` or by `parts`.
+    pub form: &'static str,
+    /// What became of it.
+    pub outcome: &'static str,
+    /// How large it is, in bytes.
+    pub bytes: u64,
+}
+
+impl Record {
+    /// Its place in the shard.
+    pub fn sequence_number(&self) -> &str {
+        &self.dynamodb.sequence_number
+    }
+
+    /// What it says. An item that cannot be read is an error.
+    pub fn change(&self) -> Result<Change, String> {
+        let nothing = Change {
+            announced: None,
+            counted: None,
+        };
+        let Some(item) = self.dynamodb.new_image.clone() else {
+            return Ok(nothing);
+        };
+        let Keys { pk, sk } = &self.dynamodb.keys;
+        let unreadable = |error| format!("the item {} of {}: {error}", sk.text, pk.text);
+        if sk.text == "document" {
+            let document = serde_dynamo::from_item(item).map_err(unreadable)?;
+            return Ok(of_document(&document));
+        }
+        if !sk.text.starts_with("content#") {
+            return Ok(nothing);
+        }
+        let content: Content = serde_dynamo::from_item(item).map_err(unreadable)?;
+        if content.verification != Verification::Corrupt {
+            return Ok(nothing);
+        }
+        let key = DocumentKey::of_partition(&pk.text);
+        let key = key.ok_or_else(|| format!("{} is the partition of no document", pk.text))?;
+        let written = Duration::try_from_secs_f64(self.dynamodb.approximate_creation_date_time);
+        let at = Timestamp::UNIX_EPOCH + written.unwrap_or_default();
+        Ok(of_corrupt(&key, &content, at))
+    }
+}
+
+/// The last entry of a document's history is what this write did: there is one for each.
+fn of_document(document: &Document) -> Change {
+    let entry = document.history.last();
+    Change {
+        announced: entry.and_then(|entry| announce(document, entry)),
+        counted: entry.and_then(|entry| count(document, entry)),
+    }
+}
+
+fn announce(document: &Document, entry: &Entry) -> Option<Announcement> {
+    let content = document.content.as_ref();
+    let content = content.filter(|content| content.version == entry.version);
+    let kind = match entry.what {
+        Deed::Stored | Deed::UploadCompleted => "document.stored",
+        Deed::Corrected => "document.corrected",
+        Deed::Verified => "document.verified",
+        Deed::UploadEnded(UploadState::Expired) => "upload.expired",
+        // A corrupt content is put aside by the same write: its own item tells, as of one that was put aside before.
+        Deed::Corrupt | Deed::UploadBegun | Deed::UploadEnded(_) => return None,
+    };
+    let detail = match (content, &document.upload) {
+        (Some(content), _) => stored(&document.key(), content),
+        (None, Some(upload)) if kind == "upload.expired" => {
+            about(&document.key(), &upload.metadata, upload.plan.size.bytes())
+        }
+        // The metadata of what is still being uploaded: what is told of it then will have them.
+        _ => return None,
+    };
+    let at = entry.at;
+    let id = format!("{}/{}", document.id, entry.revision);
+    Some(Announcement {
+        kind,
+        at,
+        detail: identified(detail, id, at),
+    })
+}
+
+/// Of a content found to be corrupt, whether or not it was still the current one.
+fn of_corrupt(key: &DocumentKey, content: &Content, at: Timestamp) -> Change {
+    let id = format!("{}/content/{}", key.id, content.sequence);
+    Change {
+        announced: Some(Announcement {
+            kind: "document.corrupt",
+            at,
+            detail: identified(stored(key, content), id, at),
+        }),
+        counted: Some(Counted {
+            form: "parts",
+            outcome: "corrupt",
+            bytes: content.size,
+        }),
+    }
+}
+
+fn identified(mut detail: Value, id: String, at: Timestamp) -> Value {
+    detail["id"] = json!(id);
+    detail["at"] = json!(at);
+    detail
+}
+
+fn stored(key: &DocumentKey, content: &Content) -> Value {
+    let mut detail = about(key, &content.metadata, content.size);
+    detail["object"] = json!({
+        "key": key.object(&content.version), "verification": content.verification,
+    });
+    detail
+}
+
+/// As OKD describes a document, without all that could tell of a person: no name, no id of the sender's own making, no
+/// subject, no free text. Whoever may know more finds it by `dmsDocumentId`.
+fn about(key: &DocumentKey, metadata: &Metadata, size: u64) -> Value {
+    let okd = &metadata.okd;
+    let mut consumer = json!({
+        "consumerKey": "nl-okd", "documentType": okd.document_type, "documentSize": size,
+    });
+    if let Some(retention) = &okd.retention_period_suggestion {
+        consumer["retentionPeriodSuggestion"] = json!(retention);
+    }
+    json!({ "dmsDocumentId": key.id, "tenant": key.tenant, "consumers": [consumer] })
+}
+
+fn count(document: &Document, entry: &Entry) -> Option<Counted> {
+    let (form, outcome) = match entry.what {
+        Deed::Stored => ("inline", "stored"),
+        Deed::UploadCompleted => ("parts", "stored"),
+        Deed::UploadBegun => ("parts", "begun"),
+        Deed::UploadEnded(UploadState::Aborted) => ("parts", "aborted"),
+        Deed::UploadEnded(UploadState::Expired) => ("parts", "expired"),
+        Deed::UploadEnded(UploadState::ChecksumMismatch) => ("parts", "checksum-mismatch"),
+        Deed::Corrected | Deed::Verified | Deed::Corrupt | Deed::UploadEnded(_) => return None,
+    };
+    let bytes = match (&document.content, &document.upload) {
+        (_, Some(upload)) if upload.version == entry.version => upload.plan.size.bytes(),
+        (Some(content), _) => content.size,
+        _ => 0,
+    };
+    Some(Counted {
+        form,
+        outcome,
+        bytes,
+    })
+}

@@ -1,0 +1,102 @@
+//! The Lambda function behind the table's stream. Whatever becomes of a document is a write of its item, and the
+//! stream has every write, in order, for a day: so what is true is announced, at least once, whoever died meanwhile.
+//! [`change`] reads what a write says, [`bus`] is where the school's own DMS hears of it; and of every document and
+//! upload it is counted how it came and what became of it.
+
+pub mod bus;
+pub mod change;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use okd_core::{config::BusConfig, lambda, metrics::Measured, stores};
+use serde_json::{Value, json};
+
+use bus::Bus;
+use change::{Batch, Change, Record};
+
+/// Cold start, then batches until Lambda ends the process. Settings come from the environment; see [`BusConfig`].
+pub async fn run() -> Result<(), lambda_runtime::Error> {
+    lambda::start_log();
+    let bus = Bus::new(&stores::connect().await, BusConfig::from_env()?.bus);
+    let bus = &bus;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Batch>| {
+        let mut measured = Measured::begin();
+        let answer = handle(bus, &event.payload.records, &mut measured).await;
+        measured.write(Timestamp::now());
+        Ok::<_, lambda_runtime::Error>(answer)
+    }))
+    .await
+}
+
+/// Announces what the records say, in their order, up to the first of which that cannot be done. From that one on
+/// Lambda sends them again: `ReportBatchItemFailures`.
+async fn handle(bus: &Bus, records: &[Record], measured: &mut Measured) -> Value {
+    let mut changes = Vec::new();
+    for record in records {
+        match record.change() {
+            Ok(change) => changes.push(change),
+            Err(reason) => {
+                // A version of this function that can read it may be on its way: it is not for us to drop it.
+                tracing::error!(reason, "a write cannot be read");
+                break;
+            }
+        }
+    }
+    let done = announce(bus, &changes).await;
+    count(&changes[..done]);
+    let announced = changes[..done]
+        .iter()
+        .filter(|change| change.announced.is_some());
+    let announced = announced.count();
+    tracing::info!(records = records.len(), done, announced, "announced");
+    measured.add(&[], &[("Announced", "Count", announced as u64)]);
+    let failed = records.get(done).map(Record::sequence_number);
+    let failures: Vec<Value> = failed
+        .map(|number| json!({ "itemIdentifier": number }))
+        .into_iter()
+        .collect();
+    json!({ "batchItemFailures": failures })
+}
+
+/// Says how many of the changes, from the first, are done with.
+async fn announce(bus: &Bus, changes: &[Change]) -> usize {
+    let announcements =
+        |(index, change): (usize, &'_ Change)| Some((index, change.announced.clone()?));
+    let announcements: Vec<_> = changes
+        .iter()
+        .enumerate()
+        .filter_map(announcements)
+        .collect();
+    for some in announcements.chunks(bus::AT_ONCE) {
+        let those: Vec<_> = some.iter().map(|(_, announcement)| announcement).collect();
+        let there = bus.announce(&those).await.unwrap_or_else(|error| {
+            let cause = error.for_the_log();
+            tracing::error!(cause, "nothing announced");
+            0
+        });
+        if let Some(&(index, _)) = some.get(there) {
+            return index;
+        }
+    }
+    changes.len()
+}
+
+/// A line of metrics for every form and outcome.
+fn count(changes: &[Change]) {
+    let mut totals: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+    for counted in changes.iter().filter_map(|change| change.counted) {
+        let (documents, bytes) = totals.entry((counted.form, counted.outcome)).or_default();
+        *documents += 1;
+        *bytes += counted.bytes;
+    }
+    for ((form, outcome), (documents, bytes)) in totals {
+        let mut line = Measured::begin();
+        line.add(
+            &[("Form", form), ("Outcome", outcome)],
+            &[("Documents", "Count", documents), ("Bytes", "Bytes", bytes)],
+        );
+        line.write(Timestamp::now());
+    }
+}

@@ -1,0 +1,101 @@
+//! AWS's JSON protocol, which DynamoDB and `EventBridge` speak: a POST whose header `X-Amz-Target` names the operation.
+//! Whatever answers stands behind the [`Wire`].
+
+use std::{future::Future, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::{
+    policies::Need,
+    wire::{Wire, Wording, process_of},
+};
+
+/// An answer.
+pub type Answer = Response<Full<Bytes>>;
+
+/// One call.
+pub struct Call {
+    /// The operation: `PutItem`.
+    pub operation: String,
+    /// What is asked; null where it is no JSON.
+    pub input: Value,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// What is asked, as it came.
+    pub body: Bytes,
+}
+
+/// As what a call passes the wire: its operation's name there, and what it needs of its caller's policy.
+pub type Described = (String, Vec<Need>);
+
+/// Has `effect` answer calls, behind the wire, until the process ends.
+pub async fn serve<E>(
+    listener: TcpListener,
+    wire: Arc<Wire>,
+    describe: fn(&Call) -> Described,
+    effect: impl Fn(Call) -> E + Clone + Send + 'static,
+) where
+    E: Future<Output = Answer> + Send + 'static,
+{
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        let _ = stream.set_nodelay(true); // only costs time if it fails
+        let (wire, effect) = (wire.clone(), effect.clone());
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let (wire, effect) = (wire.clone(), effect.clone());
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect().await?.to_bytes();
+                let process = process_of(&parts.headers);
+                let call = read(parts.headers, body);
+                let (operation, needs) = describe(&call);
+                let answer = wire.pass(&process, &operation, &needs, word, effect(call));
+                let answer = answer.await;
+                answer.ok_or_else(|| crate::Error::from("the connection is made to break"))
+            }
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+    }
+}
+
+fn read(headers: HeaderMap, body: Bytes) -> Call {
+    let target = headers.get("x-amz-target");
+    let target = target.and_then(|value| value.to_str().ok());
+    let operation = target.and_then(|target| target.rsplit('.').next());
+    Call {
+        operation: operation.unwrap_or_default().to_owned(),
+        input: serde_json::from_slice(&body).unwrap_or_default(),
+        headers,
+        body,
+    }
+}
+
+/// An answer that is not the service's own.
+fn word(wording: Wording) -> Answer {
+    let (status, kind) = match wording {
+        Wording::Failed | Wording::FailedInside => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")
+        }
+        Wording::Throttled => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+        Wording::Denied => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
+    };
+    answer(
+        status,
+        &json!({ "__type": kind, "message": "Not the service's own answer." }),
+    )
+}
+
+/// An answer with this body.
+pub fn answer(status: StatusCode, body: &Value) -> Answer {
+    let mut response = Response::new(body.to_string().into());
+    *response.status_mut() = status;
+    response
+}

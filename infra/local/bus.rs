@@ -1,0 +1,106 @@
+//! The stand-in for `EventBridge`: whatever the functions put on the bus goes, as a rule's target would get it, into
+//! the file [`ANNOUNCED`] of the data folder, a line of JSON each, and, where there is one, to a webhook.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::{
+    Result,
+    aws_json::{self, Answer, Call, Described, answer},
+    events::event,
+    policies::Need,
+    template::arn,
+    wire::Wire,
+};
+
+/// What was announced, in the data folder.
+pub const ANNOUNCED: &str = "announced.jsonl";
+/// How long a webhook may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The bus.
+pub struct Bus {
+    file: Mutex<File>,
+    durable: bool,
+    webhook: Option<String>,
+    http: reqwest::Client,
+}
+
+impl Bus {
+    /// The bus that writes to this data folder; with `durable`, to the disk before it answers.
+    pub fn open(folder: &Path, durable: bool, webhook: Option<String>) -> Result<Self> {
+        let path = folder.join(ANNOUNCED);
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self {
+            file: file.into(),
+            durable,
+            webhook,
+            http: reqwest::Client::builder().timeout(PATIENCE).build()?,
+        })
+    }
+
+    /// Answers `PutEvents` until the process ends.
+    pub async fn serve(self, listener: TcpListener, wire: Arc<Wire>) {
+        let bus = Arc::new(self);
+        let effect = move |call: Call| {
+            let bus = bus.clone();
+            async move { bus.put_events(&call.input).await }
+        };
+        aws_json::serve(listener, wire, describe, effect).await;
+    }
+
+    async fn put_events(&self, input: &Value) -> Answer {
+        let mut results = Vec::new();
+        for entry in input["Entries"].as_array().into_iter().flatten() {
+            results.push(match self.put(entry).await {
+                Ok(id) => json!({ "EventId": id }),
+                Err(error) => {
+                    json!({ "ErrorCode": "InternalFailure", "ErrorMessage": error.to_string() })
+                }
+            });
+        }
+        let failed = results
+            .iter()
+            .filter(|result| result["ErrorCode"].is_string());
+        let failed = failed.count();
+        let body = json!({ "FailedEntryCount": failed, "Entries": results });
+        answer(StatusCode::OK, &body)
+    }
+
+    /// Who listens hears of it before whoever told us is told that we have it: so it is told again until all have it.
+    async fn put(&self, entry: &Value) -> Result<String> {
+        let text = |name: &str| entry[name].as_str().unwrap_or_default();
+        let detail: Value = serde_json::from_str(text("Detail"))?;
+        let seconds = entry["Time"].as_f64().unwrap_or_default();
+        let time = jiff::Timestamp::UNIX_EPOCH + Duration::try_from_secs_f64(seconds)?;
+        let event = event(text("Source"), text("DetailType"), time, &detail);
+        if let Some(webhook) = &self.webhook {
+            let sent = self.http.post(webhook).json(&event).send().await;
+            sent.and_then(reqwest::Response::error_for_status)
+                .map_err(reqwest::Error::without_url)?;
+        }
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(file, "{event}")?;
+        if self.durable {
+            file.sync_data()?;
+        }
+        Ok(event["id"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+fn describe(call: &Call) -> Described {
+    let entries = call.input["Entries"].as_array().into_iter().flatten();
+    let bus = |entry: &Value| arn(entry["EventBusName"].as_str().unwrap_or_default());
+    let action = format!("events:{}", call.operation);
+    let needs = entries.map(|entry| Need::of(&action, bus(entry)));
+    (call.operation.clone(), needs.collect())
+}

@@ -1,0 +1,221 @@
+//! The stream of the table of documents, and how Lambda feeds a function with it: in order, in batches, what the
+//! template's filter lets through, again and again from the first record on that the function says failed.
+//!
+//! The records are dynoxide's. It keeps them with the items, written in the same transaction, and would keep them for
+//! ever: whatever the function is done with is deleted, so that what is there is what is left to do, and whoever is
+//! killed goes on where it was.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::{
+    REGION, Result,
+    policies::needs_of_stream,
+    runtime::Function,
+    template::{Template, word},
+    wire::Wire,
+};
+
+/// Until a batch is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long whoever waits for the stream does so without looking.
+const MOMENT: Duration = Duration::from_millis(20);
+
+/// With each write dynoxide looks for the last record's number, and without this at every record.
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS okd_stream
+    ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
+
+/// The stream, and the function that is fed with it.
+pub struct Stream {
+    file: PathBuf,
+    function: Arc<Function>,
+    filters: Vec<Value>,
+    batch: u64,
+    held: AtomicBool,
+    written: Arc<Notify>,
+    delivered: Notify,
+}
+
+/// A record, by dynoxide's number for it.
+struct Record {
+    number: i64,
+    event: Value,
+}
+
+impl Stream {
+    /// Feeds the function that the template feeds, if there is one, with the stream of the tables in `file`, each time
+    /// that `written` is notified.
+    pub(crate) async fn start(
+        template: &Template,
+        function: impl Fn(&str) -> Option<Arc<Function>>,
+        file: &Path,
+        written: Arc<Notify>,
+        wire: &Wire,
+    ) -> Result<Option<Arc<Self>>> {
+        let Some((name, source)) = template.events("DynamoDB").next() else {
+            return Ok(None);
+        };
+        // As Lambda does, with the function's rights.
+        let needs = needs_of_stream(&word(&source["Stream"]));
+        if !wire.allows(&format!("{name}-stream"), &needs) {
+            return Err(format!("the policy of {name} does not let it read the stream").into());
+        }
+        let filters = source["FilterCriteria"]["Filters"].as_array();
+        let filters = filters.into_iter().flatten();
+        let filters = filters.map(|filter| serde_json::from_str(&word(&filter["Pattern"])));
+        let stream = Arc::new(Self {
+            file: file.to_owned(),
+            function: function(name).ok_or("no function is fed with the stream")?,
+            filters: filters.collect::<Result<_, _>>()?,
+            batch: source["BatchSize"].as_u64().unwrap_or(100),
+            held: AtomicBool::new(false),
+            written,
+            delivered: Notify::new(),
+        });
+        stream.with(|tables| tables.execute_batch(INDEX)).await?;
+        tokio::spawn(stream.clone().feed());
+        Ok(Some(stream))
+    }
+
+    /// Keeps the records back, or lets them go again.
+    pub fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::SeqCst);
+        self.written.notify_one();
+    }
+
+    /// Returns when the function is done with every record that is there.
+    pub async fn settled(&self) -> Result<()> {
+        while !self.read().await?.is_empty() {
+            let delivered = self.delivered.notified();
+            let _ = tokio::time::timeout(MOMENT, delivered).await;
+        }
+        Ok(())
+    }
+
+    async fn feed(self: Arc<Self>) {
+        loop {
+            let fed = match self.held.load(Ordering::SeqCst) {
+                true => Ok(true),
+                false => self.feed_once().await,
+            };
+            match fed {
+                Ok(true) => self.written.notified().await,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the stream's records are to be tried again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+            self.delivered.notify_waiters();
+        }
+    }
+
+    /// Feeds the function with one batch; says whether there was none.
+    async fn feed_once(&self) -> Result<bool> {
+        let records = self.read().await?;
+        let Some(last) = records.last().map(|record| record.number) else {
+            return Ok(true);
+        };
+        let passes = |record: &&Record| {
+            self.filters
+                .iter()
+                .any(|filter| matches(filter, &record.event))
+        };
+        let passed: Vec<&Record> = records.iter().filter(passes).collect();
+        if passed.is_empty() {
+            self.delete(last).await?;
+            return Ok(false);
+        }
+        let events: Vec<&Value> = passed.iter().map(|record| &record.event).collect();
+        let batch = json!({ "Records": events }).to_string();
+        let answer = self.function.invoke(batch.into()).await;
+        let answer = answer.map_err(|failed| format!("the function failed: {failed:?}"))?;
+        let answer: Value = serde_json::from_slice(&answer)?;
+        let failed = &answer["batchItemFailures"][0]["itemIdentifier"];
+        if failed.is_null() {
+            self.delete(last).await?;
+            return Ok(false);
+        }
+        let is_failed = |record: &&&Record| record.event["dynamodb"]["SequenceNumber"] == *failed;
+        let failed = passed.iter().find(is_failed);
+        let failed = failed.ok_or("the function names a record that was not in its batch")?;
+        self.delete(failed.number - 1).await?;
+        Err("the function has not seen to all of them".into())
+    }
+
+    async fn read(&self) -> Result<Vec<Record>> {
+        let batch = self.batch;
+        self.with(move |tables| read(tables, batch)).await
+    }
+
+    /// Deletes what is not after this record.
+    async fn delete(&self, number: i64) -> Result<()> {
+        let delete = "DELETE FROM _stream_records WHERE id <= ?1";
+        self.with(move |tables| tables.execute(delete, [number]).map(drop))
+            .await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let file = self.file.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let tables = Connection::open(file)?;
+            tables.busy_timeout(Duration::from_secs(5))?;
+            task(&tables)
+        });
+        Ok(done.await??)
+    }
+}
+
+fn read(tables: &Connection, batch: u64) -> rusqlite::Result<Vec<Record>> {
+    let mut query = tables.prepare_cached(
+        "SELECT id, event_name, keys_json, new_image, created_at FROM _stream_records ORDER BY id LIMIT ?1",
+    )?;
+    let parsed = |text: Option<String>| -> Value {
+        text.and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default()
+    };
+    let record = |row: &rusqlite::Row<'_>| {
+        let number: i64 = row.get(0)?;
+        let mut event = json!({
+            "eventID": number.to_string(), "eventName": row.get::<_, String>(1)?, "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb", "awsRegion": REGION,
+            "dynamodb": {
+                "ApproximateCreationDateTime": row.get::<_, i64>(4)?, "Keys": parsed(row.get(2)?),
+                "SequenceNumber": format!("{number:021}"), "StreamViewType": "NEW_IMAGE",
+            },
+        });
+        let image = parsed(row.get(3)?);
+        if !image.is_null() {
+            event["dynamodb"]["NewImage"] = image;
+        }
+        Ok(Record { number, event })
+    };
+    query.query_map([batch.cast_signed()], record)?.collect()
+}
+
+/// Whether an event has what a filter asks for: every field, with one of the values or prefixes listed there.
+fn matches(filter: &Value, event: &Value) -> bool {
+    match filter {
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(name, wanted)| matches(wanted, &event[name])),
+        Value::Array(wanted) => wanted.iter().any(|wanted| match wanted["prefix"].as_str() {
+            Some(prefix) => event.as_str().is_some_and(|text| text.starts_with(prefix)),
+            None => wanted == event,
+        }),
+        _ => false,
+    }
+}

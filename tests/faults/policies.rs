@@ -1,0 +1,61 @@
+//! What the functions' policies allow is what the use cases need: the stores refuse the rest (see
+//! `infra/local/policies.rs`), and what is allowed in vain is found here.
+
+use okd_local::{
+    default_template,
+    policies::{Allowed, Need, Policies, needs_of_stream},
+    template::Template,
+};
+
+use crate::{bench::Bench, cloud::start, matrix};
+
+/// Runs every use case, and compares what it took with what the policies allow.
+async fn compare(parameters: &[(&str, &str)]) {
+    let parameters = parameters.iter();
+    let parameters = parameters.map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    let parameters = parameters.collect();
+    let cloud = start(|options| options.parameters = parameters);
+    let bench = Bench::of(Box::leak(Box::new(cloud)));
+    matrix::run_every_case(&bench).await;
+    let (idle, in_vain) = bench.cloud.wire.audit_policies();
+    assert_eq!(
+        idle,
+        [] as [Allowed; 0],
+        "allowed, and needed by no use case"
+    );
+    assert_eq!(
+        in_vain,
+        [] as [(String, Need); 0],
+        "needed, and not allowed"
+    );
+}
+
+#[tokio::test]
+async fn a_policy_allows_what_some_use_case_needs_and_nothing_else() {
+    compare(&[]).await;
+}
+
+#[tokio::test]
+async fn with_a_key_of_the_operators_a_policy_allows_what_that_takes_besides_and_nothing_else() {
+    let key = "arn:aws:kms:eu-central-1:111122223333:key/0f1e2d3c";
+    compare(&[("KmsKeyArn", key)]).await;
+}
+
+/// SAM lets what reads a stream read all of them.
+#[test]
+fn the_announce_function_may_read_the_stream_of_its_table_and_no_other() {
+    let template = Template::read(&default_template(), &[].into()).unwrap();
+    let policies = Policies::of(&template).unwrap();
+    let streams = template.events("DynamoDB");
+    let streams = streams.map(|(_, source)| source["Stream"].as_str().unwrap());
+    let own = streams.collect::<Vec<_>>();
+    for (stream, allowed) in [(own[0], true), ("arn:local:another/StreamArn", false)] {
+        for need in needs_of_stream(stream) {
+            assert_eq!(
+                policies.allows("AnnounceFunction", &need),
+                allowed,
+                "{need:?}"
+            );
+        }
+    }
+}

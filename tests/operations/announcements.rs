@@ -1,0 +1,261 @@
+//! What a school's DMS is told: what becomes of its documents, at least once, and nothing of a person.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Json, Router, http::StatusCode, routing::post};
+use jiff::Timestamp;
+use okd_local::{
+    Cloud,
+    bus::ANNOUNCED,
+    wire::{Call, Fault},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    cloud::{own_cloud, start},
+    sender::{Sender, metadata, offer, sha256, with},
+};
+
+/// Everything that has been announced, when everything has been that is to be.
+async fn announced(cloud: &Cloud) -> Vec<Value> {
+    cloud.stream.as_ref().unwrap().settled().await.unwrap();
+    let text = std::fs::read_to_string(cloud.data.join(ANNOUNCED)).unwrap();
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn kinds(events: &[Value]) -> Vec<&str> {
+    let kinds = events
+        .iter()
+        .filter_map(|event| event["detail-type"].as_str());
+    kinds.collect()
+}
+
+#[tokio::test]
+async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_corrupt_and_an_upload_when_it_expires()
+ {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let paper = metadata();
+    let id = sender.hand_in(&paper, b"first").await.ok().id();
+    let better = with(&paper, "documentName", json!("beter.pdf"));
+    sender.hand_in(&better, b"first").await.ok();
+    for declared in [sha256(b"second"), sha256(b"other!")] {
+        let paper = with(
+            &with(&paper, "documentSize", json!(6)),
+            "documentChecksum",
+            json!(declared),
+        );
+        let offer = sender.offer_and_send(&paper, b"second").await;
+        sender.follow(&offer.body["upload"], "complete").await.ok();
+        cloud.events.settled().await;
+    }
+    sender
+        .offer(&with(&paper, "documentSize", json!(7)))
+        .await
+        .accepted();
+    let later = Timestamp::now() + Duration::from_hours(25);
+    cloud.strike(later).await.unwrap();
+
+    let events = announced(cloud).await;
+    let expected = [
+        "document.stored",
+        "document.corrected",
+        "document.stored",
+        "document.verified",
+        "document.stored",
+        "document.corrupt",
+        "upload.expired",
+    ];
+    assert_eq!(kinds(&events), expected);
+    for event in &events {
+        let detail = &event["detail"];
+        assert_eq!(event["source"], "okd.documents");
+        assert_eq!(
+            (&detail["dmsDocumentId"], &detail["tenant"]),
+            (&json!(id), &json!("local-school"))
+        );
+        let consumer = &detail["consumers"][0];
+        assert_eq!(
+            (&consumer["consumerKey"], &consumer["documentType"]),
+            (&json!("nl-okd"), &json!("examination"))
+        );
+        detail["at"].as_str().unwrap().parse::<Timestamp>().unwrap();
+    }
+    let verification = |event: &Value| event["detail"]["object"]["verification"].clone();
+    let verifications: Vec<Value> = events.iter().map(verification).collect();
+    let expected = json!([
+        "done", "done", "pending", "done", "pending", "corrupt", null
+    ]);
+    assert_eq!(json!(verifications), expected);
+    let sizes = events
+        .iter()
+        .map(|event| &event["detail"]["consumers"][0]["documentSize"]);
+    assert_eq!(
+        json!(sizes.collect::<Vec<_>>()),
+        json!([5, 5, 6, 6, 6, 6, 7])
+    );
+
+    // By its key the DMS finds the very content.
+    let key = events[0]["detail"]["object"]["key"].as_str().unwrap();
+    let object = sender
+        .s3
+        .get_object()
+        .bucket(&cloud.bucket)
+        .key(key)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(object.body.collect().await.unwrap().to_vec(), b"first");
+}
+
+#[tokio::test]
+async fn what_is_only_under_way_refused_or_given_up_is_not_announced() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let paper = offer(5);
+    let first = sender.offer(&paper).await.accepted();
+    // The metadata of what is still being uploaded are corrected.
+    let declared = with(&paper, "documentChecksum", json!(sha256(b"12345")));
+    sender.offer(&declared).await.accepted();
+    sender
+        .offer(&with(&declared, "documentName", json!("b.pdf")))
+        .await
+        .accepted();
+    sender.follow(&first.body["upload"], "abort").await;
+    let last = sender.offer(&paper).await.accepted();
+    sender.follow(&last.body["upload"], "abort").await;
+    sender
+        .hand_in(&json!({}), b"file")
+        .await
+        .problem(422, "invalid-metadata");
+    assert_eq!(announced(cloud).await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn a_content_found_corrupt_after_it_was_replaced_is_announced_too() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    cloud.events.hold(true);
+    let paper = offer(6);
+    let declared = with(&paper, "documentChecksum", json!(sha256(b"other!")));
+    let upload = sender.offer_and_send(&declared, b"second").await;
+    sender.follow(&upload.body["upload"], "complete").await.ok();
+    sender
+        .hand_in(&crate::sender::without(&paper, "documentSize"), b"later")
+        .await
+        .ok();
+    cloud.events.hold(false);
+    cloud.events.settled().await;
+    cloud
+        .strike(Timestamp::now() + Duration::from_hours(1))
+        .await
+        .unwrap();
+    let events = announced(cloud).await;
+    assert_eq!(
+        kinds(&events),
+        ["document.stored", "document.stored", "document.corrupt"]
+    );
+    let key = |event: &Value| event["detail"]["object"]["key"].clone();
+    assert_eq!(key(&events[0]), key(&events[2]));
+}
+
+#[tokio::test]
+async fn nothing_of_the_person_that_a_document_is_about_is_announced() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let mut paper = metadata();
+    for field in [
+        "documentId",
+        "documentName",
+        "documentSubtype",
+        "examName",
+        "examCode",
+        "studentNumber",
+    ] {
+        paper["consumers"][0][field] = json!("Geheim");
+    }
+    paper["person"] = json!({ "givenName": "Geheim", "mail": "Geheim@school.example" });
+    paper["remarks"] = json!("Geheim");
+    sender.hand_in(&paper, b"Geheim").await.ok();
+    let events = json!(announced(cloud).await).to_string();
+    assert!(events.contains("document.stored"), "{events}");
+    for secret in ["Geheim", crate::sender::ASSOCIATION] {
+        assert!(!events.contains(secret), "{secret} is in {events}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_befalls_the_announcement_it_is_made_and_a_repeat_has_the_same_id() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let call = Call {
+        from: "AnnounceFunction".to_owned(),
+        operation: "PutEvents".to_owned(),
+    };
+    for (fault, times) in [
+        (Fault::KillBefore, 1),
+        (Fault::KillAfter, 1),
+        (Fault::Fail, 3),
+        (Fault::LoseAnswer, 3),
+    ] {
+        cloud.wire.plant(call.clone(), 0, times, fault);
+        let id = sender.hand_in(&metadata(), b"file").await.ok().id();
+        let events = announced(cloud).await;
+        let of_this = events
+            .iter()
+            .filter(|event| event["detail"]["dmsDocumentId"] == id);
+        let ids: Vec<_> = of_this.map(|event| &event["detail"]["id"]).collect();
+        let repeated = matches!(fault, Fault::KillAfter | Fault::LoseAnswer);
+        assert_eq!(ids.len() > 1, repeated, "{fault:?}: {ids:?}");
+        assert!(
+            ids.iter().all(|id| *id == ids[0]) && ids[0].is_string(),
+            "{ids:?}"
+        );
+        assert_eq!(cloud.wire.weed(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_again_until_it_accepts() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hook = {
+        let (asked, heard) = (asked.clone(), heard.clone());
+        async move |Json(event): Json<Value>| {
+            if asked.fetch_add(1, Ordering::SeqCst) < 2 {
+                return StatusCode::SERVICE_UNAVAILABLE;
+            }
+            heard.lock().unwrap().push(event);
+            StatusCode::NO_CONTENT
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/okd", listener.local_addr().unwrap());
+    let router = Router::new().route("/okd", post(hook));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+
+    let cloud = Box::leak(Box::new(start(|options| options.webhook = Some(url))));
+    let sender = Sender::to(cloud);
+    let paper = metadata();
+    for file in [b"first", b"other"] {
+        sender.hand_in(&paper, file).await.ok();
+    }
+    let events = announced(cloud).await;
+    let revisions = events
+        .iter()
+        .map(|event| event["detail"]["id"].as_str().unwrap());
+    let revisions: BTreeSet<&str> = revisions.collect();
+    assert_eq!(revisions.len(), 2, "{events:?}");
+    assert_eq!(*heard.lock().unwrap(), events);
+    assert!(asked.load(Ordering::SeqCst) >= 4);
+}

@@ -1,0 +1,145 @@
+//! What is measured, as CloudWatch finds it in the logs.
+
+use okd_local::{Cloud, FUNCTIONS_LOG};
+use serde_json::{Value, json};
+
+use crate::{
+    cloud::own_cloud,
+    sender::{Sender, metadata, offer},
+};
+
+/// Every metric in the functions' logs: its function, its other dimensions, its name and unit, its value.
+fn measured(cloud: &Cloud) -> Vec<Value> {
+    let log = std::fs::read_to_string(cloud.data.join(FUNCTIONS_LOG)).unwrap();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut metrics = Vec::new();
+    for line in lines.filter(|line| line["_aws"].is_object()) {
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            assert_eq!(directive["Namespace"], "OKD");
+            let dimensions = directive["Dimensions"][0].as_array().unwrap();
+            let dimensions = dimensions
+                .iter()
+                .map(|name| line[name.as_str().unwrap()].as_str().unwrap());
+            let dimensions: Vec<&str> = dimensions.collect();
+            for metric in directive["Metrics"].as_array().unwrap() {
+                let value = &line[metric["Name"].as_str().unwrap()];
+                assert!(
+                    !value.is_null(),
+                    "{metric} is declared and not told: {line}"
+                );
+                metrics.push(json!([dimensions, metric["Name"], metric["Unit"], value]));
+            }
+        }
+    }
+    metrics
+}
+
+/// The dimensions and values of every metric of this name and unit.
+fn of(cloud: &Cloud, name: &str, unit: &str) -> Vec<Value> {
+    let metrics = measured(cloud).into_iter();
+    let named = metrics.filter(|metric| metric[1] == name);
+    named
+        .map(|metric| {
+            assert_eq!(metric[2], unit);
+            json!([metric[0], metric[3]])
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn documents_and_bytes_are_counted_by_form_and_outcome() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    sender.hand_in(&metadata(), b"inline").await.ok();
+    let upload = sender.offer_and_send(&offer(1000), &[7; 1000]).await;
+    sender.follow(&upload.body["upload"], "complete").await.ok();
+    let given_up = sender.offer(&offer(70)).await.accepted();
+    sender.follow(&given_up.body["upload"], "abort").await;
+    cloud.stream.as_ref().unwrap().settled().await.unwrap();
+
+    let sum = |name: &str, unit: &str, form: &str, outcome: &str| {
+        let under = json!(["local-AnnounceFunction", form, outcome]);
+        let metrics = of(cloud, name, unit).into_iter();
+        let values = metrics.filter(|metric| metric[0] == under);
+        values
+            .map(|metric| metric[1].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    for (form, outcome, documents, bytes) in [
+        ("inline", "stored", 1, 6),
+        ("parts", "begun", 2, 1070),
+        ("parts", "stored", 1, 1000),
+        ("parts", "aborted", 1, 70),
+    ] {
+        let counted = (
+            sum("Documents", "Count", form, outcome),
+            sum("Bytes", "Bytes", form, outcome),
+        );
+        assert_eq!(counted, (documents, bytes), "{form} {outcome}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_counted_by_the_type_of_the_problem() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    sender
+        .hand_in(&json!({}), b"file")
+        .await
+        .problem(422, "invalid-metadata");
+    sender
+        .hand_in(&metadata(), b"")
+        .await
+        .problem(422, "empty-file");
+    let refusals = of(cloud, "Refusals", "Count");
+    let expected = ["invalid-metadata", "empty-file"];
+    let expected = expected.map(|problem| json!([["local-ApiFunction", problem], 1]));
+    assert_eq!(refusals, expected);
+}
+
+#[tokio::test]
+async fn a_request_has_one_id_in_its_answer_its_problem_and_the_log_which_names_its_trace_too() {
+    let cloud = own_cloud();
+    let refused = Sender::to(cloud).hand_in(&metadata(), b"").await;
+    refused.problem(422, "empty-file");
+    let id = refused.headers["x-amzn-requestid"].to_str().unwrap();
+    assert_eq!(refused.body["requestId"], id);
+    let log = std::fs::read_to_string(cloud.data.join(FUNCTIONS_LOG)).unwrap();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of_this = lines.filter(|line| line["span"]["request_id"] == id);
+    let traces = of_this.map(|line| line["span"]["trace"].as_str().unwrap().to_owned());
+    let traces: Vec<String> = traces.collect();
+    // The refusal and the answer.
+    assert_eq!(traces.len(), 2, "{log}");
+    assert!(
+        traces.iter().all(|trace| trace.starts_with("Root=1-")),
+        "{traces:?}"
+    );
+}
+
+#[tokio::test]
+async fn cold_starts_and_the_time_of_calls_to_aws_are_measured() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    for _ in 0..2 {
+        sender.hand_in(&metadata(), b"file").await.ok();
+    }
+    let cold = json!([["local-ApiFunction"], 1]);
+    let colds = of(cloud, "ColdStarts", "Count");
+    assert_eq!(colds.iter().filter(|metric| **metric == cold).count(), 1);
+    for call in ["S3.PutObject", "DynamoDB.PutItem"] {
+        let times = of(cloud, call, "Milliseconds");
+        assert_eq!(times.len(), 2, "{call}: {times:?}");
+        assert!(
+            times.iter().all(|metric| metric[1][0].is_u64()),
+            "{times:?}"
+        );
+    }
+    cloud.strike(jiff::Timestamp::now()).await.unwrap();
+    let lag = of(cloud, "SecondsLate", "Seconds");
+    assert_eq!(lag, [json!([["local-ReconcileFunction"], 0])]);
+}
