@@ -9,8 +9,8 @@ sender's or the reader's: transfer into AWS costs nothing, and nothing is read o
 import sys
 from pathlib import Path
 
-# US dollars, eu-central-1, as of September 2026: AWS's price lists (pricing.us-east-1.amazonaws.com/offers), published from May
-# to September 2026, as others quote them; they could not be fetched here.
+# US dollars, eu-central-1, as of September 2026: AWS's price lists (pricing.us-east-1.amazonaws.com/offers) of May to
+# September 2026, as others quote them; they could not be fetched here.
 GATEWAY = 3.70 / 1e6  # REST API, a request
 LAMBDA = 0.20 / 1e6  # an invocation
 GB_SECOND = 0.0000133334  # arm64
@@ -50,7 +50,9 @@ def announced(changes):
     return changes * (LAMBDA + 0.25 * 0.05 * GB_SECOND + 2 * KB / GB * LOG_GB) + event
 
 
-RECONCILED = S3_EVENT + LAMBDA + 0.05 * GB_SECOND + READ + 2 * KB / GB * LOG_GB  # S3 tells of an object: look at its item
+RECONCILED = (
+    S3_EVENT + LAMBDA + 0.05 * GB_SECOND + READ + 2 * KB / GB * LOG_GB
+)  # S3 tells of an object: look at its item
 
 
 def inline():
@@ -60,7 +62,7 @@ def inline():
 
 
 def by_parts(size):
-    """PUT: CreateMultipartUpload, a transaction. Then the parts. Complete: GetItem, ListParts, Complete, a transaction."""
+    """CreateMultipartUpload, a transaction; the parts; GetItem, ListParts, CompleteMultipartUpload, a transaction."""
     seconds = 2 * API_SECONDS + parts(size) * 0.01
     api = 2 * (GATEWAY + LAMBDA + LOGGED / GB * LOG_GB) + seconds * GB_SECOND
     s3 = (3 + parts(size)) * S3_PUT
@@ -79,7 +81,8 @@ def standing():
     sweep = LAMBDA + 0.1 * GB_SECOND + 8 * 0.5 * READ + 1.5 * KB / GB * LOG_GB
     ours = 11 + 3 + 17 + 2 * 5 + 10  # of the sweep, cold starts, calls to AWS, documents and bytes, problems
     methods = 5 * 9  # the gateway's own, for each method
-    return {"the sweep, every minute": sweeps * sweep, "metrics": (ours + methods) * METRIC, "alarms": 8 * ALARM, "the dashboard": DASHBOARD}  # fmt: skip
+    metrics = (ours + methods) * METRIC
+    return {"the sweep": sweeps * sweep, "metrics": metrics, "alarms": 8 * ALARM, "the dashboard": DASHBOARD}
 
 
 # A month's documents of a school or of many, by size; most of them are single PDFs.
@@ -105,7 +108,16 @@ def per_thousand():
         verified = dollars(1000 * read_back(size), 3) if size > 4 * MIB else "at once"
         kept = 1000 * (size / GB * S3_GB + ITEM_KB * KB / GB * TABLE_GB)
         rows.append([name, *(dollars(1000 * column, 3) for column in columns), verified, dollars(kept)])
-    head = ["1,000 documents, in $", "API", "S3", "DynamoDB", "events", "handed in", "a SHA-256 read back", "kept, a month"]
+    head = [
+        "1,000 documents, in $",
+        "API",
+        "S3",
+        "DynamoDB",
+        "events",
+        "handed in",
+        "a SHA-256 read back",
+        "kept, a month",
+    ]
     return table(head, rows)
 
 
