@@ -387,6 +387,8 @@ def look_at_api(expanded, ids):
     want("the API's access mode", properties.get("EndpointAccessMode"), "STRICT")
     want("the API's endpoint", properties.get("EndpointConfiguration"), {"Types": ["REGIONAL"]})
     want("the API's bodies", properties.get("BinaryMediaTypes"), ["*~1*"])
+    disabled = json.dumps(expanded.value(properties["Body"])).count('"disableExecuteApiEndpoint": true')
+    want("the API's default endpoint is off", disabled, int(expanded.parameters["DefaultEndpoint"] == "off"))
     integrations = {
         method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("functions/")[1]
         for path in properties["Body"]["paths"].values()
@@ -530,7 +532,7 @@ def parameter_sets():
         "dev": dict(pair.split("=") for pair in dev.split()),
         "everything": {
             "KmsKeyArn": key, "AlarmTopicArn": topic, "UploadOrigins": "https://a.example,https://b.example",
-            "ObjectLock": "on", "MinimumTls": "1.2", "Architecture": "x86_64", "GatewayLogRole": "there",
+            "ObjectLock": "on", "MinimumTls": "1.2", "Architecture": "x86_64", "GatewayLogRole": "there", "DefaultEndpoint": "off",
             "ApiConcurrency": 50, "ReconcileConcurrency": 5, "AnnounceConcurrency": 10,
             "Rollout": "Linear10PercentEvery1Minute",
         },
