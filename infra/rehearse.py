@@ -413,6 +413,8 @@ def look_at_api(expanded, ids):
         problem = json.loads(response["responseTemplates"]["application/json"])
         want(f"{name}, its status in words", problem.get("status"), statuses[name])
 
+    stages = [deployment.get("StageName") for deployment in expanded.of_type(NEEDS_BODY).values()]
+    want("other stages", stages, [None])
     stage = expanded.properties("ApiliveStage")
     want("the stage", (stage.get("StageName"), stage.get("TracingEnabled")), ("live", True))
     log = stage.get("AccessLogSetting", {})
