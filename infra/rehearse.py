@@ -212,12 +212,18 @@ def look_at_functions(expanded, ids):
         want(f"{name}, its runtime", function["Runtime"], "provided.al2023")
         properties = expanded.properties(name)
         built = [expanded.parameters["Architecture"]]
-        want_dropped(f"{name}, its architecture", function["Architectures"], ["x86_64"], properties["Architectures"], built)
+        want_dropped(
+            f"{name}, its architecture", function["Architectures"], ["x86_64"], properties["Architectures"], built
+        )
         want(f"{name}, its memory and timeout", (function["MemorySize"], function["Timeout"]), (memory, timeout))
         traced = function["TracingConfig"]["Mode"]
         want_dropped(f"{name}, its tracing", traced, "PassThrough", properties["TracingConfig"], {"Mode": "Active"})
         want(f"{name}, its variables", set(function["Environment"]["Variables"]), VARIABLES[name])
-        want(f"{name}, its log", properties.get("LoggingConfig"), {"LogGroup": {"Ref": name.replace("Function", "Log")}, "LogFormat": "JSON"})
+        want(
+            f"{name}, its log",
+            properties.get("LoggingConfig"),
+            {"LogGroup": {"Ref": name.replace("Function", "Log")}, "LogFormat": "JSON"},
+        )
         reserved = expanded.parameters[name.replace("Function", "Concurrency")] or None
         want(f"{name}, its concurrency", properties.get("ReservedConcurrentExecutions"), reserved)
 
@@ -253,7 +259,11 @@ def look_at_functions(expanded, ids):
         else:
             want(f"{name}, what it may with the key", [s[1] for s in via], [KEY_ACTIONS[name]])
             want(f"{name}, the key by way of S3 and DynamoDB only", "kms:ViaService" in json.dumps(via[0][3]), True)
-    want("permissions to call a function", len(expanded.of_type("AWS::Lambda::Permission")), len(routes_of_the_code()) + 2)
+    want(
+        "permissions to call a function",
+        len(expanded.of_type("AWS::Lambda::Permission")),
+        len(routes_of_the_code()) + 2,
+    )
 
     alias = expanded.properties("ApiFunctionAliaslive")
     want("the api function's alias", alias.get("Name"), "live")
@@ -261,7 +271,8 @@ def look_at_functions(expanded, ids):
     want("the alias moves by", update.get("DeploymentGroupName"), {"Ref": "ApiFunctionDeploymentGroup"})
     group = expanded.properties("ApiFunctionDeploymentGroup")
     want("the roll-out", group["DeploymentConfigName"]["Fn::Sub"][1]["ConfigName"], expanded.parameters["Rollout"])
-    want("the roll-out stops by", group["AlarmConfiguration"]["Alarms"], [{"Name": {"Ref": "ApiErrorsAlarm"}}, {"Name": {"Ref": "Api5xxAlarm"}}])  # fmt: skip
+    alarms = [{"Name": {"Ref": name}} for name in ("ApiErrorsAlarm", "Api5xxAlarm")]
+    want("the roll-out stops by", group["AlarmConfiguration"]["Alarms"], alarms)
     want("the roll-out takes back", "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"], True)
 
 
@@ -280,7 +291,11 @@ def look_at_tables(expanded, ids):
         want(f"{name}, its deletion protection", table.get("DeletionProtectionEnabled", False), protected)
         key = expanded.parameters["KmsKeyArn"]
         sse = expanded.properties(name).get("SSESpecification")
-        want(f"{name}, its key", sse, None if key == "none" else {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key})
+        want(
+            f"{name}, its key",
+            sse,
+            None if key == "none" else {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
+        )
         backups = client.describe_continuous_backups(TableName=ids[name])["ContinuousBackupsDescription"]
         recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
         told = expanded.properties(name).get("PointInTimeRecoverySpecification")
@@ -291,7 +306,11 @@ def look_at_tables(expanded, ids):
                 for i in table.get("GlobalSecondaryIndexes", [])
             ]
             want(f"{name}, its indexes", indexes, [("due", ["queue", "due"], "KEYS_ONLY")])
-            want(f"{name}, its stream", table.get("StreamSpecification"), {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"})
+            want(
+                f"{name}, its stream",
+                table.get("StreamSpecification"),
+                {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+            )
 
 
 def look_at_bucket(expanded, ids):
@@ -323,15 +342,25 @@ def look_at_bucket(expanded, ids):
     want("the bucket's key", rule["ApplyServerSideEncryptionByDefault"], by)
     [of_template] = told["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     bucket_key = of_template.get("BucketKeyEnabled", False)
-    want_dropped("the bucket's key is a bucket key", rule.get("BucketKeyEnabled", False), False, bucket_key, key != "none")
+    want_dropped(
+        "the bucket's key is a bucket key", rule.get("BucketKeyEnabled", False), False, bucket_key, key != "none"
+    )
     rule = {"AllowedMethods": ["PUT"], "AllowedHeaders": ["content-type"], "ExposedHeaders": ["ETag"], "MaxAge": 3600}
     origins = expanded.parameters["UploadOrigins"]
     rule = None if origins == "none" else {"CorsRules": [rule | {"AllowedOrigins": origins}]}
-    want_dropped("the bucket lets browsers in", answered(client.get_bucket_cors, bucket, "CORSRules"), None, told.get("CorsConfiguration"), rule)
+    want_dropped(
+        "the bucket lets browsers in",
+        answered(client.get_bucket_cors, bucket, "CORSRules"),
+        None,
+        told.get("CorsConfiguration"),
+        rule,
+    )
     want("the bucket's lock", told.get("ObjectLockEnabled", False), expanded.parameters["ObjectLock"] == "on")
     want("the bucket's own retention", "ObjectLockConfiguration" in told, False)
     statements = expanded.properties("FilesBucketPolicy").get("PolicyDocument", {}).get("Statement", [])
-    conditions = [s["Condition"] for s in statements if (s["Effect"], s["Principal"], s["Action"]) == ("Deny", "*", "s3:*")]
+    conditions = [
+        s["Condition"] for s in statements if (s["Effect"], s["Principal"], s["Action"]) == ("Deny", "*", "s3:*")
+    ]
     tls = {"NumericLessThan": {"s3:TlsVersion": expanded.parameters["MinimumTls"]}}
     want("the bucket refuses", conditions, [{"Bool": {"aws:SecureTransport": "false"}}, tls])
 
@@ -358,6 +387,8 @@ def look_at_api(expanded, ids):
     want("the API's access mode", properties.get("EndpointAccessMode"), "STRICT")
     want("the API's endpoint", properties.get("EndpointConfiguration"), {"Types": ["REGIONAL"]})
     want("the API's bodies", properties.get("BinaryMediaTypes"), ["*~1*"])
+    disabled = json.dumps(expanded.value(properties["Body"])).count('"disableExecuteApiEndpoint": true')
+    want("the API's default endpoint is off", disabled, int(expanded.parameters["DefaultEndpoint"] == "off"))
     integrations = {
         method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("functions/")[1]
         for path in properties["Body"]["paths"].values()
@@ -366,8 +397,15 @@ def look_at_api(expanded, ids):
     want("the API calls", integrations, {"${ApiFunctionAliaslive}/invocations"})
 
     responses = properties["Body"].get("x-amazon-apigateway-gateway-responses", {})
-    statuses = {name: response.get("statusCode") and int(response["statusCode"]) for name, response in responses.items()}
-    expected = {"REQUEST_TOO_LARGE": 413, "THROTTLED": 429, "MISSING_AUTHENTICATION_TOKEN": 404, "INVALID_SIGNATURE": 404}
+    statuses = {
+        name: response.get("statusCode") and int(response["statusCode"]) for name, response in responses.items()
+    }
+    expected = {
+        "REQUEST_TOO_LARGE": 413,
+        "THROTTLED": 429,
+        "MISSING_AUTHENTICATION_TOKEN": 404,
+        "INVALID_SIGNATURE": 404,
+    }
     want("the gateway's own answers", statuses, expected | {"DEFAULT_4XX": None, "DEFAULT_5XX": 503})
     for name, response in responses.items():
         kind = response["responseParameters"].get("gatewayresponse.header.Content-Type")
@@ -375,17 +413,28 @@ def look_at_api(expanded, ids):
         problem = json.loads(response["responseTemplates"]["application/json"])
         want(f"{name}, its status in words", problem.get("status"), statuses[name])
 
+    stages = [deployment.get("StageName") for deployment in expanded.of_type(NEEDS_BODY).values()]
+    want("other stages", stages, [None])
     stage = expanded.properties("ApiliveStage")
     want("the stage", (stage.get("StageName"), stage.get("TracingEnabled")), ("live", True))
     log = stage.get("AccessLogSetting", {})
     want("the access log", log.get("DestinationArn"), {"Fn::GetAtt": ["ApiAccessLog", "Arn"]})
     fields = set(json.loads(log.get("Format", "{}")).values())
-    needed = {"$context.requestId", "$context.resourcePath", "$context.status", "$context.responseLatency", "$context.tlsVersion"}
+    needed = {
+        "$context.requestId",
+        "$context.resourcePath",
+        "$context.status",
+        "$context.responseLatency",
+        "$context.tlsVersion",
+    }
     want("the access log lacks", needed - fields, set())
-    secret = re.compile(r"path$|querystring|requestOverride|authorizer|identity|input|header|body|domain", re.IGNORECASE)
+    secret = re.compile(
+        r"path$|querystring|requestOverride|authorizer|identity|input|header|body|domain", re.IGNORECASE
+    )
     want("the access log tells", {f for f in fields if secret.search(f.replace("resourcePath", ""))}, set())
     settings = {
-        "ResourcePath": "/*", "HttpMethod": "*", "MetricsEnabled": True, "DataTraceEnabled": False, "LoggingLevel": "OFF",
+        "ResourcePath": "/*", "HttpMethod": "*",
+        "MetricsEnabled": True, "DataTraceEnabled": False, "LoggingLevel": "OFF",
         "ThrottlingRateLimit": expanded.parameters["RequestsPerSecond"],
         "ThrottlingBurstLimit": expanded.parameters["RequestBurst"],
     }  # fmt: skip
@@ -395,7 +444,11 @@ def look_at_api(expanded, ids):
 def look_at_events(expanded, ids):
     events = boto3.client("events")
     rule = events.describe_rule(Name=ids["ReconcileFunctionObjectCreated"])
-    pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [ids["FilesBucket"]]}}}
+    pattern = {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [ids["FilesBucket"]]}},
+    }
     want("the rule for objects", json.loads(rule["EventPattern"]), pattern)
     want("the clock", events.describe_rule(Name=ids["ReconcileFunctionClock"])["ScheduleExpression"], "rate(1 minute)")
     for name in ("ReconcileFunctionObjectCreated", "ReconcileFunctionClock"):
@@ -408,9 +461,15 @@ def look_at_events(expanded, ids):
 
     bus = events.describe_event_bus(Name=ids["Bus"])
     archives = events.list_archives(EventSourceArn=bus["Arn"])["Archives"]
-    want("the archive's days", [int(archive["RetentionDays"]) for archive in archives], [int(expanded.parameters["ArchiveDays"])])
+    want(
+        "the archive's days",
+        [int(archive["RetentionDays"]) for archive in archives],
+        [int(expanded.parameters["ArchiveDays"])],
+    )
 
-    [mapping] = boto3.client("lambda").list_event_source_mappings(FunctionName=ids["AnnounceFunction"])["EventSourceMappings"]
+    [mapping] = boto3.client("lambda").list_event_source_mappings(FunctionName=ids["AnnounceFunction"])[
+        "EventSourceMappings"
+    ]
     stream = boto3.client("dynamodb").describe_table(TableName=ids["DocumentsTable"])["Table"].get("LatestStreamArn")
     want("announce reads", mapping["EventSourceArn"], stream)
     mapping = expanded.properties("AnnounceFunctionChanges")
@@ -457,7 +516,11 @@ def look_at_the_rest(expanded, ids):
     retained = {name for name, resource in expanded.resources.items() if resource.get("DeletionPolicy") == "Retain"}
     retained -= set(expanded.of_type("AWS::Lambda::Version"))  # SAM's doing, for a roll-back
     want("retained", retained, RETAINED & set(expanded.resources))
-    want("retained when replaced", retained, {n for n in retained if expanded.resources[n].get("UpdateReplacePolicy") == "Retain"})
+    want(
+        "retained when replaced",
+        retained,
+        {n for n in retained if expanded.resources[n].get("UpdateReplacePolicy") == "Retain"},
+    )
     makes = expanded.parameters["GatewayLogRole"] == "create"
     want("the account's role for logs", "GatewayAccount" in expanded.resources, makes)
 
@@ -471,7 +534,7 @@ def parameter_sets():
         "dev": dict(pair.split("=") for pair in dev.split()),
         "everything": {
             "KmsKeyArn": key, "AlarmTopicArn": topic, "UploadOrigins": "https://a.example,https://b.example",
-            "ObjectLock": "on", "MinimumTls": "1.2", "Architecture": "x86_64", "GatewayLogRole": "there",
+            "ObjectLock": "on", "MinimumTls": "1.2", "Architecture": "x86_64", "GatewayLogRole": "there", "DefaultEndpoint": "off",
             "ApiConcurrency": 50, "ReconcileConcurrency": 5, "AnnounceConcurrency": 10,
             "Rollout": "Linear10PercentEvery1Minute",
         },

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""What the service costs: a model, printed as the tables that stand in the README between its two `costs` markers.
+With --check it compares them.
+
+It counts what is called, times AWS's list prices, with no free tier and no volume discount. It leaves out what is the
+sender's or the reader's: transfer into AWS costs nothing, and nothing is read out by this service.
+"""
+
+import sys
+from pathlib import Path
+
+# US dollars, eu-central-1, as of September 2026: AWS's price lists (pricing.us-east-1.amazonaws.com/offers) of May to
+# September 2026, as others quote them; they could not be fetched here.
+GATEWAY = 3.70 / 1e6  # REST API, a request
+LAMBDA = 0.20 / 1e6  # an invocation
+GB_SECOND = 0.0000133334  # arm64
+S3_PUT = 0.0054 / 1e3  # also a part, a completion, a list
+S3_GET = 0.00043 / 1e3  # also a HEAD
+S3_GB = 0.0245  # a GB for a month, Standard
+WRITE = 0.7625 / 1e6  # DynamoDB on demand: 1 KB written; twice that in a transaction
+READ = 0.1525 / 1e6  # 4 KB read consistently
+TABLE_GB = 0.306 + 0.2448  # a GB for a month, and its PITR
+EVENT = 1.00 / 1e6  # a custom event
+S3_EVENT = 1.00 / 1e6  # S3's, which one opts in to; NOT VERIFIED for this region, us-east-1's is meant
+ARCHIVE_GB = 0.12 + 0.0245
+LOG_GB = 0.63 + 3 * 0.0324  # taken in, and kept for LogDays' 90
+METRIC = 0.30  # a month
+ALARM = 0.10
+DASHBOARD = 3.00
+
+KB, MB, GB = 1e3, 1e6, 1e9
+MIB, GIB = 2**20, 2**30
+
+ITEM_KB = 3  # a document's item, of 2 to 4 KB
+TRANSACTION = 2 * (ITEM_KB + 1) * WRITE  # the item, and the tenant's count of open uploads
+INDEXED = WRITE  # an item enters the index of what is due, or leaves it
+API_SECONDS = 0.1  # at 1 GB; longer where S3 puts many parts together
+LOGGED = 3 * KB  # by a request: access log, our lines, Lambda's own
+
+
+def parts(size):
+    """As functions/core/src/parts.rs cuts: 16 MiB, and never more than 1,000."""
+    part = max(16 * MIB, -(-size // 1000 // MIB) * MIB)
+    return int(-(-size // part))
+
+
+def announced(changes):
+    """Each change of an item wakes the announce function; at worst each one by itself."""
+    event = EVENT + ARCHIVE_GB * KB / GB
+    return changes * (LAMBDA + 0.25 * 0.05 * GB_SECOND + 2 * KB / GB * LOG_GB) + event
+
+
+RECONCILED = (
+    S3_EVENT + LAMBDA + 0.05 * GB_SECOND + READ + 2 * KB / GB * LOG_GB
+)  # S3 tells of an object: look at its item
+
+
+def inline():
+    """PutObject, PutItem."""
+    api = GATEWAY + LAMBDA + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
+    return {"API": api, "S3": S3_PUT, "DynamoDB": ITEM_KB * WRITE, "events": RECONCILED + announced(1)}
+
+
+def by_parts(size):
+    """CreateMultipartUpload, a transaction; the parts; GetItem, ListParts, CompleteMultipartUpload, a transaction."""
+    seconds = 2 * API_SECONDS + parts(size) * 0.01
+    api = 2 * (GATEWAY + LAMBDA + LOGGED / GB * LOG_GB) + seconds * GB_SECOND
+    s3 = (3 + parts(size)) * S3_PUT
+    return {"API": api, "S3": s3, "DynamoDB": 2 * (TRANSACTION + INDEXED) + READ, "events": RECONCILED + announced(2)}
+
+
+def read_back(size):
+    """A declared SHA-256: 1 GiB is read in 10 s, and the item written once more."""
+    read = S3_GET + 10 * size / GIB * GB_SECOND
+    return read + ITEM_KB * WRITE + INDEXED + announced(1)
+
+
+def standing():
+    """A month of a stack to which nobody hands anything in."""
+    sweeps = 60 * 24 * 30
+    sweep = LAMBDA + 0.1 * GB_SECOND + 8 * 0.5 * READ + 1.5 * KB / GB * LOG_GB
+    ours = 11 + 3 + 17 + 2 * 5 + 10  # of the sweep, cold starts, calls to AWS, documents and bytes, problems
+    methods = 5 * 9  # the gateway's own, for each method
+    metrics = (ours + methods) * METRIC
+    return {"the sweep": sweeps * sweep, "metrics": metrics, "alarms": 8 * ALARM, "the dashboard": DASHBOARD}
+
+
+# A month's documents of a school or of many, by size; most of them are single PDFs.
+SCHOOLS = [("one school", 2_000), ("ten schools", 20_000), ("many schools", 500_000)]
+MIX = [(0.95, 200 * KB), (0.045, 100 * MB), (0.005, GB)]
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "-|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def dollars(value, digits=2):
+    return f"{value:,.{digits}f}"
+
+
+def per_thousand():
+    forms = [("inline, 200 KB", inline(), 200 * KB)]
+    forms += [(f"by parts, {name}", by_parts(size), size) for name, size in (("100 MB", 100 * MB), ("1 GiB", GIB))]
+    rows = []
+    for name, cost, size in forms:
+        columns = [cost["API"], cost["S3"], cost["DynamoDB"], cost["events"], sum(cost.values())]
+        verified = dollars(1000 * read_back(size), 3) if size > 4 * MIB else "at once"
+        kept = 1000 * (size / GB * S3_GB + ITEM_KB * KB / GB * TABLE_GB)
+        rows.append([name, *(dollars(1000 * column, 3) for column in columns), verified, dollars(kept)])
+    head = [
+        "1,000 documents, in $",
+        "API",
+        "S3",
+        "DynamoDB",
+        "events",
+        "handed in",
+        "a SHA-256 read back",
+        "kept, a month",
+    ]
+    return table(head, rows)
+
+
+def per_month():
+    rows = []
+    for name, documents in SCHOOLS:
+        handed_in = sum(share * sum((inline() if size < 4 * MIB else by_parts(size)).values()) for share, size in MIX)
+        grown = documents * sum(share * size for share, size in MIX)
+        kept = (12 * grown / GB) * S3_GB + 12 * documents * ITEM_KB * KB / GB * TABLE_GB
+        still = sum(standing().values())
+        columns = [documents * handed_in, still, kept, documents * handed_in + still + kept]
+        rows.append([name, f"{documents:,}", f"{grown / GB:,.0f} GB", *(dollars(column) for column in columns)])
+    head = ["a month, in $", "documents", "new", "handing in", "standing", "kept after a year", "together"]
+    return table(head, rows)
+
+
+def per_part_size():
+    rows = []
+    for size in (5, 8, 16, 32, 64, 256, 1024):
+        count = 1024 // size + (1024 % size > 0)
+        lost = size / 2 * MIB * 8 / 20e6
+        rows.append([f"{size} MiB", str(count), dollars(1000 * (3 + count) * S3_PUT), f"{lost:,.0f} s"])
+    return table(["parts of", "for 1 GiB", "S3, 1,000 documents, in $", "a break loses, at 20 Mbit/s"], rows)
+
+
+def text():
+    still = ", ".join(f"{what} {dollars(cost)}" for what, cost in standing().items())
+    mix = ", ".join(f"{share:.1%} of {size / MB:g} MB" for share, size in MIX)
+    return "\n".join([
+        per_thousand(), "", per_month(), "",
+        f"(The documents are {mix}. Standing: {still}.)", "", per_part_size(),
+    ])  # fmt: skip
+
+
+def main():
+    if sys.argv[1:] != ["--check"]:
+        print(text())
+        return
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    _, _, rest = readme.partition("<!-- costs -->\n")
+    if rest.partition("\n<!-- /costs -->")[0].strip() != text():
+        sys.exit("the README's costs are not those that infra/costs.py prints")
+
+
+if __name__ == "__main__":
+    main()
