@@ -29,7 +29,7 @@ use crate::{
 /// Until a batch is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Until whoever waits for the stream gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long whoever waits for the stream does so without looking.
 const MOMENT: Duration = Duration::from_millis(20);
 
@@ -110,9 +110,10 @@ impl Stream {
 
     async fn feed(self: Arc<Self>) {
         loop {
-            let fed = match self.held.load(Ordering::SeqCst) {
-                true => Ok(true),
-                false => self.feed_once().await,
+            let fed = if self.held.load(Ordering::SeqCst) {
+                Ok(true)
+            } else {
+                self.feed_once().await
             };
             match fed {
                 Ok(true) => self.written.notified().await,
@@ -132,12 +133,12 @@ impl Stream {
         let Some(last) = records.last().map(|record| record.number) else {
             return Ok(true);
         };
-        let passes = |record: &&Record| {
+        let wanted = |record: &&Record| {
             self.filters
                 .iter()
                 .any(|filter| matches(filter, &record.event))
         };
-        let passed: Vec<&Record> = records.iter().filter(passes).collect();
+        let passed: Vec<&Record> = records.iter().filter(wanted).collect();
         if passed.is_empty() {
             self.delete(last).await?;
             return Ok(false);

@@ -148,7 +148,7 @@ fn announce(document: &Document, entry: &Entry) -> Option<Announcement> {
     Some(Announcement {
         kind,
         at,
-        detail: identified(detail, id, at),
+        detail: identified(detail, &id, at),
     })
 }
 
@@ -159,7 +159,7 @@ fn of_corrupt(key: &DocumentKey, content: &Content, at: Timestamp) -> Change {
         announced: Some(Announcement {
             kind: "document.corrupt",
             at,
-            detail: identified(stored(key, content), id, at),
+            detail: identified(stored(key, content), &id, at),
         }),
         counted: Some(Counted {
             form: "parts",
@@ -169,7 +169,7 @@ fn of_corrupt(key: &DocumentKey, content: &Content, at: Timestamp) -> Change {
     }
 }
 
-fn identified(mut detail: Value, id: String, at: Timestamp) -> Value {
+fn identified(mut detail: Value, id: &str, at: Timestamp) -> Value {
     detail["id"] = json!(id);
     detail["at"] = json!(at);
     detail
