@@ -143,36 +143,30 @@ impl Cloud {
     /// Starts everything and returns when it answers.
     pub async fn start(options: Options) -> Result<Self> {
         fs::create_dir_all(&options.data)?;
-        let port = |offset: u16| {
-            if options.port == 0 {
-                0
-            } else {
-                options.port + offset
-            }
+        let host = Host {
+            name: &options.host,
+            port: options.port,
         };
-        let host = options.host.as_str();
-        let gateway = bind(host, port(0)).await?;
-        let issuer_listener = bind(host, port(1)).await?;
-        let issuer_url = url(host, &issuer_listener)?;
+        let (gateway, url) = host.bind(0).await?;
+        let (issuer_listener, issuer_url) = host.bind(1).await?;
         let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
         serve(issuer_listener, issuer.clone().router());
 
-        let mut parameters = parameters(host);
+        let mut parameters = parameters(&options.host);
         parameters.extend(options.parameters.clone());
         let template = Template::read(&options.template, &parameters)?;
         let wire = Arc::new(Wire::new(Policies::of(&template)?));
         let (s3_url, s3) = match &options.s3_endpoint {
             Some(endpoint) => (endpoint.clone(), None),
             None => {
-                let s3 =
-                    s3::S3::open(&options.data.join("s3"), options.durable)?.behind(wire.clone());
-                let listener = bind(host, port(2)).await?;
-                let url = url(host, &listener)?;
+                let s3 = s3::S3::open(&options.data.join("s3"), options.durable)?;
+                let s3 = s3.behind(wire.clone());
+                let (listener, url) = host.bind(2).await?;
                 let (key, secret) = ACCESS_KEY;
-                tokio::spawn(
-                    s3.clone()
-                        .serve(listener, key, secret, std::future::pending()),
-                );
+                let served = s3
+                    .clone()
+                    .serve(listener, key, secret, std::future::pending());
+                tokio::spawn(served);
                 (url, Some(s3))
             }
         };
@@ -181,15 +175,13 @@ impl Cloud {
             Some(endpoint) => endpoint.clone(),
             None => dynamodb::serve(&tables).await?,
         };
-        let dynamodb_listener = bind(host, port(3)).await?;
-        let dynamodb_url = url(host, &dynamodb_listener)?;
+        let (listener, dynamodb_url) = host.bind(3).await?;
         let written = Arc::new(Notify::new());
-        let front = dynamodb::front(dynamodb_listener, target, wire.clone(), written.clone());
+        let front = dynamodb::front(listener, target, wire.clone(), written.clone());
         tokio::spawn(front);
         let bus = Bus::open(&options.data, options.durable, options.webhook.clone())?;
-        let bus_listener = bind(host, port(4)).await?;
-        let bus_url = url(host, &bus_listener)?;
-        tokio::spawn(bus.serve(bus_listener, wire.clone()));
+        let (listener, bus_url) = host.bind(4).await?;
+        tokio::spawn(bus.serve(listener, wire.clone()));
 
         let endpoints = [
             ("AWS_ENDPOINT_URL_S3", s3_url.as_str()),
@@ -221,7 +213,7 @@ impl Cloud {
                 .map(|(name, _)| physical_name(name))
         };
         let cloud = Self {
-            url: url(host, &gateway)?,
+            url,
             issuer_url,
             issuer,
             bucket: only("AWS::S3::Bucket").ok_or("the template has no bucket")?,
@@ -317,16 +309,30 @@ fn functions(
     template.functions().map(function).collect()
 }
 
-/// A port of the host, or of loopback where the host is a name.
-async fn bind(host: &str, port: u16) -> Result<TcpListener> {
-    let address = host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    TcpListener::bind((address, port)).await.map_err(|error| {
-        format!("port {port} of {address} cannot be used ({error}); choose others with --port N, or free ones with --port 0").into()
-    })
+/// Where everything listens, and how that is called in URLs.
+struct Host<'a> {
+    name: &'a str,
+    port: u16,
 }
 
-fn url(host: &str, listener: &TcpListener) -> Result<String> {
-    Ok(format!("http://{host}:{}", listener.local_addr()?.port()))
+impl Host<'_> {
+    /// A port, so far from the first, and its URL. Where the host is no address but a name, it is one of loopback.
+    async fn bind(&self, offset: u16) -> Result<(TcpListener, String)> {
+        let Self { name, port } = *self;
+        let port = if port == 0 { 0 } else { port + offset };
+        let address = name.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let listener = TcpListener::bind((address, port)).await;
+        let listener = listener.map_err(|error| {
+            let what = if address.is_loopback() {
+                "choose others with --port N, or free ones with --port 0"
+            } else {
+                "is Docker running, whose address this should be? --host names another"
+            };
+            format!("port {port} of {address} cannot be used ({error}): {what}")
+        })?;
+        let url = format!("http://{name}:{}", listener.local_addr()?.port());
+        Ok((listener, url))
+    }
 }
 
 fn serve(listener: TcpListener, router: Router) {
