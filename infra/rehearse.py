@@ -309,7 +309,7 @@ def look_at_tables(expanded, ids):
             want(
                 f"{name}, its stream",
                 table.get("StreamSpecification"),
-                {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+                {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
             )
 
 

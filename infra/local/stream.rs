@@ -188,7 +188,8 @@ impl Stream {
 
 fn read(tables: &Connection, batch: u64) -> rusqlite::Result<Vec<Record>> {
     let mut query = tables.prepare_cached(
-        "SELECT id, event_name, keys_json, new_image, created_at FROM _stream_records ORDER BY id LIMIT ?1",
+        "SELECT id, event_name, keys_json, new_image, old_image, created_at
+        FROM _stream_records ORDER BY id LIMIT ?1",
     )?;
     let parsed = |text: Option<String>| -> Value {
         text.and_then(|text| serde_json::from_str(&text).ok())
@@ -200,13 +201,15 @@ fn read(tables: &Connection, batch: u64) -> rusqlite::Result<Vec<Record>> {
             "eventID": number.to_string(), "eventName": row.get::<_, String>(1)?, "eventVersion": "1.1",
             "eventSource": "aws:dynamodb", "awsRegion": REGION,
             "dynamodb": {
-                "ApproximateCreationDateTime": row.get::<_, i64>(4)?, "Keys": parsed(row.get(2)?),
-                "SequenceNumber": format!("{number:021}"), "StreamViewType": "NEW_IMAGE",
+                "ApproximateCreationDateTime": row.get::<_, i64>(5)?, "Keys": parsed(row.get(2)?),
+                "SequenceNumber": format!("{number:021}"), "StreamViewType": "NEW_AND_OLD_IMAGES",
             },
         });
-        let image = parsed(row.get(3)?);
-        if !image.is_null() {
-            event["dynamodb"]["NewImage"] = image;
+        for (name, column) in [("NewImage", 3), ("OldImage", 4)] {
+            let image = parsed(row.get(column)?);
+            if !image.is_null() {
+                event["dynamodb"][name] = image;
+            }
         }
         Ok(Record { number, event })
     };

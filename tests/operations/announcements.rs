@@ -142,6 +142,34 @@ async fn what_is_only_under_way_refused_or_given_up_is_not_announced() {
 }
 
 #[tokio::test]
+async fn what_the_sweep_only_looks_at_is_neither_announced_nor_counted_again() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    cloud.events.hold(true);
+    let declared = with(&offer(6), "documentChecksum", json!(sha256(b"second")));
+    let upload = sender.offer_and_send(&declared, b"second").await;
+    sender.follow(&upload.body["upload"], "complete").await.ok();
+    sender.offer(&offer(7)).await.accepted();
+    // One hears of a content that it cannot read back in time, both of an upload that is not complete.
+    let get = Call {
+        from: "ReconcileFunction".to_owned(),
+        operation: "GetObject".to_owned(),
+    };
+    cloud.wire.plant(get, 0, 6, Fault::Fail);
+    for hours in [1, 2] {
+        let later = Timestamp::now() + Duration::from_hours(hours);
+        cloud.strike(later).await.unwrap();
+    }
+    assert_eq!(cloud.wire.weed(), 0);
+    assert_eq!(kinds(&announced(cloud).await), ["document.stored"]);
+    let begun = crate::metrics::documents(cloud, "parts", "begun");
+    assert_eq!(
+        (begun, crate::metrics::documents(cloud, "parts", "stored")),
+        (2, 1)
+    );
+}
+
+#[tokio::test]
 async fn a_content_found_corrupt_after_it_was_replaced_is_announced_too() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);

@@ -48,6 +48,22 @@ fn of(cloud: &Cloud, name: &str, unit: &str) -> Vec<Value> {
         .collect()
 }
 
+/// How many documents came in this form to this outcome.
+pub(crate) fn documents(cloud: &Cloud, form: &str, outcome: &str) -> u64 {
+    sum(of(cloud, "Documents", "Count"), form, outcome)
+}
+
+/// And how many bytes.
+fn bytes(cloud: &Cloud, form: &str, outcome: &str) -> u64 {
+    sum(of(cloud, "Bytes", "Bytes"), form, outcome)
+}
+
+fn sum(metrics: Vec<Value>, form: &str, outcome: &str) -> u64 {
+    let under = json!(["local-AnnounceFunction", form, outcome]);
+    let values = metrics.into_iter().filter(|metric| metric[0] == under);
+    values.map(|metric| metric[1].as_u64().unwrap()).sum()
+}
+
 #[tokio::test]
 async fn documents_and_bytes_are_counted_by_form_and_outcome() {
     let cloud = own_cloud();
@@ -59,14 +75,6 @@ async fn documents_and_bytes_are_counted_by_form_and_outcome() {
     sender.follow(&given_up.body["upload"], "abort").await;
     cloud.stream.as_ref().unwrap().settled().await.unwrap();
 
-    let sum = |name: &str, unit: &str, form: &str, outcome: &str| {
-        let under = json!(["local-AnnounceFunction", form, outcome]);
-        let metrics = of(cloud, name, unit).into_iter();
-        let values = metrics.filter(|metric| metric[0] == under);
-        values
-            .map(|metric| metric[1].as_u64().unwrap())
-            .sum::<u64>()
-    };
     for (form, outcome, documents, bytes) in [
         ("inline", "stored", 1, 6),
         ("parts", "begun", 2, 1070),
@@ -74,8 +82,8 @@ async fn documents_and_bytes_are_counted_by_form_and_outcome() {
         ("parts", "aborted", 1, 70),
     ] {
         let counted = (
-            sum("Documents", "Count", form, outcome),
-            sum("Bytes", "Bytes", form, outcome),
+            self::documents(cloud, form, outcome),
+            self::bytes(cloud, form, outcome),
         );
         assert_eq!(counted, (documents, bytes), "{form} {outcome}");
     }

@@ -32,8 +32,21 @@ struct Write {
     /// When, about, in seconds since 1970.
     approximate_creation_date_time: f64,
     keys: Keys,
+    /// There is none where the item is new.
+    old_image: Option<serde_dynamo::Item>,
     /// There is none where the item was deleted.
     new_image: Option<serde_dynamo::Item>,
+}
+
+/// As much of an item as tells whether a write of it changed what it is about: the sweep also writes, into the very
+/// same item, when it is to look at it again.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct State {
+    /// A document's.
+    #[serde(default)]
+    revision: u64,
+    /// A content's.
+    verification: Option<Verification>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,11 +104,24 @@ impl Record {
             announced: None,
             counted: None,
         };
-        let Some(item) = self.dynamodb.new_image.clone() else {
+        let Write {
+            keys,
+            new_image,
+            old_image,
+            ..
+        } = &self.dynamodb;
+        let Keys { pk, sk } = keys;
+        let unreadable = |error| format!("the item {} of {}: {error}", sk.text, pk.text);
+        let state = |image: &Option<serde_dynamo::Item>| -> Result<Option<State>, String> {
+            let state = image.clone().map(serde_dynamo::from_item);
+            state.transpose().map_err(unreadable)
+        };
+        let Some(item) = new_image.clone() else {
             return Ok(nothing);
         };
-        let Keys { pk, sk } = &self.dynamodb.keys;
-        let unreadable = |error| format!("the item {} of {}: {error}", sk.text, pk.text);
+        if state(old_image)? == state(new_image)? {
+            return Ok(nothing);
+        }
         if sk.text == "document" {
             let document = serde_dynamo::from_item(item).map_err(unreadable)?;
             return Ok(of_document(&document));
