@@ -72,7 +72,7 @@ VARIABLES = {
 }  # fmt: skip
 ALARMS = {
     "Api5xxAlarm", "ApiLatencyAlarm", "ApiErrorsAlarm", "DeadLettersAlarm", "SweepMissingAlarm", "SweepLagAlarm",
-    "CorruptAlarm", "AnnounceLagAlarm",
+    "SweepFailedAlarm", "CorruptAlarm", "AnnounceLagAlarm", "AnnounceMissingAlarm",
 }  # fmt: skip
 RETAINED = {"DocumentsTable", "TenantsTable", "FilesBucket", "DeadLetters", "GatewayAccount", "GatewayAccountRole"}
 CODE = "rehearsal-code"
@@ -416,7 +416,8 @@ def look_at_api(expanded, ids):
     stages = [deployment.get("StageName") for deployment in expanded.of_type(NEEDS_BODY).values()]
     want("other stages", stages, [None])
     stage = expanded.properties("ApiliveStage")
-    want("the stage", (stage.get("StageName"), stage.get("TracingEnabled")), ("live", True))
+    traced = expanded.parameters["GatewayTracing"] == "on"
+    want("the stage", (stage.get("StageName"), stage.get("TracingEnabled")), ("live", traced))
     log = stage.get("AccessLogSetting", {})
     want("the access log", log.get("DestinationArn"), {"Fn::GetAtt": ["ApiAccessLog", "Arn"]})
     fields = set(json.loads(log.get("Format", "{}")).values())
@@ -481,7 +482,7 @@ def look_at_events(expanded, ids):
     }  # fmt: skip
     want("announce reads so", {name: mapping.get(name) for name in settings}, settings)
     only = [json.loads(f["Pattern"]) for f in mapping.get("FilterCriteria", {}).get("Filters", [])]
-    documents = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"sk": {"S": ["document"]}}}}
+    documents = {"dynamodb": {"Keys": {"sk": {"S": ["document"]}}}}
     corrupt = {"dynamodb": {"NewImage": {"verification": {"S": ["corrupt"]}}}}
     want("announce reads only", only, [documents, corrupt])
 
@@ -534,7 +535,7 @@ def parameter_sets():
         "dev": dict(pair.split("=") for pair in dev.split()),
         "everything": {
             "KmsKeyArn": key, "AlarmTopicArn": topic, "UploadOrigins": "https://a.example,https://b.example",
-            "ObjectLock": "on", "MinimumTls": "1.2", "Architecture": "x86_64", "GatewayLogRole": "there", "DefaultEndpoint": "off",
+            "ObjectLock": "on", "MinimumTls": "1.2", "Architecture": "x86_64", "GatewayLogRole": "there", "GatewayTracing": "on", "DefaultEndpoint": "off",
             "ApiConcurrency": 50, "ReconcileConcurrency": 5, "AnnounceConcurrency": 10,
             "Rollout": "Linear10PercentEvery1Minute",
         },

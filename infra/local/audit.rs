@@ -139,11 +139,11 @@ impl Named {
         let concerns = |entry: &&Entry| match entry.what {
             Deed::Stored | Deed::UploadCompleted | Deed::Verified => true,
             Deed::UploadEnded(state) => state == UploadState::Expired,
-            // A correction may be an upload's, of which nothing is announced; a corrupt content has an item.
+            // A correction may be an upload's, of which nothing is announced; there may be nothing to restore.
             Deed::Corrected | Deed::Corrupt | Deed::UploadBegun => false,
         };
         let ids = history.iter().filter(concerns);
-        let ids = ids.map(|entry| format!("{}/{}", key.id, entry.revision));
+        let ids = ids.map(|entry| format!("{}/{}/{}", key.id, entry.revision, entry.at));
         self.announced.extend(ids);
     }
 }
@@ -187,7 +187,7 @@ impl Books {
                 Some("content") => {
                     let content: Content = serde_dynamo::from_item(item)?;
                     if content.verification == Verification::Corrupt {
-                        let id = format!("{}/content/{}", key.id, content.sequence);
+                        let id = format!("{}/corrupt/{}", key.id, content.version);
                         named.announced.insert(id);
                     }
                     let pending = content.due().is_some();

@@ -11,7 +11,7 @@ use std::{
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
     Result,
@@ -24,7 +24,7 @@ use crate::{
 
 /// What was announced, in the data folder.
 pub const ANNOUNCED: &str = "announced.jsonl";
-/// How long a webhook may take.
+/// How long a webhook may take for the events of one call: an SDK waits for 3 s.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The bus.
@@ -44,7 +44,7 @@ impl Bus {
             file: file.into(),
             durable,
             webhook,
-            http: reqwest::Client::builder().timeout(PATIENCE).build()?,
+            http: reqwest::Client::new(),
         })
     }
 
@@ -60,8 +60,12 @@ impl Bus {
 
     async fn put_events(&self, input: &Value) -> Answer {
         let mut results = Vec::new();
+        let until = Instant::now() + PATIENCE;
         for entry in input["Entries"].as_array().into_iter().flatten() {
-            results.push(match self.put(entry).await {
+            // Some at a time: whoever waits for too many to be heard would send all of them again.
+            let put = tokio::time::timeout_at(until, self.put(entry)).await;
+            let put = put.unwrap_or_else(|_| Err("the webhook takes too long".into()));
+            results.push(match put {
                 Ok(id) => json!({ "EventId": id }),
                 Err(error) => {
                     json!({ "ErrorCode": "InternalFailure", "ErrorMessage": error.to_string() })

@@ -3,7 +3,8 @@
 //! test can find what a policy allows and nobody needs.
 //!
 //! As much of IAM as the template uses: statements that allow named actions on resources, which may end in `*`, or deny
-//! them on all resources but some; and what SAM allows by itself to what reads a stream.
+//! them on all resources but some; and what SAM allows by itself to what reads a stream. Conditions it does not look at:
+//! `infra/rehearse.py` does.
 
 use std::collections::{BTreeMap, BTreeSet};
 

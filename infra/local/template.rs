@@ -234,11 +234,13 @@ impl Context<'_> {
         }
     }
 
-    /// Whether this is a resource of the template, or SAM would make it for one: it calls these after that one.
+    /// Whether this is a resource of the template, or SAM makes it of a function's event: it calls these after both.
     fn is_made(&self, resource: &str) -> bool {
-        self.resources
-            .keys()
-            .any(|known| resource.starts_with(known))
+        self.resources.iter().any(|(name, properties)| {
+            let rest = resource.strip_prefix(name.as_str());
+            let events = &properties["Properties"]["Events"];
+            rest.is_some_and(|rest| rest.is_empty() || events[rest].is_object())
+        })
     }
 
     /// `Fn::Sub`, with the values of its own names.

@@ -147,6 +147,13 @@ async fn cold_starts_and_the_time_of_calls_to_aws_are_measured() {
             "{times:?}"
         );
     }
+    // Its parts are presigned, and sent by somebody else.
+    sender.offer(&offer(5)).await.accepted();
+    assert_eq!(
+        of(cloud, "S3.CreateMultipartUpload", "Milliseconds").len(),
+        1
+    );
+    assert_eq!(of(cloud, "S3.UploadPart", "Milliseconds"), [] as [Value; 0]);
     cloud.strike(jiff::Timestamp::now()).await.unwrap();
     let lag = of(cloud, "SecondsLate", "Seconds");
     assert_eq!(lag, [json!([["local-ReconcileFunction"], 0])]);

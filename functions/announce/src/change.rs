@@ -1,7 +1,5 @@
 //! A record of the table's stream, and what it says has become of a document.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use okd_core::{
     document::{Content, Deed, Document, Entry, UploadState, Verification},
@@ -29,8 +27,6 @@ pub struct Record {
 #[serde(rename_all = "PascalCase")]
 struct Write {
     sequence_number: String,
-    /// When, about, in seconds since 1970.
-    approximate_creation_date_time: f64,
     keys: Keys,
     /// There is none where the item is new.
     old_image: Option<serde_dynamo::Item>,
@@ -135,9 +131,7 @@ impl Record {
         }
         let key = DocumentKey::of_partition(&pk.text);
         let key = key.ok_or_else(|| format!("{} is the partition of no document", pk.text))?;
-        let written = Duration::try_from_secs_f64(self.dynamodb.approximate_creation_date_time);
-        let at = Timestamp::UNIX_EPOCH + written.unwrap_or_default();
-        Ok(of_corrupt(&key, &content, at))
+        Ok(of_corrupt(&key, &content))
     }
 }
 
@@ -151,42 +145,39 @@ fn of_document(document: &Document) -> Change {
 }
 
 fn announce(document: &Document, entry: &Entry) -> Option<Announcement> {
-    let content = document.content.as_ref();
-    let content = content.filter(|content| content.version == entry.version);
-    let kind = match entry.what {
-        Deed::Stored | Deed::UploadCompleted => "document.stored",
-        Deed::Corrected => "document.corrected",
-        Deed::Verified => "document.verified",
-        Deed::UploadEnded(UploadState::Expired) => "upload.expired",
-        // A corrupt content is put aside by the same write: its own item tells, as of one that was put aside before.
-        Deed::Corrupt | Deed::UploadBegun | Deed::UploadEnded(_) => return None,
-    };
-    let detail = match (content, &document.upload) {
-        (Some(content), _) => stored(&document.key(), content),
-        (None, Some(upload)) if kind == "upload.expired" => {
-            about(&document.key(), &upload.metadata, upload.plan.size.bytes())
+    let key = document.key();
+    let current = document.content.as_ref();
+    // Of an upload's metadata, or of one that ended, nothing is told of the content beside it.
+    let meant = current.filter(|content| content.version == entry.version);
+    let (kind, detail) = match entry.what {
+        Deed::Stored | Deed::UploadCompleted => ("document.stored", stored(&key, meant?)),
+        Deed::Corrected => ("document.corrected", stored(&key, meant?)),
+        Deed::Verified => ("document.verified", stored(&key, meant?)),
+        // What was current before is so again. (That the other is corrupt its own item tells.)
+        Deed::Corrupt => ("document.stored", stored(&key, current?)),
+        Deed::UploadEnded(UploadState::Expired) => {
+            let upload = document.upload.as_ref()?;
+            let detail = about(&key, &upload.metadata, upload.plan.size.bytes());
+            ("upload.expired", detail)
         }
-        // The metadata of what is still being uploaded: what is told of it then will have them.
-        _ => return None,
+        Deed::UploadBegun | Deed::UploadEnded(_) => return None,
     };
-    let at = entry.at;
-    let id = format!("{}/{}", document.id, entry.revision);
-    Some(Announcement {
-        kind,
-        at,
-        detail: identified(detail, &id, at),
-    })
+    // A restored table counts its revisions from where it was: so the time too.
+    let id = format!("{}/{}/{}", document.id, entry.revision, entry.at);
+    Some(identified(kind, detail, &id, entry.at))
 }
 
 /// Of a content found to be corrupt, whether or not it was still the current one.
-fn of_corrupt(key: &DocumentKey, content: &Content, at: Timestamp) -> Change {
-    let id = format!("{}/content/{}", key.id, content.sequence);
+fn of_corrupt(key: &DocumentKey, content: &Content) -> Change {
+    let id = format!("{}/corrupt/{}", key.id, content.version);
+    let detail = stored(key, content);
     Change {
-        announced: Some(Announcement {
-            kind: "document.corrupt",
-            at,
-            detail: identified(stored(key, content), &id, at),
-        }),
+        announced: Some(identified(
+            "document.corrupt",
+            detail,
+            &id,
+            Timestamp::now(),
+        )),
         counted: Some(Counted {
             form: "parts",
             outcome: "corrupt",
@@ -195,10 +186,10 @@ fn of_corrupt(key: &DocumentKey, content: &Content, at: Timestamp) -> Change {
     }
 }
 
-fn identified(mut detail: Value, id: &str, at: Timestamp) -> Value {
+fn identified(kind: &'static str, mut detail: Value, id: &str, at: Timestamp) -> Announcement {
     detail["id"] = json!(id);
     detail["at"] = json!(at);
-    detail
+    Announcement { kind, at, detail }
 }
 
 fn stored(key: &DocumentKey, content: &Content) -> Value {

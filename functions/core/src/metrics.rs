@@ -157,10 +157,14 @@ impl Intercept for TimesCalls {
 
     fn read_after_execution(
         &self,
-        _: &FinalizerInterceptorContextRef<'_>,
+        context: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        if context.output_or_error().is_none() {
+            // Only presigned: it is for somebody else to make the call.
+            return Ok(());
+        }
         if let (Some(Began(began)), Some(call)) = (bag.load::<Began>(), bag.load::<Metadata>()) {
             let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             let name = format!("{}.{}", call.service(), call.name());

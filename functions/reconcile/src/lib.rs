@@ -80,6 +80,7 @@ fn report(swept: Swept, measured: &mut Measured) {
             ("Expired", "Count", swept.expired),
             ("Verified", "Count", swept.verified),
             ("Corrupt", "Count", swept.corrupt),
+            ("Mismatched", "Count", swept.mismatched),
             ("Removed", "Count", swept.removed),
             ("Waiting", "Count", swept.waiting),
             ("Failed", "Count", swept.failed),

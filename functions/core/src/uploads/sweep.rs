@@ -37,8 +37,10 @@ pub struct Swept {
     pub expired: u64,
     /// Contents read back that are what was declared.
     pub verified: u64,
-    /// Contents read back that are not, and completed uploads whose checksum was wrong.
+    /// Contents read back that are not.
     pub corrupt: u64,
+    /// Uploads completed whose bytes have not the checksum that was declared: refused, as their senders would have been.
+    pub mismatched: u64,
     /// Leftovers removed from S3.
     pub removed: u64,
     /// What is still to wait for, or was settled by somebody else.
@@ -57,6 +59,7 @@ enum Outcome {
     Expired,
     Verified,
     Corrupt,
+    Mismatched,
     Removed,
     Waiting,
     Left,
@@ -110,6 +113,7 @@ impl Swept {
             Ok(Outcome::Expired) => &mut self.expired,
             Ok(Outcome::Verified) => &mut self.verified,
             Ok(Outcome::Corrupt) => &mut self.corrupt,
+            Ok(Outcome::Mismatched) => &mut self.mismatched,
             Ok(Outcome::Removed) => &mut self.removed,
             Ok(Outcome::Waiting) => &mut self.waiting,
             Ok(Outcome::Left) => &mut self.left,
@@ -203,7 +207,7 @@ async fn settle_upload(turn: &Turn<'_>, document: &Document) -> Result<Outcome> 
     let act = Act::of_the_service(now);
     match finish(stores, document, upload, &act).await? {
         Finished::Stored => Ok(Outcome::Completed),
-        Finished::Mismatch { .. } => Ok(Outcome::Corrupt),
+        Finished::Mismatch { .. } => Ok(Outcome::Mismatched),
         // Where S3 knows neither upload nor object, it may yet be joining: that too has until then.
         Finished::Missing(_) | Finished::Gone(UploadState::Aborted) if expired => {
             let change = document.end_upload(upload, UploadState::Expired, &act);
