@@ -75,7 +75,10 @@ pub struct Policies {
     denied: Vec<Allowed>,
     /// The keys that resources are encrypted with, by the resources' ARNs.
     keys: BTreeMap<String, String>,
-    used: BTreeSet<(String, Need)>,
+    /// What was allowed, and asked for.
+    needed: BTreeSet<Allowed>,
+    /// What functions asked for in vain.
+    refused: BTreeSet<(String, Need)>,
 }
 
 impl Policies {
@@ -113,32 +116,40 @@ impl Policies {
         &self.allowed
     }
 
-    /// What the functions asked for, allowed or not.
-    pub fn used(&self) -> &BTreeSet<(String, Need)> {
-        &self.used
+    /// What is allowed and no function has asked for yet, and what functions asked for in vain.
+    pub(crate) fn audit(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
+        let idle = self.allowed.difference(&self.needed);
+        (
+            idle.cloned().collect(),
+            self.refused.iter().cloned().collect(),
+        )
     }
 
     /// Whether a function may do all of this; it is kept that it asked.
     pub(crate) fn allow(&mut self, function: &str, needs: &[Need]) -> bool {
         let mut all = true;
         for need in needs.iter().cloned().chain(self.keys_for(needs)) {
-            all &= self.allows(function, &need);
-            self.used.insert((function.to_owned(), need));
+            if self.allows(function, &need) {
+                let allowed = self.allowed.iter();
+                let covering = allowed.filter(|allowed| allowed.covers(function, &need));
+                self.needed.extend(covering.cloned());
+            } else {
+                self.refused.insert((function.to_owned(), need));
+                all = false;
+            }
         }
         all
     }
 
     /// Whether a function may do this.
     pub fn allows(&self, function: &str, need: &Need) -> bool {
-        let allowed = self.allowed.iter().chain(&self.managed);
-        let mut allowed = allowed.filter(|allowed| allowed.covers(function, need));
-        let mut denied = self.denied.iter();
-        let denied = denied.any(|but| {
-            but.function == function
-                && but.need.action == need.action
-                && !but.covers(function, need)
-        });
-        allowed.next().is_some() && !denied
+        let mut allowed = self.allowed.iter().chain(&self.managed);
+        let mut denied = self
+            .denied
+            .iter()
+            .filter(|denied| denied.function == function && denied.need.action == need.action);
+        allowed.any(|allowed| allowed.covers(function, need))
+            && denied.all(|but| but.covers(function, need))
     }
 
     /// What it takes besides where the resource is encrypted with a key of the operator's: DynamoDB reads and writes

@@ -129,15 +129,7 @@ impl Wire {
 
     /// What the policies allow that no function has asked for yet, and what functions asked for in vain.
     pub fn audit_policies(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
-        let policies = &self.lock().policies;
-        let needed = |allowed: &&Allowed| {
-            let mut used = policies.used().iter();
-            used.any(|(function, need)| allowed.covers(function, need))
-        };
-        let idle = policies.allowed().iter().filter(|allowed| !needed(allowed));
-        let in_vain = policies.used().iter();
-        let in_vain = in_vain.filter(|(function, need)| !policies.allows(function, need));
-        (idle.cloned().collect(), in_vain.cloned().collect())
+        self.lock().policies.audit()
     }
 
     /// Every call so far, in the order of their arrival.
