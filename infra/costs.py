@@ -27,6 +27,7 @@ LOG_GB = 0.63 + 3 * 0.0324  # taken in, and kept for LogDays' 90
 METRIC = 0.30  # a month
 ALARM = 0.10
 DASHBOARD = 3.00
+TRACE = 5.00 / 1e6  # X-Ray, of an invocation; above one a second it takes one in twenty
 
 KB, MB, GB = 1e3, 1e6, 1e9
 MIB, GIB = 2**20, 2**30
@@ -47,24 +48,24 @@ def parts(size):
 def announced(changes):
     """Each change of an item wakes the announce function; at worst each one by itself."""
     event = EVENT + ARCHIVE_GB * KB / GB
-    return changes * (LAMBDA + 0.25 * 0.05 * GB_SECOND + 2 * KB / GB * LOG_GB) + event
+    return changes * (LAMBDA + TRACE + 0.25 * 0.05 * GB_SECOND + 2 * KB / GB * LOG_GB) + event
 
 
 RECONCILED = (
-    S3_EVENT + LAMBDA + 0.05 * GB_SECOND + READ + 2 * KB / GB * LOG_GB
+    S3_EVENT + LAMBDA + TRACE + 0.05 * GB_SECOND + READ + 2 * KB / GB * LOG_GB
 )  # S3 tells of an object: look at its item
 
 
 def inline():
     """PutObject, PutItem."""
-    api = GATEWAY + LAMBDA + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
+    api = GATEWAY + LAMBDA + TRACE + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
     return {"API": api, "S3": S3_PUT, "DynamoDB": ITEM_KB * WRITE, "events": RECONCILED + announced(1)}
 
 
 def by_parts(size):
     """CreateMultipartUpload, a transaction; the parts; GetItem, ListParts, CompleteMultipartUpload, a transaction."""
     seconds = 2 * API_SECONDS + parts(size) * 0.01
-    api = 2 * (GATEWAY + LAMBDA + LOGGED / GB * LOG_GB) + seconds * GB_SECOND
+    api = 2 * (GATEWAY + LAMBDA + TRACE + LOGGED / GB * LOG_GB) + seconds * GB_SECOND
     s3 = (3 + parts(size)) * S3_PUT
     return {"API": api, "S3": s3, "DynamoDB": 2 * (TRANSACTION + INDEXED) + READ, "events": RECONCILED + announced(2)}
 
@@ -78,8 +79,9 @@ def read_back(size):
 def standing():
     """A month of a stack to which nobody hands anything in."""
     sweeps = 60 * 24 * 30
-    sweep = LAMBDA + 0.1 * GB_SECOND + 8 * 0.5 * READ + 1.5 * KB / GB * LOG_GB
-    ours = 11 + 3 + 17 + 2 * 5 + 10  # of the sweep, cold starts, calls to AWS, documents and bytes, problems
+    sweep = LAMBDA + TRACE + 0.1 * GB_SECOND + 8 * 0.5 * READ + 1.5 * KB / GB * LOG_GB
+    # Of the sweep, cold starts, announced, calls to AWS, documents and bytes, problems.
+    ours = 10 + 3 + 1 + 17 + 2 * 7 + 10
     methods = 5 * 9  # the gateway's own, for each method
     metrics = (ours + methods) * METRIC
     return {"the sweep": sweeps * sweep, "metrics": metrics, "alarms": 12 * ALARM, "the dashboard": DASHBOARD}

@@ -4,7 +4,7 @@
 use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{
+    ACCESS_KEY,
     policies::Need,
     wire::{Wire, Wording, process_of},
 };
@@ -57,6 +58,10 @@ pub async fn serve<E>(
                 let process = process_of(&parts.headers);
                 let call = read(parts.headers, body);
                 let (operation, needs) = describe(&call);
+                if !is_ours(&call.headers) {
+                    let body = json!({ "__type": "UnrecognizedClientException", "message": "Not the local access key." });
+                    return Ok(answer(StatusCode::BAD_REQUEST, &body));
+                }
                 let answer = wire.pass(&process, &operation, &needs, word, effect(call));
                 let answer = answer.await;
                 answer.ok_or_else(|| crate::Error::from("the connection is made to break"))
@@ -64,6 +69,14 @@ pub async fn serve<E>(
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     }
+}
+
+/// Whether a call is signed with the local access key: with another it is meant for AWS. (How it is signed nobody here
+/// checks.)
+fn is_ours(headers: &HeaderMap) -> bool {
+    let signed = headers.get(header::AUTHORIZATION);
+    let signed = signed.and_then(|value| value.to_str().ok());
+    signed.is_some_and(|signed| signed.contains(&format!("Credential={}/", ACCESS_KEY.0)))
 }
 
 fn read(headers: HeaderMap, body: Bytes) -> Call {

@@ -5,13 +5,18 @@ use std::{
     fs::{File, OpenOptions},
     io::Write,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use http::StatusCode;
+use reqwest::Url;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, time::Instant};
+use tokio::net::TcpListener;
 
 use crate::{
     Result,
@@ -24,27 +29,35 @@ use crate::{
 
 /// What was announced, in the data folder.
 pub const ANNOUNCED: &str = "announced.jsonl";
-/// How long a webhook may take for the events of one call: an SDK waits for 3 s.
+/// How long a webhook may take: an SDK waits for 3 s.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The bus.
 pub struct Bus {
     file: Mutex<File>,
     durable: bool,
-    webhook: Option<String>,
+    webhook: Option<Url>,
+    /// Whether the webhook did not accept what it was last told.
+    silent: AtomicBool,
     http: reqwest::Client,
 }
 
 impl Bus {
     /// The bus that writes to this data folder; with `durable`, to the disk before it answers.
     pub fn open(folder: &Path, durable: bool, webhook: Option<String>) -> Result<Self> {
+        let url = |webhook: String| {
+            let url = webhook.parse::<Url>();
+            url.map_err(|error| format!("--webhook {webhook} is no URL: {error}"))
+        };
+        let webhook = webhook.map(url).transpose()?;
         let path = folder.join(ANNOUNCED);
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self {
             file: file.into(),
             durable,
             webhook,
-            http: reqwest::Client::new(),
+            silent: AtomicBool::new(false),
+            http: reqwest::Client::builder().timeout(PATIENCE).build()?,
         })
     }
 
@@ -59,19 +72,14 @@ impl Bus {
     }
 
     async fn put_events(&self, input: &Value) -> Answer {
-        let mut results = Vec::new();
-        let until = Instant::now() + PATIENCE;
-        for entry in input["Entries"].as_array().into_iter().flatten() {
-            // Some at a time: whoever waits for too many to be heard would send all of them again.
-            let put = tokio::time::timeout_at(until, self.put(entry)).await;
-            let put = put.unwrap_or_else(|_| Err("the webhook takes too long".into()));
-            results.push(match put {
-                Ok(id) => json!({ "EventId": id }),
-                Err(error) => {
-                    json!({ "ErrorCode": "InternalFailure", "ErrorMessage": error.to_string() })
-                }
-            });
-        }
+        let entries = input["Entries"].as_array().into_iter().flatten();
+        let put = async |entry| match self.put(entry).await {
+            Ok(id) => json!({ "EventId": id }),
+            Err(error) => {
+                json!({ "ErrorCode": "InternalFailure", "ErrorMessage": error.to_string() })
+            }
+        };
+        let results = join_all(entries.map(put)).await;
         let failed = results
             .iter()
             .filter(|result| result["ErrorCode"].is_string());
@@ -88,9 +96,14 @@ impl Bus {
         let time = jiff::Timestamp::UNIX_EPOCH + Duration::try_from_secs_f64(seconds)?;
         let event = event(text("Source"), text("DetailType"), time, &detail);
         if let Some(webhook) = &self.webhook {
-            let sent = self.http.post(webhook).json(&event).send().await;
-            sent.and_then(reqwest::Response::error_for_status)
-                .map_err(reqwest::Error::without_url)?;
+            let sent = self.http.post(webhook.clone()).json(&event).send().await;
+            let heard = sent.and_then(reqwest::Response::error_for_status);
+            let silent = heard.as_ref().err().map(reqwest::Error::to_string);
+            let was_silent = self.silent.swap(silent.is_some(), Ordering::Relaxed);
+            if let (Some(error), false) = (silent, was_silent) {
+                tracing::warn!(error, "the webhook is told again until it accepts");
+            }
+            heard?;
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(file, "{event}")?;

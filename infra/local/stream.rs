@@ -26,8 +26,10 @@ use crate::{
     wire::Wire,
 };
 
-/// Until a batch is tried again.
+/// Until a batch is tried again for the first time; then twice as long each time, up to...
 const PAUSE: Duration = Duration::from_millis(50);
+/// ...this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Until whoever waits for the stream gives up.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How long whoever waits for the stream does so without looking.
@@ -111,6 +113,7 @@ impl Stream {
     }
 
     async fn feed(self: Arc<Self>) {
+        let mut pause = PAUSE;
         loop {
             let fed = if self.held.load(Ordering::SeqCst) {
                 Ok(true)
@@ -119,10 +122,11 @@ impl Stream {
             };
             match fed {
                 Ok(true) => self.written.notified().await,
-                Ok(false) => {}
+                Ok(false) => pause = PAUSE,
                 Err(error) => {
-                    tracing::warn!(%error, "the stream's records are to be tried again");
-                    tokio::time::sleep(PAUSE).await;
+                    tracing::debug!(%error, "the stream's records are to be tried again");
+                    tokio::time::sleep(pause).await;
+                    pause = LONGEST_PAUSE.min(2 * pause);
                 }
             }
             self.delivered.notify_waiters();

@@ -9,7 +9,7 @@ use okd_core::{
     token::{Fetcher, count_keys},
 };
 
-use crate::{DOCUMENTS, PRIVATE_HOSTS, Result, TENANTS, setup, template::physical_name};
+use crate::{DOCUMENTS, LOOPBACK, PRIVATE_HOSTS, Result, TENANTS, setup, template::physical_name};
 
 /// `tenant`'s arguments.
 #[derive(clap::Args)]
@@ -19,6 +19,9 @@ pub struct Arguments {
     /// The table of tenants of a deployed stack (its output `Tenants`). Without it: the cloud on this machine.
     #[arg(long, global = true, env = "OKD_TENANTS_TABLE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     table: Option<String>,
+    /// The host of the cloud on this machine: of `cargo run -- stores` another.
+    #[arg(long, global = true, default_value = LOOPBACK)]
+    host: String,
     /// The port of the cloud on this machine.
     #[arg(long, global = true, default_value_t = 7080, value_parser = clap::value_parser!(u16).range(..=65532))]
     port: u16,
@@ -107,7 +110,7 @@ impl FromStr for Id {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let local = arguments.table.is_none();
     let dynamodb = if local {
-        setup::dynamodb_client(&format!("http://127.0.0.1:{}", arguments.port + 3))
+        setup::dynamodb_client(&format!("http://{}:{}", arguments.host, arguments.port + 3))
     } else {
         aws_sdk_dynamodb::Client::new(&stores::connect().await)
     };

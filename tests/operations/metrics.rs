@@ -118,7 +118,7 @@ async fn a_request_has_one_id_in_its_answer_its_problem_and_the_log_which_names_
     let lines = log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let of_this = lines.filter(|line| line["span"]["request_id"] == id);
+    let of_this = lines.filter(|line| line["span"]["requestId"] == id);
     let traces = of_this.map(|line| line["span"]["trace"].as_str().unwrap().to_owned());
     let traces: Vec<String> = traces.collect();
     // The refusal and the answer.

@@ -137,7 +137,7 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
         );
     }
     // The request that made it, by the gateway's id.
-    assert_eq!(lines[0]["span"]["request_id"].as_str().unwrap().len(), 36);
+    assert_eq!(lines[0]["span"]["requestId"].as_str().unwrap().len(), 36);
     let text = format!("{entries:?}{lines:?}");
     for secret in ["Maartje", "Geheim", "beoordeling-100245", "ander.pdf"] {
         assert!(!text.contains(secret), "{secret}");

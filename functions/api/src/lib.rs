@@ -58,7 +58,7 @@ pub async fn run() -> Result<(), lambda_http::Error> {
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let request_id = routes::request_id(&request);
     let trace = request.lambda_context().xray_trace_id;
-    let span = tracing::info_span!("request", request_id, trace);
+    let span = tracing::info_span!("request", requestId = request_id, trace);
     answer(app, request, &request_id).instrument(span).await
 }
 
