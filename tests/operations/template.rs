@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use okd_local::{
-    default_template,
+    REGION, default_template,
     policies::Policies,
     template::{Template, arn, physical_name},
 };
@@ -75,6 +75,42 @@ async fn a_page_of_an_origin_that_the_operator_names_may_put_parts_and_read_thei
         let exposed = headers.get("access-control-expose-headers");
         assert_eq!(exposed.is_some_and(|exposed| exposed == "ETag"), allowed);
     }
+}
+
+/// Where an SDK finds its service in our region, with this endpoint or by itself.
+macro_rules! found_by {
+    ($sdk:ident, $endpoint:expr $(, $name:ident: $value:expr)*) => {{
+        use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+        let params = Params::builder().region(REGION)$(.$name($value))*;
+        let params = params.set_endpoint($endpoint).build().unwrap();
+        let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.unwrap();
+        endpoint.url().to_owned()
+    }};
+}
+
+#[tokio::test]
+async fn the_endpoints_that_the_template_names_are_those_that_the_sdk_finds_by_itself() {
+    let template = template();
+    let endpoint = |name: &str| {
+        let mut named = template
+            .functions()
+            .map(|(_, function)| Template::environment(function));
+        named.find_map(|variables| variables.get(name).cloned())
+    };
+    let s3 = endpoint("AWS_ENDPOINT_URL_S3");
+    let found = found_by!(aws_sdk_s3, s3, bucket: "files");
+    assert_eq!(found, found_by!(aws_sdk_s3, None, bucket: "files"));
+    assert_eq!(found, format!("https://files.s3.{REGION}.amazonaws.com"));
+    let dynamodb = endpoint("AWS_ENDPOINT_URL_DYNAMODB");
+    assert_eq!(
+        found_by!(aws_sdk_dynamodb, dynamodb),
+        found_by!(aws_sdk_dynamodb, None)
+    );
+    let bus = endpoint("AWS_ENDPOINT_URL_EVENTBRIDGE");
+    assert_eq!(
+        found_by!(aws_sdk_eventbridge, bus),
+        found_by!(aws_sdk_eventbridge, None)
+    );
 }
 
 /// What is in a policy some use case needs (`tests/faults/policies.rs`).
