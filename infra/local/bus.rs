@@ -103,10 +103,11 @@ impl Bus {
             if let (Some(error), false) = (silent, was_silent) {
                 tracing::warn!(error, "the webhook is told again until it accepts");
             }
-            heard?;
+            heard.map_err(reqwest::Error::without_url)?;
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(file, "{event}")?;
+        // In one piece, so that nobody who is killed leaves half a line.
+        file.write_all(format!("{event}\n").as_bytes())?;
         if self.durable {
             file.sync_data()?;
         }
