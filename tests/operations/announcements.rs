@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::{Json, Router, http::StatusCode, routing::post};
 use jiff::Timestamp;
 use okd_local::{
-    Cloud,
+    Cloud, FUNCTIONS_LOG,
     bus::ANNOUNCED,
     wire::{Call, Fault},
 };
@@ -318,4 +319,41 @@ async fn a_webhook_that_takes_its_time_is_told_everything_all_the_same() {
     }
     cloud.stream.as_ref().unwrap().hold(false);
     assert_eq!(announced(cloud).await.len(), 25);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_kept_for_a_version_that_can_and_what_came_before_it_is_announced() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let stream = cloud.stream.as_ref().unwrap();
+    stream.hold(true);
+    let before = sender.hand_in(&metadata(), b"before").await.ok().id();
+    let item = [
+        ("pk", "local-school#of a later release"),
+        ("sk", "document"),
+        ("revision", "x"),
+    ];
+    let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+    let put = sender.dynamodb.put_item().table_name(&cloud.table);
+    put.set_item(Some(item.into())).send().await.unwrap();
+    sender.hand_in(&metadata(), b"after").await.ok();
+    stream.hold(false);
+
+    let log = || std::fs::read_to_string(cloud.data.join(FUNCTIONS_LOG)).unwrap();
+    let unreadable = async {
+        while log().matches("a write cannot be read").count() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), unreadable).await;
+    waited.expect("it is tried again");
+    let text = std::fs::read_to_string(cloud.data.join(ANNOUNCED)).unwrap();
+    let documents = text.lines().map(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["detail"]["dmsDocumentId"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    });
+    assert_eq!(documents.collect::<Vec<_>>(), [before]);
 }
