@@ -144,12 +144,24 @@ async fn rotating_a_real_issuers_keys_under_load_loses_nothing_and_taking_it_dow
             let mut tokens = tokens.lock().unwrap();
             *tokens = (new, tokens.0.clone());
         }
-        // A process asks for keys that it does not know every 30 s at most, and some have no request for a while.
-        let time = Duration::from_secs(if rotation == 1 { 62 } else { 10 });
-        let (more, refused) = load(&sender, 50, time, next).await;
-        count += more;
-        lost.extend(refused);
-        let asked = issuer.asked().await;
+        // A process asks for keys that it does not know every 30 s at most, and some have no request for a while: the
+        // next rotation comes when none has asked for so long.
+        let pause = Duration::from_secs(if rotation == 1 { 31 } else { 10 });
+        let (started, mut asked) = (Instant::now(), (issuer.asked().await, Instant::now()));
+        while asked.1.elapsed() < pause {
+            assert!(
+                started.elapsed() < Duration::from_mins(3),
+                "a process always asks"
+            );
+            let (more, refused) = load(&sender, 50, Duration::from_secs(5), next).await;
+            count += more;
+            lost.extend(refused);
+            let now = issuer.asked().await;
+            if now != asked.0 {
+                asked = (now, Instant::now());
+            }
+        }
+        let asked = asked.0;
         assert!(
             asked <= (rotation + 1) * processes(),
             "{asked} by {} processes",
