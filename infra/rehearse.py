@@ -514,7 +514,7 @@ def look_at_the_rest(expanded, ids):
     dashboard = boto3.client("cloudwatch").get_dashboard(DashboardName=ids["Dashboard"])["DashboardBody"]
     want("the dashboard's widgets", len(json.loads(dashboard)["widgets"]) > 8, True)
 
-    retained = {name for name, resource in expanded.resources.items() if resource.get("DeletionPolicy") == "Retain"}
+    retained = {name for name, resource in expanded.resources.items() if resource.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate")}
     retained -= set(expanded.of_type("AWS::Lambda::Version"))  # SAM's doing, for a roll-back
     want("retained", retained, RETAINED & set(expanded.resources))
     want(
