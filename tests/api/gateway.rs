@@ -77,7 +77,7 @@ async fn the_logs_hold_no_token_no_signature_and_no_personal_data() {
         .send(sender.request("PUT", &association()).body("x"))
         .await
         .problem(415, "unsupported-media-type");
-    let log = std::fs::read_to_string(sender.cloud.data.join(okd_local::FUNCTIONS_LOG)).unwrap();
+    let log = crate::cloud::log(sender.cloud);
     assert!(log.contains("\"problem\":\"unsupported-media-type\""));
     for secret in [
         &sender.token[..20],

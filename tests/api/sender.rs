@@ -13,7 +13,7 @@ pub(crate) const OFFERING: &str = "c9c3875b-0c6b-435a-a8a4-211bf66620b5";
 pub(crate) const MIB: usize = 1 << 20;
 
 /// The cloud that most tests share.
-pub(crate) static SHARED: LazyLock<Cloud> = LazyLock::new(|| {
+pub(crate) static SHARED: LazyLock<&'static Cloud> = LazyLock::new(|| {
     crate::cloud::start(|options| {
         options.s3_endpoint = std::env::var("OKD_TEST_S3_ENDPOINT").ok();
         options.dynamodb_endpoint = std::env::var("OKD_TEST_DYNAMODB_ENDPOINT").ok();
@@ -42,7 +42,7 @@ pub(crate) struct Answer {
 
 impl Sender {
     pub(crate) fn new() -> Self {
-        Self::to(&SHARED)
+        Self::to(*SHARED)
     }
 
     pub(crate) fn to(cloud: &'static Cloud) -> Self {

@@ -8,15 +8,15 @@ use std::{
     },
 };
 
-use okd_local::{Cloud, Options, default_template};
+use okd_local::{Cloud, FUNCTIONS_LOG, Options, default_template};
 
 /// A cloud for one test alone, on our own stores.
 pub(crate) fn own_cloud() -> &'static Cloud {
-    Box::leak(Box::new(start(|_| ())))
+    start(|_| ())
 }
 
 /// Starts a cloud, its options changed, on a runtime of its own, which outlives the test's.
-pub(crate) fn start(change: impl FnOnce(&mut Options)) -> Cloud {
+pub(crate) fn start(change: impl FnOnce(&mut Options)) -> &'static Cloud {
     let mut options = Options {
         data: data_folder(),
         port: 0,
@@ -39,7 +39,12 @@ pub(crate) fn start(change: impl FnOnce(&mut Options)) -> Cloud {
             std::future::pending::<()>().await;
         });
     });
-    cloud.recv().expect("the cloud starts")
+    Box::leak(Box::new(cloud.recv().expect("the cloud starts")))
+}
+
+/// What its functions have logged.
+pub(crate) fn log(cloud: &Cloud) -> String {
+    std::fs::read_to_string(cloud.data.join(FUNCTIONS_LOG)).unwrap()
 }
 
 /// A new folder below target/tmp. Nothing runs when a test process ends, so each start removes what

@@ -17,7 +17,7 @@ async fn compare(parameters: &[(&str, &str)]) {
     let parameters = parameters.map(|&(name, value)| (name.to_owned(), value.to_owned()));
     let parameters = parameters.collect();
     let cloud = start(|options| options.parameters = parameters);
-    let mut bench = Bench::of(Box::leak(Box::new(cloud)));
+    let mut bench = Bench::of(cloud);
     // What is not allowed does not become so.
     bench.sender.patience = Duration::from_secs(2);
     matrix::run_every_case(&bench).await;

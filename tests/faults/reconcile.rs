@@ -222,7 +222,7 @@ async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
     bench.offer(&paper, &sheet, 1).await;
     bench.offer(&Paper::new(), &sheet, 0).await;
     bench.strike(25 * HOUR).await;
-    let log = std::fs::read_to_string(bench.cloud.data.join(okd_local::FUNCTIONS_LOG)).unwrap();
+    let log = crate::cloud::log(bench.cloud);
     let lines = log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());

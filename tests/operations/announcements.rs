@@ -13,14 +13,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use axum::{Json, Router, http::StatusCode, routing::post};
 use jiff::Timestamp;
 use okd_local::{
-    Cloud, FUNCTIONS_LOG,
+    Cloud,
     bus::ANNOUNCED,
     wire::{Call, Fault},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    cloud::{own_cloud, start},
+    cloud::{log, own_cloud, start},
     sender::{Sender, metadata, offer, sha256, with},
 };
 
@@ -284,7 +284,7 @@ async fn a_webhook_is_told_again_until_it_accepts() {
         }
     })
     .await;
-    let cloud = Box::leak(Box::new(start(|options| options.webhook = Some(url))));
+    let cloud = start(|options| options.webhook = Some(url));
     let sender = Sender::to(cloud);
     let paper = metadata();
     for file in [b"first", b"other"] {
@@ -311,7 +311,7 @@ async fn a_webhook_that_takes_its_time_is_told_everything_all_the_same() {
         StatusCode::OK
     })
     .await;
-    let cloud = &*Box::leak(Box::new(start(|options| options.webhook = Some(url))));
+    let cloud = start(|options| options.webhook = Some(url));
     cloud.stream.as_ref().unwrap().hold(true);
     let sender = Sender::to(cloud);
     for _ in 0..25 {
@@ -339,9 +339,8 @@ async fn what_cannot_be_read_is_kept_for_a_version_that_can_and_what_came_before
     sender.hand_in(&metadata(), b"after").await.ok();
     stream.hold(false);
 
-    let log = || std::fs::read_to_string(cloud.data.join(FUNCTIONS_LOG)).unwrap();
     let unreadable = async {
-        while log().matches("a write cannot be read").count() < 2 {
+        while log(cloud).matches("a write cannot be read").count() < 2 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -1,21 +1,26 @@
 //! What is measured, as CloudWatch finds it in the logs.
 
-use okd_local::{Cloud, FUNCTIONS_LOG};
+use okd_local::Cloud;
 use serde_json::{Value, json};
 
 use crate::{
-    cloud::own_cloud,
+    cloud::{log, own_cloud},
     sender::{Sender, metadata, offer},
 };
 
+/// What the functions have logged that is JSON, a line each.
+fn lines(cloud: &Cloud) -> Vec<Value> {
+    let log = log(cloud);
+    let lines = log.lines();
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
 /// Every metric in the functions' logs: its function, its other dimensions, its name and unit, its value.
 fn measured(cloud: &Cloud) -> Vec<Value> {
-    let log = std::fs::read_to_string(cloud.data.join(FUNCTIONS_LOG)).unwrap();
-    let lines = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut metrics = Vec::new();
-    for line in lines.filter(|line| line["_aws"].is_object()) {
+    for line in lines(cloud).iter().filter(|line| line["_aws"].is_object()) {
         for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
             assert_eq!(directive["Namespace"], "OKD");
             let dimensions = directive["Dimensions"][0].as_array().unwrap();
@@ -114,15 +119,12 @@ async fn a_request_has_one_id_in_its_answer_its_problem_and_the_log_which_names_
     refused.problem(422, "empty-file");
     let id = refused.headers["x-amzn-requestid"].to_str().unwrap();
     assert_eq!(refused.body["requestId"], id);
-    let log = std::fs::read_to_string(cloud.data.join(FUNCTIONS_LOG)).unwrap();
-    let lines = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let of_this = lines.filter(|line| line["span"]["requestId"] == id);
+    let lines = lines(cloud);
+    let of_this = lines.iter().filter(|line| line["span"]["requestId"] == id);
     let traces = of_this.map(|line| line["span"]["trace"].as_str().unwrap().to_owned());
     let traces: Vec<String> = traces.collect();
     // The refusal and the answer.
-    assert_eq!(traces.len(), 2, "{log}");
+    assert_eq!(traces.len(), 2, "{lines:#?}");
     assert!(
         traces.iter().all(|trace| trace.starts_with("Root=1-")),
         "{traces:?}"

@@ -55,7 +55,7 @@ async fn a_page_of_an_origin_that_the_operator_names_may_put_parts_and_read_thei
     let origins = "https://dms.school.example, https://sis.school.example";
     let parameters = [("UploadOrigins".to_owned(), origins.to_owned())];
     let cloud = start(|options| options.parameters = parameters.into());
-    let sender = Sender::to(Box::leak(Box::new(cloud)));
+    let sender = Sender::to(cloud);
     let offer = sender.offer(&offer(5)).await.accepted();
     let href = offer.body["upload"]["parts"][0]["href"].as_str().unwrap();
     for (origin, allowed) in [

@@ -39,7 +39,7 @@ async fn history(sender: &Sender, school: &School, id: &str) -> Vec<Value> {
 
 /// The log's lines about changes of this document.
 fn logged(sender: &Sender, id: &str) -> Vec<Value> {
-    let log = std::fs::read_to_string(sender.cloud.data.join(okd_local::FUNCTIONS_LOG)).unwrap();
+    let log = crate::cloud::log(sender.cloud);
     let lines = log.lines().filter_map(|line| {
         let json = &line[line.find('{')?..];
         serde_json::from_str::<Value>(json).ok()
@@ -178,7 +178,7 @@ async fn a_refusal_is_in_the_log_with_who_was_refused() {
         )
         .await
         .problem(404, "no-such-document");
-    let log = std::fs::read_to_string(cloud.data.join(okd_local::FUNCTIONS_LOG)).unwrap();
+    let log = crate::cloud::log(cloud);
     let line = log
         .lines()
         .find(|line| line.contains("\"answered\""))

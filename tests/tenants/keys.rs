@@ -296,7 +296,7 @@ async fn no_address_of_our_own_network_is_asked_for_keys() {
             "{url} was waited for"
         );
     }
-    let log = std::fs::read_to_string(cloud.data.join(okd_local::FUNCTIONS_LOG)).unwrap();
+    let log = crate::cloud::log(cloud);
     assert_eq!(log.matches("is not a public address").count(), 3);
     assert_eq!(log.matches("without TLS").count(), 1);
 }

@@ -211,7 +211,7 @@ async fn the_gateway_lets_through_what_it_is_told_to_and_answers_429_to_the_rest
     let limits = [("RequestsPerSecond", "1"), ("RequestBurst", "3")];
     let limits = limits.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let cloud = start(|options| options.parameters = limits.into());
-    let sender = Sender::to(Box::leak(Box::new(cloud)));
+    let sender = Sender::to(cloud);
     let mut answers = Vec::new();
     for _ in 0..10 {
         answers.push(

@@ -29,9 +29,6 @@ impl Bus {
 
     /// Puts up to [`AT_ONCE`] announcements on the bus; says how many of them, from the first, are certainly there.
     pub async fn announce(&self, announcements: &[&Announcement]) -> Result<usize> {
-        if announcements.is_empty() {
-            return Ok(0);
-        }
         let entry = |announcement: &&Announcement| {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.name)
@@ -46,17 +43,16 @@ impl Bus {
         let answer = sent
             .await
             .map_err(|error| Error::unavailable("announcing documents", error))?;
-        let refused = answer
-            .entries()
-            .iter()
-            .position(|entry| entry.error_code().is_some());
-        if let Some(entry) = refused.and_then(|refused| answer.entries().get(refused)) {
-            tracing::error!(
-                code = entry.error_code(),
-                cause = entry.error_message(),
-                "not announced"
-            );
-        }
-        Ok(refused.unwrap_or(announcements.len()))
+        let mut entries = answer.entries().iter().enumerate();
+        let refused = entries.find(|(_, entry)| entry.error_code().is_some());
+        let Some((index, entry)) = refused else {
+            return Ok(announcements.len());
+        };
+        tracing::error!(
+            code = entry.error_code(),
+            cause = entry.error_message(),
+            "not announced"
+        );
+        Ok(index)
     }
 }

@@ -8,7 +8,6 @@ pub mod change;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use okd_core::{config::BusConfig, lambda, metrics::Measured, stores};
 use serde_json::{Value, json};
@@ -24,7 +23,7 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Batch>| {
         let mut measured = Measured::begin();
         let answer = handle(bus, &event.payload.records, &mut measured).await;
-        measured.write(Timestamp::now());
+        measured.write();
         Ok::<_, lambda_runtime::Error>(answer)
     }))
     .await
@@ -61,16 +60,12 @@ async fn handle(bus: &Bus, records: &[Record], measured: &mut Measured) -> Value
 }
 
 /// Says how many of the changes, from the first, are done with.
-async fn announce(bus: &Bus, changes: &[Change]) -> usize {
-    let announcements =
-        |(index, change): (usize, &'_ Change)| Some((index, change.announced.clone()?));
-    let announcements: Vec<_> = changes
-        .iter()
-        .enumerate()
-        .filter_map(announcements)
-        .collect();
+async fn announce<'a>(bus: &Bus, changes: &'a [Change]) -> usize {
+    let announced =
+        |(index, change): (usize, &'a Change)| Some((index, change.announced.as_ref()?));
+    let announcements: Vec<_> = changes.iter().enumerate().filter_map(announced).collect();
     for some in announcements.chunks(bus::AT_ONCE) {
-        let those: Vec<_> = some.iter().map(|(_, announcement)| announcement).collect();
+        let those: Vec<_> = some.iter().map(|&(_, announcement)| announcement).collect();
         let there = bus.announce(&those).await.unwrap_or_else(|error| {
             let cause = error.for_the_log();
             tracing::error!(cause, "nothing announced");
@@ -97,6 +92,6 @@ fn count(changes: &[Change]) {
             &[("Form", form), ("Outcome", outcome)],
             &[("Documents", "Count", documents), ("Bytes", "Bytes", bytes)],
         );
-        line.write(Timestamp::now());
+        line.write();
     }
 }

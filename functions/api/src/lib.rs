@@ -11,7 +11,6 @@ mod uploads;
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use lambda_http::{Body, Request, RequestExt, Response, service_fn};
 use okd_core::{
     Stores,
@@ -99,6 +98,6 @@ async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body>
         milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         "answered"
     );
-    measured.write(Timestamp::now());
+    measured.write();
     response
 }

@@ -76,11 +76,11 @@ impl Measured {
 
     /// Writes it all down, and how long the calls to AWS took.
     #[expect(clippy::print_stdout, reason = "it is what CloudWatch reads")]
-    pub fn write(mut self, now: Timestamp) {
+    pub fn write(mut self) {
         let calls = std::mem::take(&mut *CALLS.lock().unwrap_or_else(PoisonError::into_inner));
         self.add_calls(calls);
         if !self.directives.is_empty() {
-            println!("{}", self.line(now));
+            println!("{}", self.line(Timestamp::now()));
         }
     }
 

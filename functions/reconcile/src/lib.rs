@@ -31,7 +31,7 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
         let left = lambda::time_left(event.context.deadline);
         let mut measured = Measured::begin();
         let handled = handle(stores, event.payload, left, &mut measured).await;
-        measured.write(Timestamp::now());
+        measured.write();
         handled.map_err(|error| {
             let cause = error.for_the_log();
             tracing::error!(cause, "an event is left to Lambda to send again");
