@@ -1,81 +1,29 @@
-"""Rehearses the deployment of template.yaml: expands it as AWS would, makes the stack on moto, and asks moto's services
-whether everything is there as it should be. Needs an AWS_ENDPOINT_URL that is moto's; see .ci/rehearse.
-
-moto drops what it does not know in silence. So what it does not know is said here (NOT_IN_MOTO), is looked at in the
-expanded template only, and is refused once moto knows it.
+"""Expands template.yaml as AWS does, for its defaults, for dev and with everything on, with copies elsewhere, and compares what comes of it with
+what it should be. Only what neither the tests nor .ci/deploy would notice is looked at: those run with the template's
+routes, variables, keys, indexes, events and policies.
 """
 
-import ast
-import copy
-import io
 import json
 import logging
 import os
 import re
 import sys
 import tomllib
-import zipfile
 
-import boto3
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-NOT_IN_MOTO = {
-    "AWS::ApiGateway::Account",
-    "AWS::ApiGateway::Stage",
-    "AWS::CloudWatch::Alarm",
-    "AWS::CodeDeploy::Application",
-    "AWS::CodeDeploy::DeploymentGroup",
-    "AWS::Lambda::Alias",
-    "AWS::Lambda::EventInvokeConfig",
-    "AWS::S3::BucketPolicy",
-    "AWS::SQS::QueuePolicy",
-}
-
-# moto makes an API without its body, and refuses to deploy one without methods. So we put the body there, and deploy.
-NEEDS_BODY = "AWS::ApiGateway::Deployment"
-
-# What each function may do, once more: a template that lost a line must not be its own measure.
-STATEMENTS = {
-    "ApiFunction": [
-        ("Allow", {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, "DocumentsTable"),
-        ("Allow", {"dynamodb:Query"}, "TenantsTable"),
-        ("Allow", {"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload",
-                   "s3:ListMultipartUploadParts"}, "FilesBucket/*"),
-        ("Allow", {"s3:ListBucket"}, "FilesBucket"),
-    ],
-    "ReconcileFunction": [
-        ("Allow", {"sqs:SendMessage"}, "DeadLetters"),
-        ("Allow", {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
-                   "dynamodb:UpdateItem"}, "DocumentsTable"),
-        ("Allow", {"dynamodb:Query"}, "DocumentsTable/index/due"),
-        ("Allow", {"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion",
-                   "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, "FilesBucket/*"),
-        ("Allow", {"s3:ListBucket"}, "FilesBucket"),
-    ],
-    "AnnounceFunction": [
-        ("Allow", {"sqs:SendMessage"}, "DeadLetters"),
-        ("Allow", {"events:PutEvents"}, "Bus"),
-        ("Deny", {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}, "the other streams"),
-    ],
-}  # fmt: skip
-KEY_ACTIONS = {
-    "ApiFunction": {"kms:Decrypt", "kms:GenerateDataKey"},
-    "ReconcileFunction": {"kms:Decrypt", "kms:GenerateDataKey"},
-    "AnnounceFunction": {"kms:Decrypt"},
-}
-VARIABLES = {
-    "ApiFunction": {"OKD_TENANTS_TABLE", "OKD_PRIVATE_ISSUERS", "OKD_TABLE", "OKD_BUCKET", "AWS_ENDPOINT_URL_DYNAMODB",
-                    "AWS_ENDPOINT_URL_S3"},
-    "ReconcileFunction": {"OKD_TABLE", "OKD_BUCKET", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3"},
-    "AnnounceFunction": {"OKD_BUS", "AWS_ENDPOINT_URL_EVENTBRIDGE"},
-}  # fmt: skip
+KEY = "arn:aws:kms:eu-central-1:000000000000:key/rehearsal"
+TOPIC = "arn:aws:sns:eu-central-1:000000000000:alarms"
 ALARMS = {
     "Api5xxAlarm", "ApiLatencyAlarm", "ApiErrorsAlarm", "DeadLettersAlarm", "SweepMissingAlarm", "SweepLagAlarm",
-    "SweepFailedAlarm", "CorruptAlarm", "AnnounceLagAlarm", "AnnounceMissingAlarm",
+    "SweepFailedAlarm", "CorruptAlarm", "AnnounceLagAlarm", "AnnounceMissingAlarm", "IssuersAlarm", "ThrottlesAlarm",
+    "TablesAlarm",
 }  # fmt: skip
-RETAINED = {"DocumentsTable", "TenantsTable", "FilesBucket", "DeadLetters", "GatewayAccount", "GatewayAccountRole"}
-CODE = "rehearsal-code"
+RETAINED = {
+    "DocumentsTable", "TenantsTable", "FilesBucket", "DeadLetters", "GatewayAccount", "GatewayAccountRole", "BackupVault",
+}  # fmt: skip
+DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 
 failures = []
 
@@ -85,20 +33,6 @@ def want(what, got, expected):
         failures.append(f"{what}: {got!r}, and not {expected!r}")
 
 
-def want_dropped(what, asked, default, told, expected):
-    """Of a property that moto's CloudFormation drops: so the template is looked at, until moto knows it."""
-    if asked != default:
-        failures.append(f"{what}: moto knows it now ({asked!r}); ask moto for it")
-    want(what, told, expected)
-
-
-def routes_of_the_code():
-    """functions/api/src/routes.rs has the API as one table."""
-    text = open("functions/api/src/routes.rs").read()
-    table = re.findall(r'path: "([^"]+)",\s*methods: &\[([^\]]+)\]', text)
-    return {(method, path) for path, methods in table for method in re.findall(r"\w+", methods)}
-
-
 class Expanded:
     """template.yaml as AWS::Serverless makes plain CloudFormation of it, for one set of parameters."""
 
@@ -106,7 +40,7 @@ class Expanded:
         source = yaml_parse(open("template.yaml").read())
         for resource in source["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
-                resource["Properties"]["CodeUri"] = f"s3://{CODE}/{resource['Properties']['CodeUri']}"
+                resource["Properties"]["CodeUri"] = f"s3://code/{resource['Properties']['CodeUri']}"
         defaults = {name: parameter["Default"] for name, parameter in source["Parameters"].items()}
         self.parameters = {**defaults, **given}
         self.body = transform(source, dict(self.parameters), NoManagedPolicies())
@@ -144,20 +78,6 @@ class Expanded:
     def of_type(self, kind):
         return {name: self.properties(name) for name, resource in self.resources.items() if resource["Type"] == kind}
 
-    def for_moto(self):
-        """The template without what moto does not know, and a template of that alone."""
-        unknown_types = NOT_IN_MOTO | {NEEDS_BODY}
-        dropped = {name for name, resource in self.resources.items() if resource["Type"] in unknown_types}
-        known = copy.deepcopy(self.body)
-        unknown = copy.deepcopy(self.body)
-        known["Resources"] = {n: r for n, r in self.resources.items() if n not in dropped}
-        unknown["Resources"] = {n: r for n, r in self.resources.items() if r["Type"] in NOT_IN_MOTO}
-        unknown.pop("Outputs")
-        for template, missing in ((known, dropped), (unknown, set(self.resources) - dropped)):
-            # With the conditions decided, for moto makes an AWS::NoValue in a list a null.
-            template["Resources"] = without(missing, self.value(template["Resources"]))
-        return known, unknown
-
 
 class NoManagedPolicies:
     """SAM would ask IAM for the names of managed policies; this template names none that it has to look up."""
@@ -166,104 +86,19 @@ class NoManagedPolicies:
         return {}
 
 
-def without(missing, value):
-    """The value with every reference to a missing resource replaced by some text; an alias by its function."""
-    if isinstance(value, list):
-        return [without(missing, item) for item in value]
-    if isinstance(value, str):
-        return re.sub(r"\$\{(\w+)(\.\w+)?\}", lambda found: found[1] if found[1] in missing else found[0], value)
-    if not isinstance(value, dict):
-        return value
-    if value == {"Ref": "Bus"}:
-        return {"Ref": "AWS::StackName"}  # its name; moto has no name for it
-    if value.get("Ref") in missing:
-        return {"Ref": "ApiFunction"} if value["Ref"] == "ApiFunctionAliaslive" else value["Ref"]
-    if value.get("Fn::GetAtt", [None])[0] in missing:
-        return "-".join(value["Fn::GetAtt"])
-    return {key: without(missing, item) for key, item in value.items() if key != "DependsOn"}
-
-
-def deploy(expanded, name):
-    """Makes the stack; the physical ids of what moto made."""
-    cloudformation = boto3.client("cloudformation")
-    known, unknown = expanded.for_moto()
-    given = [{"ParameterKey": k, "ParameterValue": str(v)} for k, v in expanded.parameters.items()]
-    made = []
-    for stack, template in ((name, known), (f"{name}-unknown", unknown)):
-        cloudformation.create_stack(
-            StackName=stack, TemplateBody=json.dumps(template), Parameters=given, Capabilities=["CAPABILITY_IAM"]
-        )
-        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-        summaries = [summary for page in pages for summary in page["StackResourceSummaries"]]
-        # What moto does not know is listed too, without a name.
-        made.append({s["LogicalResourceId"]: s["PhysicalResourceId"] for s in summaries if s["LogicalResourceId"]})
-    for resource in made[1]:
-        failures.append(f"{resource}: moto knows it now; take its type out of NOT_IN_MOTO and look at it")
-    for resource in set(known["Resources"]) - set(made[0]):
-        failures.append(f"{resource}: moto did not make it")
-    return made[0] | {"Bus": name}
-
-
-def look_at_functions(expanded, ids):
-    client, iam = boto3.client("lambda"), boto3.client("iam")
+def look_at_functions(expanded):
     sizes = {"ApiFunction": (1024, 28), "ReconcileFunction": (1024, 300), "AnnounceFunction": (256, 60)}
-    for name, (memory, timeout) in sizes.items():
-        function = client.get_function_configuration(FunctionName=ids[name])
+    for name, size in sizes.items():
+        function = expanded.properties(name)
         want(f"{name}, its runtime", function["Runtime"], "provided.al2023")
-        properties = expanded.properties(name)
-        built = [expanded.parameters["Architecture"]]
-        want_dropped(
-            f"{name}, its architecture", function["Architectures"], ["x86_64"], properties["Architectures"], built
-        )
-        want(f"{name}, its memory and timeout", (function["MemorySize"], function["Timeout"]), (memory, timeout))
-        traced = function["TracingConfig"]["Mode"]
-        want_dropped(f"{name}, its tracing", traced, "PassThrough", properties["TracingConfig"], {"Mode": "Active"})
-        want(f"{name}, its variables", set(function["Environment"]["Variables"]), VARIABLES[name])
-        want(
-            f"{name}, its log",
-            properties.get("LoggingConfig"),
-            {"LogGroup": {"Ref": name.replace("Function", "Log")}, "LogFormat": "JSON"},
-        )
+        want(f"{name}, its architecture", function["Architectures"], [expanded.parameters["Architecture"]])
+        want(f"{name}, its memory and timeout", (function["MemorySize"], function["Timeout"]), size)
+        want(f"{name}, its tracing", function["TracingConfig"], {"Mode": "Active"})
+        log = {"LogGroup": {"Ref": name.replace("Function", "Log")}, "LogFormat": "JSON"}
+        want(f"{name}, its log", function["LoggingConfig"], log)
         reserved = expanded.parameters[name.replace("Function", "Concurrency")] or None
-        want(f"{name}, its concurrency", properties.get("ReservedConcurrentExecutions"), reserved)
-
-        role = function["Role"].split("/")[-1]
-        statements = []
-        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-            # moto keeps a role's policies as Python's repr of them.
-            statements += listed((ast.literal_eval(document) if isinstance(document, str) else document)["Statement"])
-        arns = {
-            "DocumentsTable": f"table/{ids['DocumentsTable']}",
-            "TenantsTable": f"table/{ids['TenantsTable']}",
-            "FilesBucket": f":{ids['FilesBucket']}",
-            "DeadLetters": ids["DeadLetters"].split("/")[-1],
-            "Bus": f"event-bus/{ids['Bus']}",
-        }
-        got = []
-        for s in statements:
-            resource = s.get("Resource", "the other streams" if "/stream/" in s.get("NotResource", "") else "?")
-            for logical, arn in arns.items():
-                resource = re.sub(f"^arn:.*{re.escape(arn)}", logical, resource)
-            got.append((s["Effect"], set(listed(s["Action"])), resource, s.get("Condition")))
-        via = [s for s in got if s[2] == expanded.parameters["KmsKeyArn"]]
-        allowed = [s[:3] for s in got if s not in via]
-        for statement in STATEMENTS[name]:
-            if statement not in allowed:
-                failures.append(f"{name} lacks {statement}")
-        for statement in allowed:
-            if statement not in STATEMENTS[name]:
-                failures.append(f"{name} has {statement}, unasked")
-        if expanded.parameters["KmsKeyArn"] == "none":
-            want(f"{name}, what it may with keys", via, [])
-        else:
-            want(f"{name}, what it may with the key", [s[1] for s in via], [KEY_ACTIONS[name]])
-            want(f"{name}, the key by way of S3 and DynamoDB only", "kms:ViaService" in json.dumps(via[0][3]), True)
-    want(
-        "permissions to call a function",
-        len(expanded.of_type("AWS::Lambda::Permission")),
-        len(routes_of_the_code()) + 2,
-    )
+        want(f"{name}, its concurrency", function.get("ReservedConcurrentExecutions"), reserved)
+        look_at_role(expanded, name)
 
     alias = expanded.properties("ApiFunctionAliaslive")
     want("the api function's alias", alias.get("Name"), "live")
@@ -276,111 +111,97 @@ def look_at_functions(expanded, ids):
     want("the roll-out takes back", "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"], True)
 
 
-def listed(value):
-    return value if isinstance(value, list) else [value]
+def look_at_role(expanded, function):
+    """Looks at what the tests do not see of a role: refusals, conditions, and what SAM adds."""
+    policies = expanded.properties(f"{function}Role")["Policies"]
+    statements = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    refused = [(s["Action"], s.get("NotResource"), s.get("Condition")) for s in statements if s["Effect"] == "Deny"]
+    other_streams = (
+        ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+        {"Fn::GetAtt": ["DocumentsTable", "StreamArn"]},
+        None,
+    )
+    copies = ("s3:PutObject", None, {"Null": {"s3:x-amz-copy-source": "false"}})
+    want(f"{function} is refused", refused, [other_streams] if function == "AnnounceFunction" else [copies])
+    for statement in statements:
+        keys = {key for operator in statement.get("Condition", {}).values() for key in operator}
+        for key in keys & {"dynamodb:LeadingKeys", "dynamodb:Attributes"}:
+            there = statement["Condition"].get("Null", {}).get(key)
+            want(f"{function}, a condition on {key} holds of no request without one", there, "false")
+    sends = [statement["Resource"] for statement in statements if statement["Action"] == "sqs:SendMessage"]
+    want(f"{function}, its dead letters", sends, [] if function == "ApiFunction" else [DEAD_LETTERS])
+    for statement in statements:
+        with_key = "kms:" in json.dumps(statement["Action"])
+        bound = "kms:ViaService" in json.dumps(statement.get("Condition"))
+        want(f"{function}, the key by way of S3 and DynamoDB only", bound, with_key)
 
 
-def look_at_tables(expanded, ids):
-    client = boto3.client("dynamodb")
-    keys = {"DocumentsTable": ["pk", "sk"], "TenantsTable": ["issuer", "tenant"]}
-    for name in keys:
-        table = client.describe_table(TableName=ids[name])["Table"]
-        want(f"{name}, its keys", [key["AttributeName"] for key in table["KeySchema"]], keys[name])
-        want(f"{name}, its billing", table["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST")
+def look_at_tables(expanded):
+    for name in ("DocumentsTable", "TenantsTable"):
+        table = expanded.properties(name)
+        want(f"{name}, its billing", table["BillingMode"], "PAY_PER_REQUEST")
         protected = expanded.parameters["DeletionProtection"] == "on"
-        want(f"{name}, its deletion protection", table.get("DeletionProtectionEnabled", False), protected)
+        want(f"{name}, its deletion protection", table["DeletionProtectionEnabled"], protected)
         key = expanded.parameters["KmsKeyArn"]
-        sse = expanded.properties(name).get("SSESpecification")
-        want(
-            f"{name}, its key",
-            sse,
-            None if key == "none" else {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
-        )
-        backups = client.describe_continuous_backups(TableName=ids[name])["ContinuousBackupsDescription"]
-        recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
-        told = expanded.properties(name).get("PointInTimeRecoverySpecification")
-        want_dropped(f"{name}, its PITR", recovery, "DISABLED", told, {"PointInTimeRecoveryEnabled": True})
-        if name == "DocumentsTable":
-            indexes = [
-                (i["IndexName"], [key["AttributeName"] for key in i["KeySchema"]], i["Projection"]["ProjectionType"])
-                for i in table.get("GlobalSecondaryIndexes", [])
-            ]
-            want(f"{name}, its indexes", indexes, [("due", ["queue", "due"], "KEYS_ONLY")])
-            want(
-                f"{name}, its stream",
-                table.get("StreamSpecification"),
-                {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-            )
+        sse = None if key == "none" else {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+        want(f"{name}, its key", table.get("SSESpecification"), sse)
+        recovery = {"PointInTimeRecoveryEnabled": True}
+        want(f"{name}, its PITR", table.get("PointInTimeRecoverySpecification"), recovery)
+    stream = expanded.properties("DocumentsTable").get("StreamSpecification")
+    want("the stream", stream, {"StreamViewType": "NEW_AND_OLD_IMAGES"})
 
 
-def look_at_bucket(expanded, ids):
-    client, bucket = boto3.client("s3"), ids["FilesBucket"]
-    told = expanded.properties("FilesBucket")
-    versions = told.get("VersioningConfiguration")
-    asked = client.get_bucket_versioning(Bucket=bucket).get("Status")
-    want_dropped("the bucket's versions", asked, None, versions, {"Status": "Enabled"})
+def look_at_bucket(expanded):
+    bucket = expanded.properties("FilesBucket")
+    want("the bucket's versions", bucket.get("VersioningConfiguration"), {"Status": "Enabled"})
     private = dict.fromkeys(("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True)
-    asked = answered(client.get_public_access_block, bucket, "PublicAccessBlockConfiguration")
-    want_dropped("the bucket is private", asked, None, told.get("PublicAccessBlockConfiguration"), private)
-    asked = answered(client.get_bucket_ownership_controls, bucket, "OwnershipControls")
+    want("the bucket is private", bucket.get("PublicAccessBlockConfiguration"), private)
     owner = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-    want_dropped("the bucket's owner owns its objects", asked, None, told.get("OwnershipControls"), owner)
-    asked = answered(client.get_bucket_lifecycle_configuration, bucket, "Rules")
+    want("the bucket's owner owns its objects", bucket.get("OwnershipControls"), owner)
     rules = [
         {"Id": "abort-what-was-never-completed", "Status": "Enabled",
          "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2}},
         {"Id": "erase-what-was-deleted", "Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 14},
          "ExpiredObjectDeleteMarker": True},
     ]  # fmt: skip
-    want_dropped("the bucket's lifecycle", asked, None, told.get("LifecycleConfiguration"), {"Rules": rules})
-    asked = client.get_bucket_notification_configuration(Bucket=bucket).get("EventBridgeConfiguration")
-    events = {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
-    want_dropped("the bucket's events", asked, None, told.get("NotificationConfiguration"), events)
+    if days := expanded.parameters["ColdAfterDays"]:
+        transitions = [{"StorageClass": "GLACIER_IR", "TransitionInDays": days}]
+        rules.append({"Id": "keep-more-cheaply", "Status": "Enabled", "Transitions": transitions})
+    want("the bucket's lifecycle", bucket.get("LifecycleConfiguration"), {"Rules": rules})
+    replica = expanded.parameters["ReplicaBucketArn"]
+    copies = [rule["Destination"]["Bucket"] for rule in bucket.get("ReplicationConfiguration", {}).get("Rules", [])]
+    want("the bucket is copied to", copies, [] if replica == "none" else [replica])
     key = expanded.parameters["KmsKeyArn"]
-    [rule] = answered(client.get_bucket_encryption, bucket, "ServerSideEncryptionConfiguration")["Rules"]
+    [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     by = {"SSEAlgorithm": "AES256"} if key == "none" else {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
-    want("the bucket's key", rule["ApplyServerSideEncryptionByDefault"], by)
-    [of_template] = told["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    bucket_key = of_template.get("BucketKeyEnabled", False)
-    want_dropped(
-        "the bucket's key is a bucket key", rule.get("BucketKeyEnabled", False), False, bucket_key, key != "none"
-    )
+    want("the bucket's key", rule["ServerSideEncryptionByDefault"], by)
+    want("the bucket's key is a bucket key", rule.get("BucketKeyEnabled", False), key != "none")
     rule = {"AllowedMethods": ["PUT"], "AllowedHeaders": ["content-type"], "ExposedHeaders": ["ETag"], "MaxAge": 3600}
     origins = expanded.parameters["UploadOrigins"]
-    rule = None if origins == "none" else {"CorsRules": [rule | {"AllowedOrigins": origins}]}
-    want_dropped(
-        "the bucket lets browsers in",
-        answered(client.get_bucket_cors, bucket, "CORSRules"),
-        None,
-        told.get("CorsConfiguration"),
-        rule,
-    )
-    want("the bucket's lock", told.get("ObjectLockEnabled", False), expanded.parameters["ObjectLock"] == "on")
-    want("the bucket's own retention", "ObjectLockConfiguration" in told, False)
+    rules = None if origins == "none" else {"CorsRules": [rule | {"AllowedOrigins": origins}]}
+    want("the bucket lets browsers in", bucket.get("CorsConfiguration"), rules)
+    want("the bucket's lock", bucket.get("ObjectLockEnabled", False), expanded.parameters["ObjectLock"] == "on")
+    want("the bucket's own retention", "ObjectLockConfiguration" in bucket, False)
     statements = expanded.properties("FilesBucketPolicy").get("PolicyDocument", {}).get("Statement", [])
-    conditions = [
-        s["Condition"] for s in statements if (s["Effect"], s["Principal"], s["Action"]) == ("Deny", "*", "s3:*")
+    refused = [
+        (s.get("Action"), s.get("NotAction"), s["Condition"])
+        for s in statements
+        if (s["Effect"], s["Principal"]) == ("Deny", "*")
     ]
     tls = {"NumericLessThan": {"s3:TlsVersion": expanded.parameters["MinimumTls"]}}
-    want("the bucket refuses", conditions, [{"Bool": {"aws:SecureTransport": "false"}}, tls])
+    want(
+        "the bucket refuses",
+        refused,
+        [
+            ("s3:*", None, {"Bool": {"aws:SecureTransport": "false"}}),
+            ("s3:*", None, tls),
+            ("s3:*", None, {"NumericGreaterThan": {"s3:signatureAge": "3600000"}}),
+            (None, ["s3:PutObject", "s3:GetObject"], {"StringEquals": {"s3:authType": "REST-QUERY-STRING"}}),
+        ],
+    )
 
 
-def answered(call, bucket, field):
-    """A part of a bucket's configuration, or `None` where it has none."""
-    try:
-        return call(Bucket=bucket)[field]
-    except boto3.client("s3").exceptions.ClientError:
-        return None
-
-
-def look_at_api(expanded, ids):
-    client, api = boto3.client("apigateway"), ids["Api"]
-    want("moto reads the API's body now; let it", len(client.get_resources(restApiId=api)["items"]), 1)
-    client.put_rest_api(restApiId=api, mode="overwrite", body=json.dumps(expanded.properties("Api")["Body"]))
-    client.create_deployment(restApiId=api, stageName=expanded.properties("ApiliveStage")["StageName"])
-    resources = client.get_resources(restApiId=api, limit=500)["items"]
-    routes = {(method, r["path"]) for r in resources for method in r.get("resourceMethods", {})}
-    want("the API's routes", routes, routes_of_the_code())
+def look_at_api(expanded):
     properties = expanded.properties("Api")
     policy = {"1.3": "SecurityPolicy_TLS13_1_3_2025_09", "1.2": "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09"}
     want("the API's TLS", properties.get("SecurityPolicy"), policy[expanded.parameters["MinimumTls"]])
@@ -395,6 +216,8 @@ def look_at_api(expanded, ids):
         for method in path.values()
     }
     want("the API calls", integrations, {"${ApiFunctionAliaslive}/invocations"})
+    permissions = expanded.of_type("AWS::Lambda::Permission")
+    want("permissions to call a function", len(permissions), len(properties["Body"]["paths"]) + 2)
 
     responses = properties["Body"].get("x-amazon-apigateway-gateway-responses", {})
     statuses = {
@@ -413,7 +236,7 @@ def look_at_api(expanded, ids):
         problem = json.loads(response["responseTemplates"]["application/json"])
         want(f"{name}, its status in words", problem.get("status"), statuses[name])
 
-    stages = [deployment.get("StageName") for deployment in expanded.of_type(NEEDS_BODY).values()]
+    stages = [deployment.get("StageName") for deployment in expanded.of_type("AWS::ApiGateway::Deployment").values()]
     want("other stages", stages, [None])
     stage = expanded.properties("ApiliveStage")
     traced = expanded.parameters["GatewayTracing"] == "on"
@@ -435,50 +258,32 @@ def look_at_api(expanded, ids):
     want("the access log tells", {f for f in fields if secret.search(f.replace("resourcePath", ""))}, set())
     settings = {
         "ResourcePath": "/*", "HttpMethod": "*",
-        "MetricsEnabled": True, "DataTraceEnabled": False, "LoggingLevel": "OFF",
+        "MetricsEnabled": expanded.parameters["GatewayMetrics"] == "on", "DataTraceEnabled": False, "LoggingLevel": "OFF",
         "ThrottlingRateLimit": expanded.parameters["RequestsPerSecond"],
         "ThrottlingBurstLimit": expanded.parameters["RequestBurst"],
     }  # fmt: skip
     want("the stage's settings", stage.get("MethodSettings"), [settings])
 
 
-def look_at_events(expanded, ids):
-    events = boto3.client("events")
-    rule = events.describe_rule(Name=ids["ReconcileFunctionObjectCreated"])
-    pattern = {
-        "source": ["aws.s3"],
-        "detail-type": ["Object Created"],
-        "detail": {"bucket": {"name": [ids["FilesBucket"]]}},
-    }
-    want("the rule for objects", json.loads(rule["EventPattern"]), pattern)
-    want("the clock", events.describe_rule(Name=ids["ReconcileFunctionClock"])["ScheduleExpression"], "rate(1 minute)")
+def look_at_events(expanded):
+    want("the clock", expanded.properties("ReconcileFunctionClock")["ScheduleExpression"], "rate(1 minute)")
     for name in ("ReconcileFunctionObjectCreated", "ReconcileFunctionClock"):
-        [target] = events.list_targets_by_rule(Rule=ids[name])["Targets"]
-        want(f"{name} calls", target["Arn"].split(":")[-1], ids["ReconcileFunction"])
+        [target] = expanded.properties(name)["Targets"]
         want(f"{name} tries again", "RetryPolicy" in target, True)
-        want(f"{name} keeps what fails", "DeadLetterConfig" in target, name == "ReconcileFunctionObjectCreated")
+        letters = {"Arn": DEAD_LETTERS} if name == "ReconcileFunctionObjectCreated" else None
+        want(f"{name} keeps what fails", target.get("DeadLetterConfig"), letters)
     invoke = expanded.properties("ReconcileFunctionEventInvokeConfig").get("DestinationConfig", {})
-    want("reconcile keeps what fails", invoke.get("OnFailure"), {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}})
+    want("reconcile keeps what fails", invoke.get("OnFailure"), {"Destination": DEAD_LETTERS})
 
-    bus = events.describe_event_bus(Name=ids["Bus"])
-    archives = events.list_archives(EventSourceArn=bus["Arn"])["Archives"]
-    want(
-        "the archive's days",
-        [int(archive["RetentionDays"]) for archive in archives],
-        [int(expanded.parameters["ArchiveDays"])],
-    )
+    archive = {"SourceArn": {"Fn::GetAtt": ["Bus", "Arn"]}, "RetentionDays": expanded.parameters["ArchiveDays"]}
+    want("the archive", expanded.properties("BusArchive"), archive)
 
-    [mapping] = boto3.client("lambda").list_event_source_mappings(FunctionName=ids["AnnounceFunction"])[
-        "EventSourceMappings"
-    ]
-    stream = boto3.client("dynamodb").describe_table(TableName=ids["DocumentsTable"])["Table"].get("LatestStreamArn")
-    want("announce reads", mapping["EventSourceArn"], stream)
     mapping = expanded.properties("AnnounceFunctionChanges")
     settings = {
         "StartingPosition": "TRIM_HORIZON", "BatchSize": 10, "MaximumBatchingWindowInSeconds": 1,
         "ParallelizationFactor": 10, "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": -1,
         "MaximumRecordAgeInSeconds": 43200, "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}},
+        "DestinationConfig": {"OnFailure": {"Destination": DEAD_LETTERS}},
     }  # fmt: skip
     want("announce reads so", {name: mapping.get(name) for name in settings}, settings)
     only = [json.loads(f["Pattern"]) for f in mapping.get("FilterCriteria", {}).get("Filters", [])]
@@ -487,31 +292,35 @@ def look_at_events(expanded, ids):
     want("announce reads only", only, [documents, corrupt])
 
 
-def look_at_the_rest(expanded, ids):
-    sqs = boto3.client("sqs")
-    queue = sqs.get_queue_attributes(QueueUrl=ids["DeadLetters"], AttributeNames=["All"])["Attributes"]
-    want("dead letters are kept for", queue["MessageRetentionPeriod"], "1209600")
-    want("dead letters are encrypted", expanded.properties("DeadLetters").get("SqsManagedSseEnabled"), True)
-    [letter] = expanded.properties("DeadLettersPolicy").get("PolicyDocument", {}).get("Statement", [{}])
+def look_at_the_rest(expanded):
+    queue = expanded.properties("DeadLetters")
+    want("dead letters are kept for", queue["MessageRetentionPeriod"], 1209600)
+    want("dead letters are encrypted", queue.get("SqsManagedSseEnabled"), True)
+    [letter] = expanded.properties("DeadLettersPolicy")["PolicyDocument"]["Statement"]
     source = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ReconcileFunctionObjectCreated", "Arn"]}}}
     want("dead letters come from", letter.get("Condition"), source)
 
-    logs = {group["logGroupName"]: group for group in boto3.client("logs").describe_log_groups()["logGroups"]}
+    key = expanded.parameters["KmsKeyArn"]
     for name in ("ApiAccessLog", "ApiLog", "ReconcileLog", "AnnounceLog"):
-        group = logs.get(ids[name], {})
-        want(f"{name}, its days", int(group.get("retentionInDays", 0)), int(expanded.parameters["LogDays"]))
-        key = expanded.parameters["KmsKeyArn"]
-        told = expanded.properties(name).get("KmsKeyId")
-        want_dropped(f"{name}, its key", group.get("kmsKeyId"), None, told, None if key == "none" else key)
+        log = expanded.properties(name)
+        want(f"{name}, its days", log["RetentionInDays"], expanded.parameters["LogDays"])
+        want(f"{name}, its key", log.get("KmsKeyId"), None if key == "none" else key)
 
     alarms = expanded.of_type("AWS::CloudWatch::Alarm")
     want("the alarms", set(alarms), ALARMS)
-    topic = expanded.parameters["AlarmTopicArn"]
+    topic, email = expanded.parameters["AlarmTopicArn"], expanded.parameters["AlarmEmail"]
+    told = ([] if topic == "none" else [topic]) + ([] if email == "none" else [{"Ref": "AlarmTopic"}])
     for name, alarm in alarms.items():
-        want(f"{name} tells", alarm.get("AlarmActions"), None if topic == "none" else [topic])
+        want(f"{name} tells", alarm.get("AlarmActions"), told)
         missing = "breaching" if name == "SweepMissingAlarm" else "notBreaching"
         want(f"{name}, where data is missing", alarm.get("TreatMissingData"), missing)
-    dashboard = boto3.client("cloudwatch").get_dashboard(DashboardName=ids["Dashboard"])["DashboardBody"]
+        metrics = {metric["Id"]: metric for metric in alarm.get("Metrics", [])}
+        for expression in (metric["Expression"] for metric in metrics.values() if "Expression" in metric):
+            measured = {name for name, metric in metrics.items() if "MetricStat" in metric}
+            want(f"{name}, what it computes with", set(re.findall(r"\b[a-z]\w*", expression)), measured)
+        shown = [metric for metric in metrics.values() if metric.get("ReturnData", True)]
+        want(f"{name} watches one value", len(shown), 1 if metrics else 0)
+    dashboard = expanded.properties("Dashboard")["DashboardBody"]["Fn::Sub"][0]
     want("the dashboard's widgets", len(json.loads(dashboard)["widgets"]) > 8, True)
 
     retained = {name for name, resource in expanded.resources.items() if resource.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate")}
@@ -522,53 +331,51 @@ def look_at_the_rest(expanded, ids):
         retained,
         {n for n in retained if expanded.resources[n].get("UpdateReplacePolicy") == "Retain"},
     )
+    walled = [acl["WebACLArn"] for acl in expanded.of_type("AWS::WAFv2::WebACLAssociation").values()]
+    acl = expanded.parameters["WebAclArn"]
+    want("in front of the API", walled, [] if acl == "none" else [acl])
+    plans = expanded.of_type("AWS::Backup::BackupPlan").values()
+    vaults = [copy["DestinationBackupVaultArn"] for plan in plans for copy in plan["BackupPlan"]["BackupPlanRule"][0]["CopyActions"]]
+    vault = expanded.parameters["BackupVaultArn"]
+    want("the tables are copied to", vaults, [] if vault == "none" else [vault])
+
     makes = expanded.parameters["GatewayLogRole"] == "create"
     want("the account's role for logs", "GatewayAccount" in expanded.resources, makes)
 
 
 def parameter_sets():
-    key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
-    topic = boto3.client("sns").create_topic(Name="alarms")["TopicArn"]
     dev = tomllib.load(open("samconfig.toml", "rb"))["dev"]["deploy"]["parameters"]["parameter_overrides"]
     return {
         "defaults": {},
         "dev": dict(pair.split("=") for pair in dev.split()),
         "everything": {
-            "KmsKeyArn": key, "AlarmTopicArn": topic, "UploadOrigins": "https://a.example,https://b.example",
-            "ObjectLock": "on", "MinimumTls": "1.2", "Architecture": "x86_64", "GatewayLogRole": "there", "GatewayTracing": "on", "DefaultEndpoint": "off",
+            "KmsKeyArn": KEY, "AlarmTopicArn": TOPIC, "UploadOrigins": "https://a.example,https://b.example",
+            "ObjectLock": "on", "MinimumTls": "1.2", "Architecture": "x86_64", "GatewayLogRole": "there",
+            "GatewayTracing": "on", "GatewayMetrics": "on", "DefaultEndpoint": "off",
             "ApiConcurrency": 50, "ReconcileConcurrency": 5, "AnnounceConcurrency": 10,
             "Rollout": "Linear10PercentEvery1Minute",
+        },
+        "copies": {
+            "AlarmEmail": "operator@dms.example", "AlarmTopicArn": TOPIC, "ColdAfterDays": 90,
+            "WebAclArn": "arn:aws:wafv2:eu-central-1:000000000000:regional/webacl/rates/1",
+            "ReplicaBucketArn": "arn:aws:s3:::elsewhere",
+            "BackupVaultArn": "arn:aws:backup:eu-west-1:000000000000:backup-vault:elsewhere",
         },
     }  # fmt: skip
 
 
-def upload_code():
-    """Three functions that do nothing."""
-    s3, archive = boto3.client("s3"), io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("bootstrap", "")
-    s3.create_bucket(Bucket=CODE, CreateBucketConfiguration={"LocationConstraint": os.environ["AWS_DEFAULT_REGION"]})
-    for name in ("api", "reconcile", "announce"):
-        s3.put_object(Bucket=CODE, Key=f"functions/{name}", Body=archive.getvalue())
-
-
 def main():
-    if "127.0.0.1" not in os.environ.get("AWS_ENDPOINT_URL", ""):
-        sys.exit("AWS_ENDPOINT_URL has to be moto's: this makes stacks")
     logging.disable(logging.WARNING)
-    upload_code()
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
     for name, given in parameter_sets().items():
         expanded = Expanded(given)
-        ids = deploy(expanded, f"okd-{name}")
         for look in (look_at_functions, look_at_tables, look_at_bucket, look_at_api, look_at_events, look_at_the_rest):
-            look(expanded, ids)
+            look(expanded)
         for failure in failures:
             print(f"{name}: {failure}")
         if failures:
             sys.exit(1)
-        made = len(ids) + len(expanded.of_type(NEEDS_BODY))
-        print(f"{name}: moto made {made} of {len(expanded.resources)} resources, and they are as they should be")
-    print("in the expanded template only:", ", ".join(sorted(kind.removeprefix("AWS::") for kind in NOT_IN_MOTO)))
+        print(f"{name}: {len(expanded.resources)} resources are as they should be")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 //! - Nothing is pending without being listed by the index, and the index lists nothing else.
 //! - No object and no multipart upload is there that no item points to.
 //! - The tenants' counters come to what is open.
+//! - Every document is found by the ids that its metadata has, and by no other.
 //! - Whatever became of a document has been announced.
 
 use std::{
@@ -18,9 +19,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use okd_core::{
-    checksum::{Checksum, Sha256},
-    document::{Content, Deed, Document, Entry, UploadState, Verification},
-    stores::QUEUES,
+    checksum::{Checksum, Digest},
+    document::{Content, Deed, Document, Entry, UploadState, Verification, Version},
+    stores::{QUEUES, counted_of_client},
     tenant::DocumentKey,
 };
 
@@ -81,8 +82,8 @@ pub async fn settle(cloud: &Cloud) -> Result<()> {
 /// Checks everything. `handed_in` are the SHA-256 of all files that anybody ever sent.
 pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books> {
     // Clients of our own: a connection dies with the runtime that drives it.
-    let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url);
-    let s3 = setup::s3_client(&cloud.s3_url);
+    let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url, &cloud.access_key);
+    let s3 = setup::s3_client(&cloud.s3_url, &cloud.access_key);
     let scan = dynamodb.scan().table_name(&cloud.table);
     let items: Vec<Item> = scan
         .consistent_read(true)
@@ -99,10 +100,18 @@ pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books>
         let fault = format!("the index and the items differ in {difference:?}");
         books.faults.push(fault);
     }
-    let wrong = named.counters.iter().filter(|(_, wrong)| **wrong != (0, 0));
+    let wrong = named.counters.iter().filter(|(_, wrong)| **wrong != 0);
     books
         .faults
-        .extend(wrong.map(|(item, wrong)| format!("the counter {item:?} is wrong by {wrong:?}")));
+        .extend(wrong.map(|(item, wrong)| format!("the counter {item:?} is wrong by {wrong}")));
+    let wrong = named.links.symmetric_difference(&named.entries);
+    books.faults.extend(wrong.map(|entry| {
+        format!("the entry {entry:?} and the document that it leads to do not agree")
+    }));
+    let wrong = named.wrong_pointers();
+    books
+        .faults
+        .extend(wrong.map(|object| format!("the history does not lead to {object}")));
     let announced = announced(&cloud.data)?;
     let silent = named.announced.iter().filter(|id| !announced.contains(*id));
     books
@@ -130,11 +139,37 @@ struct Named {
     pending: BTreeSet<(String, String)>,
     /// The ids of what must have been announced.
     announced: BTreeSet<String>,
-    /// By how many uploads and bytes each counter differs from what is open.
-    counters: BTreeMap<(String, String), (i64, i64)>,
+    /// The keys of the entries by which documents should be found, by what their metadata says.
+    links: BTreeSet<(String, String)>,
+    /// The keys of those that there are.
+    entries: BTreeSet<(String, String)>,
+    /// The sequence of the last content of each version, by its object's key, as the items for that say.
+    pointers: BTreeMap<String, u32>,
+    /// By how much each number of each counter differs from what is open.
+    counters: BTreeMap<(String, String, String), i64>,
 }
 
 impl Named {
+    /// The objects of contents that were replaced and that their items do not lead to, or lead to older ones of.
+    fn wrong_pointers(&self) -> impl Iterator<Item = String> {
+        let mut current = BTreeSet::new();
+        let mut last: BTreeMap<String, u32> = BTreeMap::new();
+        for (key, content, is_current) in &self.contents {
+            let object = key.object(&content.version);
+            if *is_current {
+                current.insert(object);
+            } else {
+                let last = last.entry(object).or_default();
+                *last = content.sequence.max(*last);
+            }
+        }
+        let replaced = last.into_iter();
+        replaced
+            .filter(move |(object, _)| !current.contains(object))
+            .filter(|(object, sequence)| self.pointers.get(object) != Some(sequence))
+            .map(|(object, _)| object)
+    }
+
     fn expect_announced(&mut self, key: &DocumentKey, history: &[Entry]) {
         let concerns = |entry: &&Entry| match entry.what {
             Deed::Stored | Deed::UploadCompleted | Deed::Verified => true,
@@ -154,11 +189,20 @@ impl Books {
         for item in items {
             let (pk, sk) = (text(&item, "pk"), text(&item, "sk"));
             if sk.starts_with("counter#") {
-                let number =
-                    |name: &str| item[name].as_n().map_or(Ok(0), |text| text.parse::<i64>());
-                let (uploads, bytes) = (number("uploads")?, number("bytes")?);
-                let named = named.counters.entry((pk, sk)).or_default();
-                *named = (named.0 + uploads, named.1 + bytes);
+                for (name, value) in item {
+                    if let Ok(number) = value.as_n() {
+                        let counter = (pk.clone(), sk.clone(), name);
+                        *named.counters.entry(counter).or_default() += number.parse::<i64>()?;
+                    }
+                }
+                continue;
+            }
+            if DocumentKey::of_leftover_partition(&pk).is_some() {
+                named.pending.insert((pk, sk));
+                continue;
+            }
+            if pk.matches('#').count() > 1 {
+                named.entries.insert((pk, sk));
                 continue;
             }
             let key = DocumentKey::of_partition(&pk).ok_or_else(|| format!("a partition {pk}"))?;
@@ -171,13 +215,28 @@ impl Books {
                         named.objects.insert(key.object(&upload.version));
                         named.uploads.insert(upload.upload_id.clone());
                         if let Some(counter) = upload.counter {
-                            let bytes = upload.plan.size.bytes().cast_signed();
-                            let item = (key.tenant.usage_partition(), format!("counter#{counter}"));
-                            let named = named.counters.entry(item).or_default();
-                            *named = (named.0 - 1, named.1 - bytes);
+                            let size = upload.plan.size.bytes().cast_signed();
+                            let [uploads, bytes] = counted_of_client(&document.client);
+                            for (name, counted) in [
+                                ("uploads".to_owned(), 1),
+                                ("bytes".to_owned(), size),
+                                (uploads, 1),
+                                (bytes, size),
+                            ] {
+                                let pk = key.tenant.usage_partition();
+                                let counter = (pk, format!("counter#{counter}"), name);
+                                *named.counters.entry(counter).or_default() -= counted;
+                            }
                         }
                         self.stored(&key).uploading = true;
                     }
+                    let partitions = document
+                        .links()
+                        .into_iter()
+                        .map(|link| key.tenant.link_partition(&link));
+                    named
+                        .links
+                        .extend(partitions.map(|partition| (partition, key.id.to_string())));
                     named.expect_announced(&key, &document.history);
                     let pending = document.due().is_some();
                     let current = document.content.map(|content| (key, content, true));
@@ -200,6 +259,13 @@ impl Books {
                         entries.ok_or("a history without entries")?,
                     )?;
                     named.expect_announced(&key, &entries);
+                    false
+                }
+                Some("version") => {
+                    let version = sk.split_once('#').map_or("", |(_, version)| version);
+                    let version = Version::parse(version).ok_or("a pointer to no version")?;
+                    let sequence = item["sequence"].as_n().map_or(Ok(0), |text| text.parse())?;
+                    named.pointers.insert(key.object(&version), sequence);
                     false
                 }
                 _ => true,
@@ -330,7 +396,7 @@ async fn listed(
 /// The size and SHA-256 of an object, read once and never held whole.
 pub async fn digest(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<(u64, Checksum)> {
     let mut body = s3.get_object().bucket(bucket).key(key).send().await?.body;
-    let mut sha256 = Sha256::default();
+    let mut sha256 = Digest::sha256();
     let mut size = 0;
     while let Some(chunk) = body.try_next().await? {
         size += chunk.len() as u64;

@@ -4,7 +4,7 @@
 use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{
-    ACCESS_KEY,
+    access_key::AccessKey,
+    guard::Guard,
     policies::Need,
     wire::{Wire, Wording, process_of},
 };
@@ -35,48 +36,58 @@ pub struct Call {
 /// As what a call passes the wire: its operation's name there, and what it needs of its caller's policy.
 pub type Described = (String, Vec<Need>);
 
+/// A port that a service answers on, and what every call there meets first.
+pub struct Port {
+    /// Where calls come in.
+    pub listener: TcpListener,
+    /// Who may call.
+    pub guard: Arc<Guard>,
+    /// The key that signs calls.
+    pub access_key: AccessKey,
+    /// Between functions and services.
+    pub wire: Arc<Wire>,
+}
+
 /// Has `effect` answer calls, behind the wire, until the process ends.
 pub async fn serve<E>(
-    listener: TcpListener,
-    wire: Arc<Wire>,
+    port: Port,
     describe: fn(&Call) -> Described,
     effect: impl Fn(Call) -> E + Clone + Send + 'static,
 ) where
     E: Future<Output = Answer> + Send + 'static,
 {
+    let port = Arc::new(port);
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, _)) = port.listener.accept().await else {
             continue;
         };
         let _ = stream.set_nodelay(true); // only costs time if it fails
-        let (wire, effect) = (wire.clone(), effect.clone());
+        let (port, effect) = (port.clone(), effect.clone());
         let answer = service_fn(move |request: Request<Incoming>| {
-            let (wire, effect) = (wire.clone(), effect.clone());
+            let (port, effect) = (port.clone(), effect.clone());
             async move {
+                if let Some(refusal) = port.guard.refusal(&request) {
+                    return Ok(refusal);
+                }
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await?.to_bytes();
+                // What another key signed is meant for AWS.
+                if !port.access_key.has_signed(&parts, &body) {
+                    let body = json!({ "__type": "UnrecognizedClientException", "message": "Not signed with the local access key." });
+                    return Ok(answer(StatusCode::BAD_REQUEST, &body));
+                }
                 let process = process_of(&parts.headers);
                 let call = read(parts.headers, body);
                 let (operation, needs) = describe(&call);
-                if !is_ours(&call.headers) {
-                    let body = json!({ "__type": "UnrecognizedClientException", "message": "Not the local access key." });
-                    return Ok(answer(StatusCode::BAD_REQUEST, &body));
-                }
-                let answer = wire.pass(&process, &operation, &needs, word, effect(call));
+                let answer = port
+                    .wire
+                    .pass(&process, &operation, &needs, word, effect(call));
                 let answer = answer.await;
                 answer.ok_or_else(|| crate::Error::from("the connection is made to break"))
             }
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     }
-}
-
-/// Whether a call is signed with the local access key: with another it is meant for AWS. (How it is signed nobody here
-/// checks.)
-fn is_ours(headers: &HeaderMap) -> bool {
-    let signed = headers.get(header::AUTHORIZATION);
-    let signed = signed.and_then(|value| value.to_str().ok());
-    signed.is_some_and(|signed| signed.contains(&format!("Credential={}/", ACCESS_KEY.0)))
 }
 
 fn read(headers: HeaderMap, body: Bytes) -> Call {

@@ -13,18 +13,16 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::Url;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::{
     Result,
-    aws_json::{self, Answer, Call, Described, answer},
+    aws_json::{self, Answer, Call, Described, Port, answer},
     events::event,
     policies::Need,
     template::arn,
-    wire::Wire,
 };
 
 /// What was announced, in the data folder.
@@ -57,18 +55,28 @@ impl Bus {
             durable,
             webhook,
             silent: AtomicBool::new(false),
-            http: reqwest::Client::builder().timeout(PATIENCE).build()?,
+            http: reqwest::Client::builder()
+                .user_agent(okd_core::USER_AGENT)
+                .default_headers(HeaderMap::from_iter([
+                    (header::ACCEPT, HeaderValue::from_static("*/*")),
+                    (
+                        header::ACCEPT_ENCODING,
+                        HeaderValue::from_static("identity"),
+                    ),
+                ]))
+                .timeout(PATIENCE)
+                .build()?,
         })
     }
 
     /// Answers `PutEvents` until the process ends.
-    pub async fn serve(self, listener: TcpListener, wire: Arc<Wire>) {
+    pub async fn serve(self, port: Port) {
         let bus = Arc::new(self);
         let effect = move |call: Call| {
             let bus = bus.clone();
             async move { bus.put_events(&call.input).await }
         };
-        aws_json::serve(listener, wire, describe, effect).await;
+        aws_json::serve(port, describe, effect).await;
     }
 
     async fn put_events(&self, input: &Value) -> Answer {

@@ -70,9 +70,8 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
     sender.arrived = Box::new(move |bytes| arrived.inc(bytes));
     let began = Instant::now();
     let metadata = sample::metadata("opname-100245.mp4", Some(size));
-    let id = sender
-        .hand_in_by_parts(&metadata, &Source::File(file))
-        .await?;
+    let source = Source::File(file);
+    let id = sender.hand_in_by_parts(&metadata, &source).await?.id;
     progress.finish_and_clear();
     let elapsed = began.elapsed();
     let rate = u128::from(size) * 1000 / elapsed.as_millis().max(1) / (1 << 20);

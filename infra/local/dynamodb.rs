@@ -1,4 +1,4 @@
-//! DynamoDB on SQLite: the `dynoxide-rs` server, embedded, and a front that puts it behind the [`Wire`].
+//! DynamoDB on SQLite: the `dynoxide-rs` server, embedded, and a front that puts it behind the [wire](crate::wire).
 
 use std::{path::Path, sync::Arc};
 
@@ -8,10 +8,9 @@ use tokio::{net::TcpListener, sync::Notify};
 
 use crate::{
     Result, TENANTS,
-    aws_json::{self, Answer, Call, Described},
+    aws_json::{self, Answer, Call, Described, Port},
     policies::Need,
     template::{arn, physical_name},
-    wire::Wire,
 };
 
 /// As which a `Query` of the table of tenants passes the wire: a process makes one in a while, whatever it is asked.
@@ -32,7 +31,7 @@ pub async fn serve(file: &Path) -> Result<String> {
 }
 
 /// Passes calls on to `target`, over the wire, until the process ends; notifies `written` of each that may have written.
-pub async fn front(listener: TcpListener, target: String, wire: Arc<Wire>, written: Arc<Notify>) {
+pub async fn front(port: Port, target: String, written: Arc<Notify>) {
     let http = reqwest::Client::new();
     let effect = move |call: Call| {
         let (http, target, written) = (http.clone(), target.clone(), written.clone());
@@ -45,7 +44,7 @@ pub async fn front(listener: TcpListener, target: String, wire: Arc<Wire>, writt
             answer
         }
     };
-    aws_json::serve(listener, wire, describe, effect).await;
+    aws_json::serve(port, describe, effect).await;
 }
 
 fn describe(call: &Call) -> Described {

@@ -1,6 +1,7 @@
 //! The front: turns HTTP requests into the events of an API Gateway REST API, and the function's answers
 //! back into HTTP. Routes, binary media types, throttling and the gateway's own answers are the template's; its
-//! limits are AWS's: 10 MB of body, and 6 MB of event for the function behind it.
+//! limits are AWS's: 10 MB of body (refused in AWS's own words, which no template changes), and 6 MB of event for the
+//! function behind it.
 
 use std::{
     collections::BTreeMap,
@@ -25,10 +26,14 @@ use crate::{
     template::{Route, Template, word},
 };
 
+/// The header that names a request.
+const REQUEST_ID: &str = "x-amzn-requestid";
 /// A REST API takes bodies up to this size.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 /// ...and request lines and headers that come to this size together.
 const MAX_HEAD: usize = 10_240;
+/// The methods that a route of the method `ANY` answers to.
+const ANY: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 /// Lambda takes events up to this size.
 const MAX_EVENT: usize = 6 * 1024 * 1024;
 
@@ -118,16 +123,14 @@ impl Gateway {
         method: &str,
         path: &str,
     ) -> Option<(&Route, &Function, BTreeMap<String, String>)> {
-        self.routes.iter().find_map(|(route, function)| {
-            let parameters = (route.method == method)
-                .then(|| parameters(&route.path, path))
-                .flatten()?;
-            Some((route, function.as_ref(), parameters))
-        })
+        let routes = self.routes.iter().map(|(route, _)| route);
+        let (at, parameters) = find(routes, method, path)?;
+        let (route, function) = &self.routes[at];
+        Some((route, function.as_ref(), parameters))
     }
 
     /// One of the gateway's own answers, as the template words it.
-    fn answer(&self, kind: &str, default: StatusCode, request_id: &str) -> Response {
+    fn answer(&self, kind: &str, default: StatusCode, ids: &Ids) -> Response {
         let worded = self.responses.get(kind).unwrap_or(&Value::Null);
         let status = worded["StatusCode"]
             .as_u64()
@@ -138,8 +141,9 @@ impl Gateway {
         let body = worded["ResponseTemplates"]["application/json"]
             .as_str()
             .unwrap_or("{}");
-        let mut response =
-            Response::new(Body::from(body.replace("$context.requestId", request_id)));
+        let body = body.replace("$context.requestId", &ids.request);
+        let body = body.replace("$context.extendedRequestId", &ids.extended);
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = worded["ResponseParameters"]["Headers"]
             .as_object()
@@ -153,14 +157,36 @@ impl Gateway {
     }
 }
 
+/// The ids of a request.
+struct Ids {
+    /// The client's own choice where it sends an `X-Amzn-RequestId`, as AWS lets it.
+    request: String,
+    /// The gateway's own, always.
+    extended: String,
+}
+
+impl Ids {
+    fn of(headers: &HeaderMap) -> Self {
+        let own = uuid::Uuid::new_v4();
+        let chosen = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+        let chosen = chosen.filter(|id| !id.is_empty()).map(str::to_owned);
+        Self {
+            request: chosen.unwrap_or_else(|| own.to_string()),
+            // As long as AWS's, and with the same padding.
+            extended: BASE64.encode(&uuid::Uuid::new_v4().as_bytes()[..11]),
+        }
+    }
+}
+
 async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let request_id = uuid::Uuid::new_v4().to_string();
-    let mut response = answer(&gateway, request, &request_id).await;
-    append(response.headers_mut(), "x-amzn-requestid", &request_id);
+    let ids = Ids::of(request.headers());
+    let mut response = answer(&gateway, request, &ids).await;
+    append(response.headers_mut(), REQUEST_ID, &ids.request);
+    append(response.headers_mut(), "x-amz-apigw-id", &ids.extended);
     response
 }
 
-async fn answer(gateway: &Gateway, request: Request, request_id: &str) -> Response {
+async fn answer(gateway: &Gateway, request: Request, ids: &Ids) -> Response {
     let (parts, body) = request.into_parts();
     if size_of_head(&parts) > MAX_HEAD {
         return bare(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
@@ -173,43 +199,31 @@ async fn answer(gateway: &Gateway, request: Request, request_id: &str) -> Respon
         .filter(|rest| rest.starts_with('/'))
         .unwrap_or(&full_path);
     let Some((route, function, parameters)) = gateway.route(parts.method.as_str(), path) else {
-        return gateway.answer(
-            "MISSING_AUTHENTICATION_TOKEN",
-            StatusCode::FORBIDDEN,
-            request_id,
-        );
+        return gateway.answer("MISSING_AUTHENTICATION_TOKEN", StatusCode::FORBIDDEN, ids);
     };
     if gateway
         .throttle
         .as_ref()
         .is_some_and(|throttle| !throttle.lets_through(route))
     {
-        return gateway.answer("THROTTLED", StatusCode::TOO_MANY_REQUESTS, request_id);
+        return gateway.answer("THROTTLED", StatusCode::TOO_MANY_REQUESTS, ids);
     }
-    let too_large = || {
-        gateway.answer(
-            "REQUEST_TOO_LARGE",
-            StatusCode::PAYLOAD_TOO_LARGE,
-            request_id,
-        )
-    };
     let body = match read(body).await {
         Ok(body) => body,
-        Err(StatusCode::PAYLOAD_TOO_LARGE) => return too_large(),
+        Err(StatusCode::PAYLOAD_TOO_LARGE) => return too_long(),
         Err(status) => return bare(status),
     };
-    let event = event(gateway, &parts, path, route, &parameters, request_id, &body).to_string();
+    let event = event(gateway, &parts, path, route, &parameters, ids, &body).to_string();
     if event.len() > MAX_EVENT {
-        return too_large();
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        return gateway.answer("REQUEST_TOO_LARGE", status, ids);
     }
     match function.invoke(event.into()).await {
         Ok(answer) => {
             let response = response(&answer);
-            response.unwrap_or_else(|| {
-                gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, request_id)
-            })
+            response.unwrap_or_else(|| gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, ids))
         }
-        Err(_) => gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, request_id),
+        Err(_) => gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, ids),
     }
 }
 
@@ -217,6 +231,20 @@ async fn answer(gateway: &Gateway, request: Request, request_id: &str) -> Respon
 fn bare(status: StatusCode) -> Response {
     let mut response = Response::default();
     *response.status_mut() = status;
+    response
+}
+
+/// AWS's answer to a body over 10 MB. No gateway response of a template words it.
+fn too_long() -> Response {
+    let mut response = Response::new(Body::from(format!(
+        "HTTP content length exceeded {MAX_BODY} bytes."
+    )));
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    append(
+        response.headers_mut(),
+        "content-type",
+        "text; charset=utf-8",
+    );
     response
 }
 
@@ -256,7 +284,7 @@ fn event(
     path: &str,
     route: &Route,
     parameters: &BTreeMap<String, String>,
-    request_id: &str,
+    ids: &Ids,
     body: &Bytes,
 ) -> Value {
     let mut headers = Map::new();
@@ -307,7 +335,8 @@ fn event(
             "accountId": "000000000000",
             "apiId": "local",
             "stage": gateway.stage,
-            "requestId": request_id,
+            "requestId": ids.request,
+            "extendedRequestId": ids.extended,
             "resourcePath": route.path,
             "path": parts.uri.path(),
             "httpMethod": parts.method.as_str(),
@@ -370,6 +399,33 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
+/// The place of the route that answers, and what its path's parameters are. First the path decides, segments word for
+/// word before parameters; then the method, itself before `ANY`.
+fn find<'a>(
+    routes: impl Iterator<Item = &'a Route>,
+    method: &str,
+    path: &str,
+) -> Option<(usize, BTreeMap<String, String>)> {
+    let fits = |(at, route): (usize, &'a Route)| Some((at, route, parameters(&route.path, path)?));
+    let fitting: Vec<_> = routes.enumerate().filter_map(fits).collect();
+    let paths = fitting.iter().map(|(_, route, _)| &route.path);
+    let closest = paths.min_by_key(|path| {
+        let segments = path.split('/');
+        segments
+            .map(|segment| segment.starts_with('{'))
+            .collect::<Vec<_>>()
+    })?;
+    let of_method = |wanted: &str| {
+        let mut fitting = fitting.iter();
+        fitting.find(|(_, route, _)| route.path == *closest && route.method == wanted)
+    };
+    // The template's word for any method is none that a client could send.
+    let own = (method != "ANY").then(|| of_method(method)).flatten();
+    let any = || ANY.contains(&method).then(|| of_method("ANY")).flatten();
+    let (at, _, parameters) = own.or_else(any)?;
+    Some((*at, parameters.clone()))
+}
+
 /// The parameters of `path` if it has the shape of `pattern`, such as `/documents/{id}/upload`.
 fn parameters(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
     let (wanted, given) = (pattern.split('/'), path.split('/'));
@@ -389,4 +445,41 @@ fn parameters(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
         }
     }
     Some(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: &str, path: &str) -> Option<String> {
+        let route = |method: &str, path: &str| Route {
+            path: path.to_owned(),
+            method: method.to_owned(),
+            function: String::new(),
+        };
+        let routes = [
+            route("ANY", "/a/{id}"),
+            route("PUT", "/a/{id}"),
+            route("GET", "/a/b"),
+        ];
+        let (at, _) = find(routes.iter(), method, path)?;
+        Some(format!("{} {}", routes[at].method, routes[at].path))
+    }
+
+    #[test]
+    fn the_closest_path_decides_and_then_a_method_of_its_own_before_any() {
+        assert_eq!(found("PUT", "/a/x").as_deref(), Some("PUT /a/{id}"));
+        for method in ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST"] {
+            assert_eq!(found(method, "/a/x").as_deref(), Some("ANY /a/{id}"));
+        }
+        assert_eq!(found("GET", "/a/b").as_deref(), Some("GET /a/b"));
+        for (method, path) in [
+            ("TRACE", "/a/x"),
+            ("ANY", "/a/x"),
+            ("PUT", "/a/b"),
+            ("GET", "/a"),
+        ] {
+            assert_eq!(found(method, path), None, "{method} {path}");
+        }
+    }
 }

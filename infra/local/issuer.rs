@@ -1,5 +1,5 @@
-//! A token issuer for one machine: an OAuth 2.0 token endpoint (client credentials, any secret) and its
-//! JWKS. Whoever asks gets a token, which is why it signs for nobody but the local cloud.
+//! A token issuer for one machine: an OAuth 2.0 token endpoint (client credentials, by HTTP Basic or in the form, any
+//! secret) and its JWKS. Whoever asks gets a token, which is why it signs for nobody but the local cloud.
 
 use std::{
     fs,
@@ -17,15 +17,21 @@ use aws_lc_rs::{
 };
 use axum::{
     Form, Json, Router,
-    extract::State,
-    http::StatusCode,
+    extract::{State, rejection::FormRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::map_response,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL},
+};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use okd_core::caller::scopes_for;
 use serde_json::{Value, json};
 
-use crate::Result;
+use crate::{Result, s3::percent};
 
 /// The audience of its tokens, where no other is asked for.
 pub const AUDIENCE: &str = "okd";
@@ -40,6 +46,7 @@ pub struct Issuer {
     /// What else it publishes.
     published: RwLock<Vec<Value>>,
     down: AtomicBool,
+    hangs: AtomicBool,
     asked: AtomicUsize,
 }
 
@@ -92,6 +99,7 @@ impl Issuer {
             keys: RwLock::new(vec![key]),
             published: RwLock::default(),
             down: AtomicBool::default(),
+            hangs: AtomicBool::default(),
             asked: AtomicUsize::default(),
         }
     }
@@ -154,12 +162,18 @@ impl Issuer {
         self.down.store(down, Ordering::SeqCst);
     }
 
+    /// Answers nothing at all, or as it should again.
+    pub fn hang(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
+    }
+
     /// How often it was asked for its keys.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
-    fn jwks(&self) -> Value {
+    /// Its public keys, as a JWK Set.
+    pub fn jwks(&self) -> Value {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let published = self.published.read();
         let published = published.unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +184,7 @@ impl Issuer {
     /// The HTTP side: `/token`, `/jwks` and the discovery document.
     pub fn router(self: Arc<Self>) -> Router {
         Router::new()
-            .route("/token", post(token))
+            .route("/token", post(token).layer(map_response(uncached)))
             .route("/jwks", get(jwks))
             .route("/.well-known/openid-configuration", get(discovery))
             .with_state(self)
@@ -179,10 +193,10 @@ impl Issuer {
 
 async fn jwks(State(issuer): State<Arc<Issuer>>) -> std::result::Result<Json<Value>, StatusCode> {
     issuer.asked.fetch_add(1, Ordering::SeqCst);
-    issuer.unless_down(issuer.jwks())
+    issuer.unless_down(issuer.jwks()).await
 }
 
-/// OpenID Connect Discovery, section 3: as much of it as anybody here reads.
+/// OpenID Connect Discovery, section 3: as much of it as clients of the token endpoint read.
 async fn discovery(
     State(issuer): State<Arc<Issuer>>,
 ) -> std::result::Result<Json<Value>, StatusCode> {
@@ -190,12 +204,21 @@ async fn discovery(
     let document = json!({
         "issuer": url, "jwks_uri": format!("{url}/jwks"), "token_endpoint": format!("{url}/token"),
         "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "scopes_supported": scopes_for(None),
+        // Required there, though nothing is ever asked for by a response type and no ID token is issued.
+        "response_types_supported": ["none"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
     });
-    issuer.unless_down(document)
+    issuer.unless_down(document).await
 }
 
 impl Issuer {
-    fn unless_down(&self, answer: Value) -> std::result::Result<Json<Value>, StatusCode> {
+    async fn unless_down(&self, answer: Value) -> std::result::Result<Json<Value>, StatusCode> {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.down.load(Ordering::SeqCst) {
             Err(StatusCode::SERVICE_UNAVAILABLE)
         } else {
@@ -213,22 +236,93 @@ struct TokenRequest {
     audience: Option<String>,
 }
 
+/// Reasons why there is no token (RFC 6749, section 5.2).
+enum Refusal {
+    InvalidRequest,
+    InvalidClient,
+    UnsupportedGrantType,
+    ServerError,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+            Self::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        };
+        let mut response = (status, Json(json!({ "error": error }))).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Basic realm=\"okd-local-issuer\"");
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
 /// RFC 6749, section 4.4.
 async fn token(
     State(issuer): State<Arc<Issuer>>,
-    Form(request): Form<TokenRequest>,
-) -> std::result::Result<Json<Value>, (StatusCode, Json<Value>)> {
-    let refuse = |error: &str| (StatusCode::BAD_REQUEST, Json(json!({ "error": error })));
-    if request.grant_type != "client_credentials" {
-        return Err(refuse("unsupported_grant_type"));
+    headers: HeaderMap,
+    form: std::result::Result<Form<TokenRequest>, FormRejection>,
+) -> std::result::Result<Json<Value>, Refusal> {
+    let Form(request) = form.map_err(|_| Refusal::InvalidRequest)?;
+    let client = client(&headers, request.client_id)?;
+    if request.grant_type.is_empty() {
+        return Err(Refusal::InvalidRequest);
     }
-    let client = request.client_id.ok_or_else(|| refuse("invalid_client"))?;
+    if request.grant_type != "client_credentials" {
+        return Err(Refusal::UnsupportedGrantType);
+    }
     let scope = request.scope.unwrap_or_else(|| DEFAULT_SCOPES.to_owned());
     let audience = request.audience.as_deref().unwrap_or(AUDIENCE);
-    let token = issuer
-        .token_for(audience, &client, &scope)
-        .map_err(|_| refuse("server_error"))?;
+    let token = issuer.token_for(audience, &client, &scope);
+    let token = token.map_err(|_| Refusal::ServerError)?;
     Ok(Json(
         json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": scope }),
     ))
+}
+
+/// The client, by HTTP Basic or by the form (RFC 6749, section 2.3.1).
+fn client(headers: &HeaderMap, in_form: Option<String>) -> std::result::Result<String, Refusal> {
+    let in_form = in_form.filter(|client| !client.is_empty());
+    let Some(credentials) = basic(headers) else {
+        return in_form.ok_or(Refusal::InvalidClient);
+    };
+    let client = client_of(credentials).ok_or(Refusal::InvalidClient)?;
+    match in_form {
+        Some(other) if other != client => Err(Refusal::InvalidRequest),
+        _ => Ok(client),
+    }
+}
+
+/// The credentials of an `Authorization` header of the scheme Basic, still encoded.
+fn basic(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get(header::AUTHORIZATION)?;
+    // A header that is no text counts as Basic credentials that cannot be read.
+    let header = header.to_str().unwrap_or("Basic");
+    let (scheme, credentials) = header.split_once(' ').unwrap_or((header, ""));
+    scheme
+        .eq_ignore_ascii_case("basic")
+        .then_some(credentials.trim())
+}
+
+/// The client's id in credentials, if they have one. Id and secret are encoded like a form's fields before they are
+/// joined; many clients forget that, so what cannot be decoded is taken as it is.
+fn client_of(credentials: &str) -> Option<String> {
+    let text = String::from_utf8(BASE64.decode(credentials).ok()?).ok()?;
+    let (id, _any_secret) = text.split_once(':')?;
+    let decoded = percent::decode(&id.replace('+', " "));
+    let id = decoded.unwrap_or_else(|| id.to_owned());
+    (!id.is_empty()).then_some(id)
+}
+
+/// Forbids caches to keep an answer that may hold a token (RFC 6749, section 5.1).
+async fn uncached(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
 }

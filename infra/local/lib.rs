@@ -2,10 +2,12 @@
 //!
 //! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [`s3`] on a
 //! folder, [`dynamodb`] on SQLite, their [`events`] and [`stream`], the [`bus`] and a token [`issuer`], put together as `template.yaml`
-//! says; and between functions and stores a [`wire`] on which tests make things go wrong. It
+//! says; and between functions and stores a [`wire`] on which tests make things go wrong. A [`guard`] keeps web pages out,
+//! modes of files and [an access key](access_key) keep out other users of the machine. It
 //! cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither
 //! reads nor passes on real credentials.
 
+pub mod access_key;
 pub mod audit;
 pub mod aws_json;
 pub mod bus;
@@ -13,6 +15,7 @@ pub mod demo;
 pub mod dynamodb;
 pub mod events;
 pub mod gateway;
+pub mod guard;
 pub mod issuer;
 pub mod policies;
 pub mod runtime;
@@ -31,18 +34,21 @@ use std::{
     collections::BTreeMap,
     fs,
     net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
 use tokio::{net::TcpListener, sync::Notify};
 
+use access_key::AccessKey;
+use aws_json::Port;
 use bus::Bus;
 use events::Events;
+use guard::Guard;
 use issuer::Issuer;
-use okd_core::tenant::{Issuer as IssuerName, Tenant, TenantId};
+use okd_core::tenant::{Issuer as IssuerName, Limits, Tenant, TenantId, UncheckedLimits};
 use policies::Policies;
 use runtime::{Failed, Function};
 use stream::Stream;
@@ -54,8 +60,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// A result with such an error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The access key of the local stores, and its secret.
-pub const ACCESS_KEY: (&str, &str) = ("local-access-key", "local-secret-key");
+/// Where documents are kept unless another folder is named.
+pub const DATA: &str = ".okd";
 /// The functions' logs in the data folder, a JSON object a line.
 pub const FUNCTIONS_LOG: &str = "functions.log";
 /// The tenant that is there from the start.
@@ -64,10 +70,10 @@ pub const OWN_TENANT: &str = "local-school";
 const TENANTS: &str = "TenantsTable";
 /// The logical id of the table of documents.
 const DOCUMENTS: &str = "DocumentsTable";
+/// The logical id of the bucket of files.
+const FILES: &str = "FilesBucket";
 /// Where everything listens, unless somebody else is to reach it.
 pub const LOOPBACK: &str = "127.0.0.1";
-/// The hosts that an issuer's keys may come from although they are this machine.
-const PRIVATE_HOSTS: [&str; 2] = [LOOPBACK, "localhost"];
 /// The region that the local stores claim to be in: SDKs and other stand-ins know real ones only.
 pub const REGION: &str = "eu-central-1";
 
@@ -94,6 +100,8 @@ pub struct Options {
     pub s3_endpoint: Option<String>,
     /// Another DynamoDB to use instead of ours. It feeds no function with its stream.
     pub dynamodb_endpoint: Option<String>,
+    /// The key to these other stores. Without it: the data folder's own.
+    pub access_key: Option<AccessKey>,
     /// Where to send what is announced on the bus, besides to the file.
     pub webhook: Option<String>,
 }
@@ -123,6 +131,8 @@ pub struct Cloud {
     pub s3_url: String,
     /// The base URL of the DynamoDB in use.
     pub dynamodb_url: String,
+    /// The key that the stores want.
+    pub access_key: AccessKey,
     /// A client of the S3 in use.
     pub s3_client: aws_sdk_s3::Client,
     /// Our own S3, unless another is used.
@@ -142,7 +152,11 @@ pub struct Cloud {
 impl Cloud {
     /// Starts everything and returns when it answers.
     pub async fn start(options: Options) -> Result<Self> {
-        fs::create_dir_all(&options.data)?;
+        make_private(&options.data)?;
+        let given = options.access_key.clone().map(Ok);
+        let access_key = given.unwrap_or_else(|| AccessKey::open(&options.data))?;
+        let template = read_template(&options)?;
+        let guard = Arc::new(Guard::new(&options.host, &template));
         let host = Host {
             name: &options.host,
             port: options.port,
@@ -150,22 +164,19 @@ impl Cloud {
         let (gateway, url) = host.bind(0).await?;
         let (issuer_listener, issuer_url) = host.bind(1).await?;
         let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
-        serve(issuer_listener, issuer.clone().router());
+        serve(issuer_listener, issuer.clone().router(), &guard);
 
-        let mut parameters = parameters(&options.host);
-        parameters.extend(options.parameters.clone());
-        let template = Template::read(&options.template, &parameters)?;
         let wire = Arc::new(Wire::new(Policies::of(&template)?));
         let (s3_url, s3) = match &options.s3_endpoint {
             Some(endpoint) => (endpoint.clone(), None),
             None => {
                 let s3 = s3::S3::open(&options.data.join("s3"), options.durable)?;
-                let s3 = s3.behind(wire.clone());
+                let s3 = s3.behind(wire.clone()).guarded_by(guard.clone());
                 let (listener, url) = host.bind(2).await?;
-                let (key, secret) = ACCESS_KEY;
+                let AccessKey { id, secret } = access_key.clone();
                 let served = s3
                     .clone()
-                    .serve(listener, key, secret, std::future::pending());
+                    .serve(listener, id, secret, std::future::pending());
                 tokio::spawn(served);
                 (url, Some(s3))
             }
@@ -175,13 +186,18 @@ impl Cloud {
             Some(endpoint) => endpoint.clone(),
             None => dynamodb::serve(&tables).await?,
         };
+        let port = |listener| Port {
+            listener,
+            guard: guard.clone(),
+            access_key: access_key.clone(),
+            wire: wire.clone(),
+        };
         let (listener, dynamodb_url) = host.bind(3).await?;
         let written = Arc::new(Notify::new());
-        let front = dynamodb::front(listener, target, wire.clone(), written.clone());
-        tokio::spawn(front);
+        tokio::spawn(dynamodb::front(port(listener), target, written.clone()));
         let bus = Bus::open(&options.data, options.durable, options.webhook.clone())?;
         let (listener, bus_url) = host.bind(4).await?;
-        tokio::spawn(bus.serve(listener, wire.clone()));
+        tokio::spawn(bus.serve(port(listener)));
 
         let endpoints = [
             ("AWS_ENDPOINT_URL_S3", s3_url.as_str()),
@@ -189,13 +205,13 @@ impl Cloud {
             ("AWS_ENDPOINT_URL_EVENTBRIDGE", bus_url.as_str()),
         ];
         let environments = environments(&template, &endpoints.into());
-        let functions = functions(&template, &options, &environments, &wire);
-        let s3_client = setup::s3_client(&s3_url);
-        let dynamodb_client = setup::dynamodb_client(&dynamodb_url);
+        let functions = functions(&template, &options, &environments, &access_key, &wire);
+        let s3_client = setup::s3_client(&s3_url, &access_key);
+        let dynamodb_client = setup::dynamodb_client(&dynamodb_url, &access_key);
         setup::create_buckets(&template, &s3_client).await?;
         setup::create_tables(&template, &dynamodb_client).await?;
         let tenants = okd_core::stores::Tenants::of(dynamodb_client, physical_name(TENANTS));
-        tenant::put(&tenants, &own_tenant(&issuer_url)?).await?;
+        put_own_tenant(&tenants, &issuer, &issuer_url).await?;
 
         let function = |name: &str| functions.get(name).cloned();
         let events = Events::start(&template, function, wire.clone(), s3.clone());
@@ -219,6 +235,7 @@ impl Cloud {
             bucket: only("AWS::S3::Bucket").ok_or("the template has no bucket")?,
             table: physical_name(DOCUMENTS),
             tenants,
+            access_key,
             s3_client,
             s3_url,
             dynamodb_url,
@@ -233,6 +250,7 @@ impl Cloud {
         serve(
             gateway,
             gateway::Gateway::new(&template, &cloud.functions)?.router(),
+            &guard,
         );
         Ok(cloud)
     }
@@ -245,26 +263,52 @@ impl Cloud {
     }
 }
 
-/// What the template's parameters are here. (What an account may ask of AWS's gateway, and not what one service
-/// lets through: measure what you like.)
-fn parameters(host: &str) -> BTreeMap<String, String> {
-    [
-        (
-            "PrivateIssuers",
-            format!("{} {host}", PRIVATE_HOSTS.join(" ")),
-        ),
+/// Reads the template with the parameters that it has here. (What an account may ask of AWS's gateway, and not what one
+/// service lets through: measure what you like.)
+fn read_template(options: &Options) -> Result<Template> {
+    let ours = [
+        ("PrivateIssuers", private_issuers(&options.host)),
         ("RequestsPerSecond", "10000".to_owned()),
         ("RequestBurst", "5000".to_owned()),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    .map(|(name, value)| (name.to_owned(), value));
+    let mut parameters = BTreeMap::from(ours);
+    parameters.extend(options.parameters.clone());
+    Template::read(&options.template, &parameters)
 }
 
-/// The tenant whose issuer is our own.
+/// The origins of issuers on this machine: their keys may be fetched although it is private.
+fn private_issuers(host: &str) -> String {
+    let hosts = [LOOPBACK, "localhost", host];
+    hosts.map(|host| format!("http://{host}:*")).join(" ")
+}
+
+/// Puts our own tenant, and its issuer's keys, into the table.
+async fn put_own_tenant(
+    tenants: &okd_core::stores::Tenants,
+    issuer: &Issuer,
+    issuer_url: &str,
+) -> Result<()> {
+    let own_tenant = own_tenant(issuer_url)?;
+    let place = own_tenant.key_place();
+    tenant::put(tenants, own_tenant).await?;
+    let (began, keys) = (jiff::Timestamp::now(), issuer.jwks().to_string());
+    tenants
+        .note_keys(&place, keys, began, Duration::ZERO)
+        .await?;
+    Ok(())
+}
+
+/// The tenant whose issuer is our own. It may ask as much as it likes.
 fn own_tenant(issuer_url: &str) -> Result<Tenant> {
     let id = TenantId::try_from(OWN_TENANT.to_owned())?;
     let issuer = IssuerName::try_from(issuer_url.to_owned())?;
-    Ok(Tenant::new(id, issuer, vec![issuer::AUDIENCE.to_owned()]))
+    let mut tenant = Tenant::new(id, issuer, vec![issuer::AUDIENCE.to_owned()]);
+    tenant.limits = Limits::try_from(UncheckedLimits {
+        requests_per_second: 10_000,
+        ..UncheckedLimits::default()
+    })?;
+    Ok(tenant)
 }
 
 /// The variables of every function of the template. Of the services' endpoints those that it names are ours, as
@@ -290,12 +334,12 @@ fn functions(
     template: &Template,
     options: &Options,
     environments: &BTreeMap<String, BTreeMap<String, String>>,
+    access_key: &AccessKey,
     wire: &Arc<Wire>,
 ) -> BTreeMap<String, Arc<Function>> {
-    let (key, secret) = ACCESS_KEY;
     let lambda = [
-        ("AWS_ACCESS_KEY_ID", key),
-        ("AWS_SECRET_ACCESS_KEY", secret),
+        ("AWS_ACCESS_KEY_ID", access_key.id.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", &access_key.secret),
         ("AWS_REGION", REGION),
     ];
     let function = |(name, properties): (&str, &serde_json::Value)| {
@@ -335,7 +379,32 @@ impl Host<'_> {
     }
 }
 
-fn serve(listener: TcpListener, router: Router) {
+/// Makes the data folder, for this user alone as everything that will be in it. A folder that others can look into is left
+/// as it is, and refused: its owner may want that, and what is in it may be known already.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> Result<()> {
+    use rustix::{fs::Mode, process::umask};
+    use std::os::unix::fs::PermissionsExt;
+    umask(Mode::RWXG | Mode::RWXO);
+    fs::create_dir_all(folder)?;
+    if fs::metadata(folder)?.permissions().mode() & 0o077 != 0 {
+        let folder = folder.display();
+        return Err(format!(
+            "other users of this machine may open {folder}: `chmod -R go= {folder}` keeps them out"
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// Makes the data folder. Here the system decides who may open it.
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> Result<()> {
+    Ok(fs::create_dir_all(folder)?)
+}
+
+fn serve(listener: TcpListener, router: Router, guard: &Arc<Guard>) {
+    let router = router.layer(from_fn_with_state(guard.clone(), guard::check));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "a server of the local cloud failed");

@@ -4,10 +4,12 @@
 //! Called as `local function NAME`, this executable is one of the functions: that is how the stand-in for
 //! Lambda starts its processes.
 use std::{
+    collections::BTreeMap,
     env,
     io::{Read, Write},
     path::PathBuf,
     process::ExitCode,
+    str::FromStr,
 };
 
 use clap::{Parser, Subcommand};
@@ -26,7 +28,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// Where documents are kept, across restarts.
-    #[arg(long, default_value = ".okd")]
+    #[arg(long, default_value = okd_local::DATA)]
     data: PathBuf,
     /// Keep nothing: use a folder that is removed in the end.
     #[arg(long)]
@@ -43,9 +45,28 @@ struct Arguments {
     /// Send what is announced of documents to this URL too, as JSON; until it answers 2xx it gets it again.
     #[arg(long)]
     webhook: Option<String>,
+    /// Let pages of this origin, such as <https://dms.example>, call the API and send parts from a browser; may be repeated. (The
+    /// template's parameter `UploadOrigins`.)
+    #[arg(long, value_name = "URL")]
+    upload_origin: Vec<Origin>,
     /// The SAM template that says what there is.
     #[arg(long, default_value_os_t = okd_local::default_template())]
     template: PathBuf,
+}
+
+/// A page's origin, as a browser spells it: scheme, host and, where it is not the usual one, port.
+#[derive(Clone)]
+struct Origin(String);
+
+impl FromStr for Origin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = text.parse::<reqwest::Url>().ok();
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
+        let url = url.ok_or("it is no origin such as https://dms.example")?;
+        Ok(Self(url.origin().ascii_serialization()))
+    }
 }
 
 #[derive(Subcommand)]
@@ -108,12 +129,12 @@ fn run(arguments: Arguments) -> Result<()> {
         // What only shows something leaves nothing behind and minds nobody's ports.
         let shows = matches!(arguments.command, Some(Command::Demo(_) | Command::Soak(_)));
         let folder = (arguments.ephemeral || shows)
-            .then(ephemeral_folder)
+            .then(|| tempfile::Builder::new().prefix("okd-local-").tempdir())
             .transpose()?;
         let cloud = Cloud::start(Options {
             data: folder
                 .as_ref()
-                .map_or(arguments.data, |folder| folder.path().to_owned()),
+                .map_or(arguments.data, |folder| folder.path().join("data")),
             port: if shows { 0 } else { arguments.port },
             host: match &arguments.command {
                 Some(Command::Stores(stores)) => stores.host.clone(),
@@ -123,10 +144,11 @@ fn run(arguments: Arguments) -> Result<()> {
             // The soak strikes it when everything has gone wrong.
             clock: !soaks,
             template: arguments.template,
-            parameters: [].into(),
+            parameters: parameters(&arguments.upload_origin),
             executable: env::current_exe()?,
             s3_endpoint: arguments.s3_endpoint,
             dynamodb_endpoint: arguments.dynamodb_endpoint,
+            access_key: None,
             webhook: arguments.webhook,
         })
         .await?;
@@ -142,15 +164,12 @@ fn run(arguments: Arguments) -> Result<()> {
     })
 }
 
-/// On the disk of the repository: the system's own may be small, or memory.
-fn ephemeral_folder() -> Result<tempfile::TempDir> {
-    let parent = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
-    Ok(
-        match tempfile::Builder::new().prefix("local-").tempdir_in(parent) {
-            Ok(folder) => folder,
-            Err(_) => tempfile::tempdir()?,
-        },
-    )
+/// The values of the template's parameters that the command line gives.
+fn parameters(upload_origins: &[Origin]) -> BTreeMap<String, String> {
+    let origins = upload_origins.iter().map(|origin| origin.0.as_str());
+    let origins = origins.collect::<Vec<_>>().join(",");
+    let given = (!origins.is_empty()).then(|| ("UploadOrigins".to_owned(), origins));
+    given.into_iter().collect()
 }
 
 /// Prints the text and lets everything run until it is asked to end.

@@ -165,7 +165,10 @@ impl Policies {
             let actions: &[&str] = match need.action.as_str() {
                 "s3:PutObject" => &["kms:GenerateDataKey", "kms:Decrypt"],
                 "s3:GetObject" => &["kms:Decrypt"],
-                action if action.starts_with("dynamodb:") => &["kms:Decrypt"],
+                action if STREAM_ACTIONS.contains(&action) => &["kms:Decrypt"],
+                action if action.starts_with("dynamodb:") => {
+                    &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"]
+                }
                 _ => &[],
             };
             more.extend(actions.iter().map(|&action| Need::of(action, key)));

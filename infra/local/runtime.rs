@@ -23,6 +23,7 @@ use axum::{
     body::Bytes,
     extract::{Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    middleware::from_fn_with_state,
     routing::{get, post},
 };
 use tokio::{
@@ -32,7 +33,11 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{FUNCTIONS_LOG, Options, Result, wire::Wire};
+use crate::{
+    FUNCTIONS_LOG, Options, Result,
+    guard::{self, Guard},
+    wire::Wire,
+};
 
 /// How long a process may take before it asks for work: Lambda allows it 10 s.
 const TO_START: Duration = Duration::from_secs(10);
@@ -290,6 +295,7 @@ fn endpoint_routes(endpoint: Arc<Endpoint>) -> Router {
         .route(&format!("{base}/invocation/{{id}}/error"), post(fail))
         .route(&format!("{base}/init/error"), post(fail_to_start))
         .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::new(Guard::default()), guard::check))
         .with_state(endpoint)
 }
 

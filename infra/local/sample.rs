@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use okd_core::checksum::{Checksum, Sha256};
+use okd_core::checksum::{Checksum, Digest};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -60,7 +60,7 @@ pub async fn file(path: &Path, size: u64) -> Result<PathBuf> {
 /// The size and SHA-256 of a file, read once and never held whole.
 pub async fn digest(path: &Path) -> Result<(u64, Checksum)> {
     let mut file = tokio::fs::File::open(path).await?;
-    let mut sha256 = Sha256::default();
+    let mut sha256 = Digest::sha256();
     let mut block = vec![0; 1 << 20];
     let mut size = 0;
     loop {

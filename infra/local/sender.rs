@@ -43,6 +43,26 @@ pub struct Sender {
     pub arrived: Box<dyn Fn(u64) + Send + Sync>,
 }
 
+/// A document that the service has whole.
+#[derive(Debug)]
+pub struct HandedIn {
+    /// Its `dmsDocumentId`.
+    pub id: String,
+    /// Whether it is stored; else its bytes have yet to be compared with what was declared.
+    pub is_stored: bool,
+}
+
+/// What came of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The document is stored.
+    Stored,
+    /// It is there, and has yet to be compared with what was declared.
+    Verifying,
+    /// The upload ended, and another is to begin.
+    Gone,
+}
+
 /// The service said no, and why.
 #[derive(Debug)]
 pub struct Refused {
@@ -96,8 +116,8 @@ impl Sender {
         }
     }
 
-    /// Form B: the metadata, then the parts that are missing, then complete. Gives the `dmsDocumentId`.
-    pub async fn hand_in_by_parts(&self, metadata: &Value, source: &Source) -> Result<String> {
+    /// Form B: the metadata, then the parts that are missing, then complete.
+    pub async fn hand_in_by_parts(&self, metadata: &Value, source: &Source) -> Result<HandedIn> {
         let began = Instant::now();
         let mut known: Option<String> = None;
         loop {
@@ -115,8 +135,13 @@ impl Sender {
             if known.is_some_and(|known| known != id) {
                 return Err(format!("a document has two ids, {id} is one").into());
             }
-            if status == 200 || self.finish(source, answer["upload"].clone()).await? {
-                return Ok(id);
+            let end = match status {
+                200 => End::Stored,
+                _ => self.finish(source, answer["upload"].clone()).await?,
+            };
+            if end != End::Gone {
+                let is_stored = end == End::Stored;
+                return Ok(HandedIn { id, is_stored });
             }
             known = Some(id);
             if began.elapsed() >= self.patience {
@@ -134,9 +159,8 @@ impl Sender {
         .await
     }
 
-    /// Sends what is missing and completes; says whether that stored the document. If not, the upload has ended,
-    /// and another is to begin.
-    pub async fn finish(&self, source: &Source, mut upload: Value) -> Result<bool> {
+    /// Sends what is missing and completes.
+    pub async fn finish(&self, source: &Source, mut upload: Value) -> Result<End> {
         loop {
             if !self.send_parts(source, &upload).await? {
                 match self.follow(&upload["status"]).await? {
@@ -144,15 +168,24 @@ impl Sender {
                         upload = answer["upload"].clone();
                         continue;
                     }
-                    (200, answer) => return Ok(answer["upload"]["state"] == "stored"),
+                    (200, answer) => {
+                        return Ok(match answer["upload"]["state"].as_str() {
+                            Some("stored") => End::Stored,
+                            Some("verifying") => End::Verifying,
+                            _ => End::Gone,
+                        });
+                    }
                     (status, problem) => return Err(Refused { status, problem }.into()),
                 }
             }
             match self.follow(&upload["complete"]).await? {
-                (200, _) => return Ok(true),
+                (200, _) => return Ok(End::Stored),
+                (202, answer) if answer["upload"]["state"] == "verifying" => {
+                    return Ok(End::Verifying);
+                }
                 (202, _) => tokio::time::sleep(PAUSE).await,
                 (409, answer) => upload = answer["upload"].clone(),
-                (410, _) => return Ok(false),
+                (410, _) => return Ok(End::Gone),
                 (status, problem) => return Err(Refused { status, problem }.into()),
             }
         }

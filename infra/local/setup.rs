@@ -15,31 +15,34 @@ use aws_sdk_s3::{
 use serde_json::Value;
 
 use crate::{
-    ACCESS_KEY, REGION, Result,
+    REGION, Result,
+    access_key::AccessKey,
     template::{Template, physical_name},
 };
 
-/// A client of the S3 at `url`, with the local credentials.
-pub fn s3_client(url: &str) -> aws_sdk_s3::Client {
-    let (key, secret) = ACCESS_KEY;
+/// A client of the S3 at `url`.
+pub fn s3_client(url: &str, key: &AccessKey) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
-        .credentials_provider(Credentials::new(key, secret, None, None, "local"))
+        .credentials_provider(Credentials::new(&key.id, &key.secret, None, None, "local"))
         .endpoint_url(url)
         .force_path_style(true)
         .build();
     aws_sdk_s3::Client::from_conf(config)
 }
 
-/// A client of the DynamoDB at `url`, with the local credentials.
-pub fn dynamodb_client(url: &str) -> aws_sdk_dynamodb::Client {
-    let (key, secret) = ACCESS_KEY;
+/// A client of the DynamoDB at `url`.
+pub fn dynamodb_client(url: &str, key: &AccessKey) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
         .region(aws_sdk_dynamodb::config::Region::new(REGION))
         .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
-            key, secret, None, None, "local",
+            &key.id,
+            &key.secret,
+            None,
+            None,
+            "local",
         ))
         .endpoint_url(url)
         .build();
@@ -103,7 +106,10 @@ fn cors_rule(rule: &Value) -> Result<CorsRule> {
         let texts = array(rule, key).filter_map(Value::as_str);
         Some(texts.map(str::to_owned).collect())
     };
+    let max_age = rule["MaxAge"].as_i64();
+    let max_age = max_age.and_then(|seconds| i32::try_from(seconds).ok());
     let rule = CorsRule::builder()
+        .set_max_age_seconds(max_age)
         .set_allowed_origins(texts("AllowedOrigins"))
         .set_allowed_methods(texts("AllowedMethods"))
         .set_allowed_headers(texts("AllowedHeaders"))

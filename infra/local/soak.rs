@@ -19,7 +19,7 @@ use crate::{
     Cloud, Result,
     audit::{Books, audit, settle},
     sample,
-    sender::{Refused, Sender, Source},
+    sender::{HandedIn, Refused, Sender, Source},
     wire::Fault,
 };
 
@@ -202,6 +202,9 @@ impl One<'_> {
                     {
                         return Err(error);
                     }
+                    Ok(handed_in) if handed_in.is_stored => {
+                        return Err("bytes that nobody had compared were called stored".into());
+                    }
                     _ => {}
                 }
                 told.current = None;
@@ -261,10 +264,10 @@ impl One<'_> {
             1 => declaring(metadata, Checksum::sha256(file)),
             _ => declaring(metadata, Checksum::crc64nvme(file)),
         };
-        self.parts_of(&metadata, file).await
+        Ok(self.parts_of(&metadata, file).await?.id)
     }
 
-    async fn parts_of(&self, metadata: &Value, file: &Bytes) -> Result<String> {
+    async fn parts_of(&self, metadata: &Value, file: &Bytes) -> Result<HandedIn> {
         let source = Source::Bytes(file.clone());
         self.sender
             .hand_in_by_parts(&sized(metadata, file), &source)

@@ -22,7 +22,7 @@ pub struct Template {
 pub struct Route {
     /// The path, with parameters in braces.
     pub path: String,
-    /// The method.
+    /// The method, or `ANY`.
     pub method: String,
     /// The function's logical id.
     pub function: String,

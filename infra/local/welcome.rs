@@ -1,10 +1,12 @@
 //! What `cargo run` greets with: where everything is, a token, and curl lines to paste.
 
-use crate::{ACCESS_KEY, Cloud, FUNCTIONS_LOG, REGION, Result, bus::ANNOUNCED, sample};
+use crate::{
+    Cloud, FUNCTIONS_LOG, REGION, Result, access_key::ACCESS_KEY_FILE, bus::ANNOUNCED, sample,
+};
 
 /// What `cargo run -- stores` says beside the environment that it prints.
 pub fn to_sam_local(cloud: &Cloud) -> String {
-    let (key, secret) = ACCESS_KEY;
+    let key = cloud.data.join(ACCESS_KEY_FILE).display().to_string();
     let issuer = &cloud.issuer_url;
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
@@ -16,8 +18,8 @@ pub fn to_sam_local(cloud: &Cloud) -> String {
 Stores, issuer and bus for sam local (Ctrl-C stops them). In another shell, with what is printed here in env.json:
 
 sam build --parameter-overrides Architecture={architecture}
-AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_REGION={REGION} \
-  sam local start-api --env-vars env.json --parameter-overrides Architecture={architecture} --warm-containers LAZY
+. {key}   # the key to the stores, which no others have
+AWS_REGION={REGION} sam local start-api --env-vars env.json --parameter-overrides Architecture={architecture} --warm-containers LAZY
 
 {issuer}/token gives tokens (grant_type=client_credentials&client_id=me); the API is then at http://127.0.0.1:3000.
 "

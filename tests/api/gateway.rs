@@ -1,6 +1,6 @@
 //! Paths, methods and what surrounds an answer.
 
-use crate::sender::{OFFERING, Sender, association, offer};
+use crate::sender::{ASSOCIATION, OFFERING, Sender, association, offer};
 
 #[tokio::test]
 async fn a_path_or_method_that_is_not_in_the_template_is_answered_by_the_gateway() {
@@ -9,12 +9,8 @@ async fn a_path_or_method_that_is_not_in_the_template_is_answered_by_the_gateway
         ("GET", "/"),
         ("GET", "/okd/v1/associations"),
         ("PUT", "/okd/v2/offering/x"),
-        ("GET", &format!("/okd/v1/offering/{OFFERING}")),
-        ("DELETE", &association()),
-        (
-            "PUT",
-            &format!("/okd/v1/documents/{OFFERING}/upload/complete"),
-        ),
+        ("TRACE", &association()),
+        ("PROPFIND", &association()),
     ] {
         sender
             .call(method, path)
@@ -86,5 +82,198 @@ async fn the_logs_hold_no_token_no_signature_and_no_personal_data() {
         "beoordeling-100245",
     ] {
         assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn a_client_may_choose_the_requests_id_but_not_the_gateways_own() {
+    let sender = Sender::new();
+    // The gateway's own answer, and the function's.
+    for (method, path, status) in [("GET", "/".to_owned(), 404), ("PUT", association(), 415)] {
+        let mut own = Vec::new();
+        for chosen in [Some("chosen by the client"), None] {
+            let mut request = sender
+                .request(method, &path)
+                .header("x-amz-apigw-id", "forged");
+            if let Some(chosen) = chosen {
+                request = request.header("X-Amzn-RequestId", chosen);
+            }
+            let answer = sender.send(request).await;
+            assert_eq!(answer.status, status, "{answer:?}");
+            let id = answer.headers["x-amzn-requestid"].to_str().unwrap();
+            assert_eq!(id == "chosen by the client", chosen.is_some(), "{id}");
+            let ids: Vec<_> = answer.headers.get_all("x-amz-apigw-id").iter().collect();
+            assert!(ids.len() == 1 && ids[0] != "forged", "{ids:?}");
+            own.push(ids[0].clone());
+            if status == 404 {
+                assert_eq!(answer.body["requestId"], id);
+            }
+        }
+        assert_ne!(own[0], own[1]);
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_the_gateways_limit_gets_amazons_own_words() {
+    let sender = Sender::new();
+    let request = sender.request("PUT", &association());
+    let answer = sender.send(request.body(vec![b'x'; (10 << 20) + 1])).await;
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.headers["content-type"], "text; charset=utf-8");
+    assert_eq!(answer.body, "HTTP content length exceeded 10485760 bytes.");
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_serve_is_405_and_allow_says_which_it_does() {
+    let sender = Sender::new();
+    let complete = format!("/okd/v1/documents/{OFFERING}/upload/complete");
+    for (path, methods) in [
+        (association(), "PUT, POST, PATCH, OPTIONS"),
+        (format!("/okd/v1/offering/{OFFERING}"), "PUT, POST, OPTIONS"),
+        (
+            format!("/okd/v1/offerings/{OFFERING}"),
+            "PUT, POST, OPTIONS",
+        ),
+        (format!("/okd/v1/persons/{OFFERING}"), "PUT, POST, OPTIONS"),
+        (complete, "POST, OPTIONS"),
+    ] {
+        for method in ["GET", "HEAD", "DELETE"] {
+            let answer = sender.call(method, &path).await;
+            assert_eq!(
+                (answer.status, &answer.headers["allow"]),
+                (405, &methods.parse().unwrap()),
+                "{method} {path}"
+            );
+            if method != "HEAD" {
+                answer.problem(405, "method-not-allowed");
+            }
+        }
+        // Asking for the methods needs no token, and no id that is one.
+        let id = [ASSOCIATION, OFFERING]
+            .into_iter()
+            .find(|id| path.contains(id));
+        for path in [path.clone(), path.replace(id.unwrap(), "x")] {
+            let answer = sender.request("OPTIONS", &path).send().await.unwrap();
+            assert_eq!(
+                (answer.status().as_u16(), &answer.headers()["allow"]),
+                (204, &methods.parse().unwrap()),
+                "{path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_encoded_hyphen_in_the_paths_uuid_is_a_hyphen() {
+    let path = association().replace('-', "%2D");
+    let sender = Sender::new();
+    sender
+        .send(sender.request("PUT", &path).json(&offer(5)))
+        .await
+        .accepted();
+}
+
+#[tokio::test]
+async fn an_upload_in_the_query_that_is_none_is_told_apart_from_the_id_in_the_path() {
+    let path = format!("/okd/v1/documents/{OFFERING}/upload");
+    for upload in ["", "x", "../../x"] {
+        let answer = Sender::new()
+            .call("GET", &format!("{path}?upload={upload}"))
+            .await;
+        let detail = answer.problem(400, "invalid-id");
+        assert!(detail.contains("?upload="), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_an_enrolments_state_is_told_that_it_is_not_served_yet() {
+    let sender = Sender::new();
+    let status = serde_json::json!({
+        "associationType": "programOfferingAssociation", "role": "student", "state": "finished",
+        "person": "5ab399b8-c499-4da8-af6d-b55e66251f31",
+    });
+    let mut with_consumer = status.clone();
+    with_consumer["consumers"] =
+        serde_json::json!([{ "consumerKey": "nl-okd", "enrollmentFinalEndDate": "2026-07-31" }]);
+    // Without consumers, with others' or with dates alone; and as it was printed until September 2025.
+    let mut with_none = status.clone();
+    with_none["consumers"] = serde_json::json!([]);
+    let mut with_others = status.clone();
+    with_others["consumers"] = serde_json::json!([{ "consumerKey": "nl-rio" }]);
+    let mut with_dates = with_consumer.clone();
+    with_dates.as_object_mut().unwrap().remove("state");
+    let wrapped = serde_json::json!({ "association": status });
+    for message in [
+        &status,
+        &with_consumer,
+        &with_none,
+        &with_others,
+        &with_dates,
+        &wrapped,
+    ] {
+        let patch = sender.request("PUT", &association());
+        let patch = patch.header("content-type", "application/merge-patch+json");
+        sender
+            .send(patch.body(message.to_string()))
+            .await
+            .problem(501, "not-implemented");
+        for method in ["PUT", "POST", "PATCH"] {
+            let answer = sender
+                .send(sender.request(method, &association()).json(message))
+                .await;
+            let detail = answer.problem(501, "not-implemented");
+            assert!(detail.contains("flow 5"), "{detail}");
+        }
+    }
+    // A form B that lacks something is none.
+    let mut broken = offer(5);
+    broken["state"] = serde_json::json!("associated");
+    broken["consumers"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("documentSize");
+    sender.offer(&broken).await.problem(422, "invalid-metadata");
+    let patch = sender.request("PUT", &association());
+    let patch = patch.header("content-type", "application/merge-patch+json");
+    sender
+        .send(patch.body(offer(5).to_string()))
+        .await
+        .problem(415, "unsupported-media-type");
+}
+
+#[tokio::test]
+async fn every_answer_is_for_tls_and_for_nobody_to_keep() {
+    let sender = Sender::new();
+    let stored = sender.hand_in(&crate::sender::metadata(), b"x").await.ok();
+    let upload = format!("/okd/v1/documents/{}/upload", stored.id());
+    let answers = [
+        stored,
+        sender.call("DELETE", &upload).await,
+        sender.call("OPTIONS", &association()).await,
+        sender.call("GET", &association()).await,
+        sender.call("GET", "/okd/v1/nothing").await,
+    ];
+    assert_eq!(
+        answers.each_ref().map(|answer| answer.status),
+        [200, 204, 204, 405, 404]
+    );
+    for answer in answers {
+        for (name, value) in okd_api::SAFE_HEADERS {
+            assert_eq!(answer.headers[name], value, "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_gateway_itself_refuses_a_page_can_read() {
+    let sender = Sender::new();
+    for (path, size, status) in [
+        ("/okd/v1/nothing".to_owned(), 1, 404),
+        (association(), 8 << 20, 413),
+    ] {
+        let body = vec![b'x'; size];
+        let answer = sender.send(sender.request("PUT", &path).body(body)).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(answer.headers["access-control-allow-origin"], "*");
     }
 }

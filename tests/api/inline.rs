@@ -24,13 +24,9 @@ async fn one_byte_more_is_refused_by_the_function_with_the_way_out() {
 
 #[tokio::test]
 async fn a_file_that_the_platform_cannot_carry_is_refused_by_the_gateway_with_the_way_out() {
-    for size in [5 * MIB, 11 * MIB] {
-        let detail = Sender::new()
-            .hand_in(&metadata(), &bytes(size, 1))
-            .await
-            .problem(413, "file-too-large-inline");
-        assert!(detail.contains("documentSize"), "{detail}");
-    }
+    let answer = Sender::new().hand_in(&metadata(), &bytes(5 * MIB, 1)).await;
+    let detail = answer.problem(413, "file-too-large-inline");
+    assert!(detail.contains("documentSize"), "{detail}");
 }
 
 #[tokio::test]
@@ -125,40 +121,6 @@ async fn the_same_metadata_in_another_order_of_keys_is_a_repeat() {
         .await
         .ok();
     assert_eq!(sender.item(&id).await, item);
-}
-
-#[tokio::test]
-async fn an_idempotency_key_takes_the_place_of_a_missing_document_id() {
-    let sender = Sender::new();
-    let metadata = without(&metadata(), "documentId");
-    let body = crate::sender::form(&[
-        (
-            "content-disposition: form-data; name=\"metadata\"",
-            metadata.to_string().as_bytes(),
-        ),
-        ("content-disposition: form-data; name=\"file\"", b"file"),
-    ]);
-    let mut ids = Vec::new();
-    for key in ["a", "a", "b"] {
-        let request = sender
-            .request("PUT", &crate::sender::association())
-            .header("idempotency-key", key);
-        let request = request.header(
-            "content-type",
-            format!("multipart/form-data; boundary={}", crate::sender::BOUNDARY),
-        );
-        ids.push(sender.send(request.body(body.clone())).await.ok().id());
-    }
-    assert!(ids[0] == ids[1] && ids[1] != ids[2], "{ids:?}");
-}
-
-#[tokio::test]
-async fn without_any_key_every_put_is_a_new_document() {
-    let sender = Sender::new();
-    let metadata = without(&metadata(), "documentId");
-    let first = sender.hand_in(&metadata, b"file").await.ok();
-    let second = sender.hand_in(&metadata, b"file").await.ok();
-    assert_ne!(first.id(), second.id());
 }
 
 #[tokio::test]
@@ -261,9 +223,6 @@ async fn an_inline_file_ends_a_pending_upload_of_the_same_document() {
 #[tokio::test]
 async fn sixteen_different_files_for_one_document_at_once_are_all_accepted_and_all_kept() {
     let sender = Sender::new();
-    if sender.cloud.s3.is_none() {
-        return; // moto's conditional writes are not atomic: now and then two of them win one revision
-    }
     let metadata = metadata();
     let files: Vec<Vec<u8>> = (0..16).map(|seed| bytes(100, seed)).collect();
     let racing = files.iter().map(|file| sender.hand_in(&metadata, file));

@@ -2,20 +2,24 @@
 //!
 //! Each test is a sender of its own, so that tests can share one cloud; those that count calls or look
 //! into empty stores start their own. With `OKD_TEST_S3_ENDPOINT` and `OKD_TEST_DYNAMODB_ENDPOINT` set, the
-//! shared cloud uses the stores at those URLs (moto's, in CI) instead of ours.
+//! shared cloud uses the stores at those URLs (ministack's, in CI) instead of ours.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../cloud/mod.rs"]
 mod cloud;
 mod examples;
+mod facts;
 mod forms;
 mod gateway;
+mod identity;
 mod inline;
 mod metadata;
 mod refusals;
 mod repeats;
 mod restart;
 mod sender;
+mod standard;
 mod tokens;
 mod uploads;
+mod verifying;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::sender::{
-    ASSOCIATION, OFFERING, Sender, association, form, metadata, offer, with, without,
+    ASSOCIATION, Answer, OFFERING, Sender, association, form, metadata, offer, with, without,
 };
 
 /// Form B of this metadata is refused with 422, pointing there.
@@ -64,10 +64,7 @@ async fn the_same_id_in_upper_case_is_the_same_id() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_missing_or_no_uuid_is_refused() {
-    let mut missing = offer(5);
-    missing.as_object_mut().unwrap().remove("associationId");
-    refused(&missing, "/associationId").await;
+async fn an_id_that_is_no_uuid_is_refused() {
     refused(
         &set(&offer(5), "associationId", json!("123")),
         "/associationId",
@@ -149,17 +146,7 @@ async fn a_document_type_that_is_missing_or_unknown_is_refused() {
 }
 
 #[tokio::test]
-async fn a_document_name_that_is_missing_empty_or_no_string_is_refused() {
-    refused(
-        &without(&offer(5), "documentName"),
-        "/consumers/0/documentName",
-    )
-    .await;
-    refused(
-        &with(&offer(5), "documentName", json!("")),
-        "/consumers/0/documentName",
-    )
-    .await;
+async fn a_document_name_that_is_no_string_is_refused() {
     refused(
         &with(&offer(5), "documentName", json!(7)),
         "/consumers/0/documentName",
@@ -195,20 +182,84 @@ async fn retention_is_read_in_both_spellings() {
 }
 
 #[tokio::test]
-async fn a_retention_that_is_no_period_is_refused() {
-    for period in [
-        json!("3"),
-        json!("0Y"),
-        json!("drie jaar"),
-        json!("P3Y"),
-        json!(3),
+async fn a_retention_that_is_no_period_is_kept_as_sent_and_marked_since_it_is_only_a_suggestion() {
+    for (period, kept) in [
+        (json!("3"), "3"),
+        (json!("0Y"), "0Y"),
+        (json!("blijvend"), "blijvend"),
+        (json!("P3Y"), "P3Y"),
+        (json!(3), "3"),
+        (json!(["3Y"]), "[\"3Y\"]"),
     ] {
-        refused(
-            &with(&offer(5), "bewaartermijnsuggestie", period),
-            "/consumers/0/bewaartermijnsuggestie",
-        )
-        .await;
+        let okd = stored(&with(&metadata(), "bewaartermijnsuggestie", period)).await;
+        let suggestion = okd["retentionPeriodSuggestion"].as_m().unwrap();
+        assert_eq!(suggestion["notUnderstood"].as_s().unwrap(), kept);
     }
+}
+
+#[tokio::test]
+async fn what_the_path_or_the_file_says_need_not_be_in_the_metadata() {
+    let sender = Sender::new();
+    let consumer = json!([{ "consumerKey": "nl-okd", "documentType": "bpv", "documentSize": 5 }]);
+    for nothing in [
+        json!({}),
+        json!({ "associationId": "", "associationType": "", "person": "" }),
+    ] {
+        sender
+            .offer(&set(&nothing, "consumers", consumer.clone()))
+            .await
+            .accepted();
+    }
+    let unnamed = without(&metadata(), "documentName");
+    for metadata in [unnamed.clone(), with(&unnamed, "documentName", json!(""))] {
+        let id = sender.hand_in(&metadata, b"x").await.ok().id();
+        assert_eq!(
+            sender.metadata_of(&id).await["okd"]["documentName"],
+            "a.pdf"
+        );
+        let id = Sender::new()
+            .offer(&with(&metadata, "documentSize", json!(5)))
+            .await
+            .accepted()
+            .id();
+        let item = sender.item(&id).await.unwrap();
+        let upload: Value = serde_dynamo::from_attribute_value(item["upload"].clone()).unwrap();
+        assert_eq!(upload["metadata"]["okd"]["documentName"], "document");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_string_is_absent() {
+    let sender = Sender::new();
+    let mut metadata = metadata();
+    for key in [
+        "documentId",
+        "documentSubtype",
+        "receivedDate",
+        "examDateTime",
+        "bewaartermijnsuggestie",
+        "documentChecksum",
+        "studentNumber",
+        "format",
+        "documentSize",
+    ] {
+        metadata = with(&metadata, key, json!(""));
+    }
+    let id = sender.hand_in(&metadata, b"x").await.ok().id();
+    let okd = &sender.metadata_of(&id).await["okd"];
+    for absent in [
+        "documentId",
+        "documentSubtype",
+        "receivedDate",
+        "retentionPeriodSuggestion",
+    ] {
+        assert_eq!(okd.get(absent), None, "{okd}");
+    }
+    refused(
+        &with(&offer(5), "documentSize", json!("")),
+        "/consumers/0/documentSize",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -325,11 +376,32 @@ async fn a_document_size_must_be_a_whole_number_of_at_least_one_byte() {
         "/consumers/0/documentSize",
     )
     .await;
-    let huge = with(&offer(5), "documentSize", json!(u64::MAX));
-    Sender::new()
-        .offer(&huge)
-        .await
-        .problem(413, "document-too-large");
+    for huge in [
+        "18446744073709551615",
+        "18446744073709551616",
+        "1e30",
+        "1e400",
+        "2E9",
+    ] {
+        sized(huge).await.problem(413, "document-too-large");
+    }
+    for whole in ["5.0", "5E0", "0.5e1", "50e-1"] {
+        let size = &sized(whole).await.accepted().body["upload"]["documentSize"];
+        assert_eq!(size, 5, "{whole}");
+    }
+    sized("-1e400").await.problem(422, "invalid-metadata");
+}
+
+/// Form B with a `documentSize` that is spelled so.
+async fn sized(size: &str) -> Answer {
+    let sender = Sender::new();
+    let text = offer(5)
+        .to_string()
+        .replace("\"documentSize\":5", &format!("\"documentSize\":{size}"));
+    let request = sender
+        .request("PUT", &association())
+        .header("content-type", "application/json");
+    sender.send(request.body(text)).await
 }
 
 #[tokio::test]

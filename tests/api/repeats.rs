@@ -2,11 +2,7 @@
 
 use serde_json::json;
 
-use crate::sender::{Answer, MIB, Sender, bytes, crc64nvme, offer, sha256, with};
-
-fn complete(answer: &Answer) -> &str {
-    answer.body["upload"]["complete"]["href"].as_str().unwrap()
-}
+use crate::sender::{MIB, Sender, bytes, crc64nvme, offer, sha256, with};
 
 #[tokio::test]
 async fn pending_and_the_same_checksum_resumes_with_only_the_missing_parts() {
@@ -27,7 +23,7 @@ async fn pending_and_the_same_checksum_resumes_with_only_the_missing_parts() {
         "no second upload is left open"
     );
     sender.send_parts(&second.body["upload"], &file, None).await;
-    sender.call("POST", complete(&second)).await.ok();
+    sender.complete(&second).await.ok();
     assert!(sender.stored_bytes(&first.id()).await == file);
 }
 
@@ -59,7 +55,7 @@ async fn pending_and_another_checksum_begins_afresh_and_ends_the_old_upload() {
     sender
         .send_parts(&second.body["upload"], b"22222", None)
         .await;
-    sender.call("POST", complete(&second)).await.ok();
+    sender.complete(&second).await.ok();
     assert_eq!(sender.stored_bytes(&first.id()).await, b"22222");
 }
 
@@ -72,7 +68,7 @@ async fn pending_without_a_checksum_begins_afresh_since_an_equal_size_proves_not
     assert_eq!(second.body["upload"]["partsReceived"], 0);
     assert_eq!(sender.open_uploads(&first.id()).await.len(), 1);
     sender
-        .call("POST", complete(&second))
+        .call("POST", second.href("complete"))
         .await
         .problem(409, "upload-incomplete");
 }
@@ -83,7 +79,7 @@ async fn stored_and_the_same_checksum_has_nothing_to_send() {
     for checksum in [sha256(b"12345"), crc64nvme(b"12345")] {
         let metadata = with(&offer(5), "documentChecksum", json!(checksum));
         let first = sender.offer_and_send(&metadata, b"12345").await;
-        sender.call("POST", complete(&first)).await.ok();
+        sender.complete(&first).await.ok();
         let again = sender.offer(&metadata).await.ok();
         assert_eq!(again.body, json!({ "dmsDocumentId": first.id() }));
         assert!(sender.open_uploads(&first.id()).await.is_empty());
@@ -110,7 +106,7 @@ async fn stored_and_anything_else_is_a_new_version_while_the_stored_one_stays_cu
     sender
         .send_parts(&offer.body["upload"], b"other", None)
         .await;
-    sender.call("POST", complete(&offer)).await.ok();
+    sender.complete(&offer).await.ok();
     let item = sender.item(&stored.id()).await.unwrap();
     assert_eq!(
         item["content"].as_m().unwrap()["sequence"].as_n().unwrap(),
@@ -157,7 +153,7 @@ async fn corrected_metadata_travels_with_a_resumed_upload() {
     sender
         .send_parts(&first.body["upload"], b"12345", None)
         .await;
-    sender.call("POST", complete(&second)).await.ok();
+    sender.complete(&second).await.ok();
     let item = sender.item(&first.id()).await.unwrap();
     let okd = item["content"].as_m().unwrap()["metadata"].as_m().unwrap()["okd"]
         .as_m()
@@ -168,9 +164,6 @@ async fn corrected_metadata_travels_with_a_resumed_upload() {
 #[tokio::test]
 async fn eight_offers_of_the_same_file_at_once_meet_in_one_upload() {
     let sender = Sender::new();
-    if sender.cloud.s3.is_none() {
-        return; // moto's conditional writes are not atomic: now and then two of them win one revision
-    }
     let metadata = with(&offer(5), "documentChecksum", json!(sha256(b"12345")));
     let racing = (0..8).map(|_| sender.offer(&metadata));
     let answers = futures_util::future::join_all(racing).await;
@@ -186,5 +179,5 @@ async fn eight_offers_of_the_same_file_at_once_meet_in_one_upload() {
     sender
         .send_parts(&answers[3].body["upload"], b"12345", None)
         .await;
-    sender.call("POST", complete(&answers[7])).await.ok();
+    sender.complete(&answers[7]).await.ok();
 }

@@ -54,6 +54,9 @@ async fn with_claims(claims: &Value) -> Answer {
     with_token(&SHARED.issuer.sign(claims).unwrap()).await
 }
 
+/// What is told of a token before its signature was checked: nothing by which anybody could find out who is a customer.
+const NOT_OURS: &str = "not one that this service can accept";
+
 fn refused(answer: &Answer, hint: &str) {
     let detail = answer.problem(401, "unauthenticated");
     assert!(detail.contains(hint), "{detail}");
@@ -107,10 +110,7 @@ async fn what_is_no_jwt_or_over_8_kib_is_refused() {
 async fn a_token_signed_by_another_key_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let other = Issuer::open(folder.path(), SHARED.issuer_url.clone()).unwrap();
-    refused(
-        &with_token(&other.sign(&claims()).unwrap()).await,
-        "not signed by",
-    );
+    refused(&with_token(&other.sign(&claims()).unwrap()).await, NOT_OURS);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_token_whose_claims_were_changed_is_refused() {
     let changed = BASE64URL.encode(claim("client_id", json!("somebody-else")).to_string());
     refused(
         &with_token(&format!("{}.{changed}.{}", parts[0], parts[2])).await,
-        "not signed by",
+        NOT_OURS,
     );
 }
 
@@ -137,7 +137,7 @@ async fn a_token_that_chooses_its_own_algorithm_is_refused() {
         let signature = BASE64URL.encode([1; 64]);
         refused(
             &with_token(&format!("{header}.{payload}.{signature}")).await,
-            "not signed by",
+            NOT_OURS,
         );
     }
 }
@@ -146,14 +146,34 @@ async fn a_token_that_chooses_its_own_algorithm_is_refused() {
 async fn a_token_with_an_unknown_or_no_key_id_is_refused() {
     let token = SHARED.issuer.sign(&claims()).unwrap();
     let rest = token.split_once('.').unwrap().1;
-    for header in [
-        json!({ "alg": "ES256", "kid": "../../local" }),
-        json!({ "alg": "ES256" }),
+    for (header, hint) in [
+        (json!({ "alg": "ES256", "kid": "../../local" }), NOT_OURS),
+        (json!({ "alg": "ES256" }), "header has no kid"),
     ] {
         refused(
             &with_token(&format!("{}.{rest}", BASE64URL.encode(header.to_string()))).await,
-            "not signed by",
+            hint,
         );
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_for_access_or_bound_to_a_key_is_refused_with_what_to_do() {
+    let bound = json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" });
+    for (name, value, hint) in [
+        ("token_use", json!("id"), "its `token_use` says"),
+        ("typ", json!("ID"), "its `typ` says"),
+        ("typ", json!("refresh"), "Send the access_token"),
+        ("cnf", bound, "Request a plain bearer token"),
+    ] {
+        refused(&with_claims(&claim(name, value)).await, hint);
+    }
+    for (name, value) in [
+        ("token_use", json!("access")),
+        ("typ", json!("Bearer")),
+        ("typ", json!("at+jwt")),
+    ] {
+        with_claims(&claim(name, value)).await.accepted();
     }
 }
 
@@ -190,11 +210,8 @@ async fn a_token_that_is_not_valid_yet_is_refused() {
 
 #[tokio::test]
 async fn a_token_without_exp_iss_or_aud_is_refused() {
-    for key in ["exp", "iss", "aud"] {
-        refused(
-            &with_claims(&claim(key, Value::Null)).await,
-            &format!("`{key}`"),
-        );
+    for (key, hint) in [("exp", "`exp`"), ("iss", "`iss`"), ("aud", NOT_OURS)] {
+        refused(&with_claims(&claim(key, Value::Null)).await, hint);
     }
 }
 
@@ -202,12 +219,9 @@ async fn a_token_without_exp_iss_or_aud_is_refused() {
 async fn a_token_of_another_issuer_or_for_another_audience_is_refused() {
     refused(
         &with_claims(&claim("iss", json!("https://evil.example"))).await,
-        "issuer that this service does not know",
+        NOT_OURS,
     );
-    refused(
-        &with_claims(&claim("aud", json!("other"))).await,
-        "another audience",
-    );
+    refused(&with_claims(&claim("aud", json!("other"))).await, NOT_OURS);
     with_claims(&claim("aud", json!(["other", "okd"])))
         .await
         .accepted();
@@ -321,10 +335,11 @@ async fn a_token_for_one_type_neither_sees_nor_replaces_the_same_clients_documen
         let answer = narrow.follow(upload, link).await;
         answer.problem(403, "missing-scope");
     }
-    let disguised = with(&exam, "documentType", json!("bpv"));
-    narrow.offer(&disguised).await.problem(403, "missing-scope");
+    // Under the same documentId a document of another type is another document, and the narrow token's own.
+    let own = with(&exam, "documentType", json!("bpv"));
+    assert_ne!(narrow.offer(&own).await.accepted().id(), offered.id());
     narrow
-        .hand_in(&without(&disguised, "documentSize"), b"other")
+        .hand_in(&without(&exam, "documentSize"), b"other")
         .await
         .problem(403, "missing-scope");
     sender.send_parts(upload, b"12345", None).await;

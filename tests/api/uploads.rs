@@ -6,13 +6,9 @@ use okd_local::dynamodb::TENANTS_READ;
 use serde_json::{Value, json};
 
 use crate::cloud::own_cloud;
-use crate::sender::{Answer, MIB, SHARED, Sender, bytes, crc64nvme, offer, sha256, with};
+use crate::sender::{MIB, Sender, bytes, crc64nvme, metadata, offer, sha256, with, without};
 
 const TWO_PARTS: usize = 16 * MIB + 100;
-
-fn href<'a>(answer: &'a Answer, link: &str) -> &'a str {
-    answer.body["upload"][link]["href"].as_str().unwrap()
-}
 
 #[tokio::test]
 async fn a_file_in_two_parts_sent_in_any_order_is_stored_byte_for_byte() {
@@ -25,7 +21,7 @@ async fn a_file_in_two_parts_sent_in_any_order_is_stored_byte_for_byte() {
     sender
         .send_parts(&offer.body["upload"], &file, Some(&[1]))
         .await;
-    let done = sender.call("POST", href(&offer, "complete")).await.ok();
+    let done = sender.complete(&offer).await.ok();
     assert_eq!(done.body, json!({ "dmsDocumentId": offer.id() }));
     assert!(sender.stored_bytes(&offer.id()).await == file);
 }
@@ -90,9 +86,6 @@ async fn a_part_url_signs_host_and_content_length_only_and_lives_an_hour_at_most
 
 #[tokio::test]
 async fn a_part_of_another_length_than_signed_is_refused_by_s3() {
-    if SHARED.s3.is_none() {
-        return; // moto checks no signatures
-    }
     let sender = Sender::new();
     let answer = sender.offer(&offer(10)).await.accepted();
     let part = with_size(&answer.body["upload"]["parts"][0], 9);
@@ -110,8 +103,8 @@ fn with_size(part: &Value, size: u64) -> Value {
 async fn completing_twice_gives_the_same_answer() {
     let sender = Sender::new();
     let offer = sender.offer_and_send(&offer(5), b"12345").await;
-    let first = sender.call("POST", href(&offer, "complete")).await.ok();
-    let second = sender.call("POST", href(&offer, "complete")).await.ok();
+    let first = sender.complete(&offer).await.ok();
+    let second = sender.complete(&offer).await.ok();
     assert_eq!(first.body, second.body);
 }
 
@@ -119,7 +112,7 @@ async fn completing_twice_gives_the_same_answer() {
 async fn completing_at_once_from_eight_places_stores_the_document_once() {
     let sender = Sender::new();
     let offer = sender.offer_and_send(&offer(5), b"12345").await;
-    let racing = (0..8).map(|_| sender.call("POST", href(&offer, "complete")));
+    let racing = (0..8).map(|_| sender.call("POST", offer.href("complete")));
     let answers = futures_util::future::join_all(racing).await;
     assert!(
         answers
@@ -127,7 +120,7 @@ async fn completing_at_once_from_eight_places_stores_the_document_once() {
             .all(|answer| matches!(answer.status, 200 | 202)),
         "{answers:?}"
     );
-    sender.call("POST", href(&offer, "complete")).await.ok();
+    sender.complete(&offer).await.ok();
     let content = sender.item(&offer.id()).await.unwrap()["content"]
         .as_m()
         .unwrap()
@@ -143,14 +136,14 @@ async fn completing_too_early_names_the_missing_parts_with_fresh_urls() {
     sender
         .send_parts(&offer.body["upload"], &file, Some(&[1]))
         .await;
-    let early = sender.call("POST", href(&offer, "complete")).await;
+    let early = sender.call("POST", offer.href("complete")).await;
     early.problem(409, "upload-incomplete");
     let upload = &early.body["upload"];
     assert_eq!(upload["partsReceived"], 1);
     assert_eq!(upload["parts"].as_array().unwrap().len(), 1);
     assert_eq!(upload["parts"][0]["partNumber"], 2);
     sender.send_parts(upload, &file, None).await;
-    sender.call("POST", href(&offer, "complete")).await.ok();
+    sender.complete(&offer).await.ok();
     assert!(sender.stored_bytes(&offer.id()).await == file);
 }
 
@@ -162,7 +155,7 @@ async fn the_status_shows_what_is_there_and_what_is_missing() {
     sender
         .send_parts(&offer.body["upload"], &file, Some(&[2]))
         .await;
-    let status = sender.call("GET", href(&offer, "status")).await.ok();
+    let status = sender.call("GET", offer.href("status")).await.ok();
     assert_eq!(status.id(), offer.id());
     let upload = &status.body["upload"];
     assert_eq!(
@@ -171,7 +164,7 @@ async fn the_status_shows_what_is_there_and_what_is_missing() {
     );
     assert_eq!(upload["parts"][0]["partNumber"], 1);
     sender.send_parts(upload, &file, None).await;
-    let status = sender.call("GET", href(&offer, "status")).await.ok();
+    let status = sender.call("GET", offer.href("status")).await.ok();
     assert_eq!(
         (
             &status.body["upload"]["partsReceived"],
@@ -185,8 +178,8 @@ async fn the_status_shows_what_is_there_and_what_is_missing() {
 async fn the_status_of_a_stored_document_says_so() {
     let sender = Sender::new();
     let offer = sender.offer_and_send(&offer(5), b"12345").await;
-    sender.call("POST", href(&offer, "complete")).await.ok();
-    let status = sender.call("GET", href(&offer, "status")).await.ok();
+    sender.complete(&offer).await.ok();
+    let status = sender.call("GET", offer.href("status")).await.ok();
     assert_eq!(
         status.body["upload"],
         json!({ "state": "stored", "documentSize": 5 })
@@ -198,14 +191,14 @@ async fn an_aborted_upload_is_gone_and_aborting_again_is_fine() {
     let sender = Sender::new();
     let offer = sender.offer(&offer(5)).await.accepted();
     for _ in 0..2 {
-        let aborted = sender.call("DELETE", href(&offer, "abort")).await;
+        let aborted = sender.call("DELETE", offer.href("abort")).await;
         assert_eq!((aborted.status, &aborted.body), (204, &json!("")));
     }
     assert!(sender.open_uploads(&offer.id()).await.is_empty());
-    let status = sender.call("GET", href(&offer, "status")).await.ok();
+    let status = sender.call("GET", offer.href("status")).await.ok();
     assert_eq!(status.body["upload"], json!({ "state": "aborted" }));
     let detail = sender
-        .call("POST", href(&offer, "complete"))
+        .call("POST", offer.href("complete"))
         .await
         .problem(410, "upload-gone");
     assert!(detail.contains("aborted"), "{detail}");
@@ -220,7 +213,7 @@ async fn aborting_leaves_what_was_stored_before() {
         .offer(&with(&metadata, "documentSize", json!(9)))
         .await
         .accepted();
-    sender.call("DELETE", href(&replacing, "abort")).await;
+    sender.call("DELETE", replacing.href("abort")).await;
     assert_eq!(sender.stored_bytes(&id).await, b"file");
     assert!(sender.item(&id).await.unwrap().contains_key("content"));
 }
@@ -229,12 +222,9 @@ async fn aborting_leaves_what_was_stored_before() {
 async fn aborting_after_completion_changes_nothing() {
     let sender = Sender::new();
     let offer = sender.offer_and_send(&offer(5), b"12345").await;
-    sender.call("POST", href(&offer, "complete")).await.ok();
-    assert_eq!(
-        sender.call("DELETE", href(&offer, "abort")).await.status,
-        204
-    );
-    sender.call("POST", href(&offer, "complete")).await.ok();
+    sender.complete(&offer).await.ok();
+    assert_eq!(sender.call("DELETE", offer.href("abort")).await.status, 204);
+    sender.complete(&offer).await.ok();
     assert_eq!(sender.stored_bytes(&offer.id()).await, b"12345");
 }
 
@@ -264,11 +254,11 @@ async fn an_upload_past_its_time_is_gone_and_the_put_repeated_begins_a_new_one()
     let first = sender.offer(&metadata).await.accepted();
     expire(&sender, &first.id()).await;
     let detail = sender
-        .call("POST", href(&first, "complete"))
+        .call("POST", first.href("complete"))
         .await
         .problem(410, "upload-gone");
     assert!(detail.contains("24 hours"), "{detail}");
-    let status = sender.call("GET", href(&first, "status")).await.ok();
+    let status = sender.call("GET", first.href("status")).await.ok();
     assert_eq!(status.body["upload"]["state"], "expired");
     let second = sender.offer(&metadata).await.accepted();
     assert_eq!(second.id(), first.id());
@@ -280,7 +270,7 @@ async fn an_upload_past_its_time_is_gone_and_the_put_repeated_begins_a_new_one()
     sender
         .send_parts(&second.body["upload"], b"12345", None)
         .await;
-    sender.call("POST", href(&second, "complete")).await.ok();
+    sender.complete(&second).await.ok();
 }
 
 /// S3's id and key of the document's pending upload.
@@ -320,7 +310,7 @@ async fn a_completion_that_s3_did_and_nobody_wrote_down_is_found_out() {
     let offer = sender.offer_and_send(&offer(5), b"12345").await;
     join_behind_its_back(&sender, &offer.id()).await;
 
-    let status = sender.call("GET", href(&offer, "status")).await.ok();
+    let status = sender.call("GET", offer.href("status")).await.ok();
     assert_eq!(
         (
             &status.body["upload"]["partsReceived"],
@@ -328,7 +318,7 @@ async fn a_completion_that_s3_did_and_nobody_wrote_down_is_found_out() {
         ),
         (&json!(1), &json!([]))
     );
-    sender.call("POST", href(&offer, "complete")).await.ok();
+    sender.complete(&offer).await.ok();
     assert_eq!(sender.stored_bytes(&offer.id()).await, b"12345");
 }
 
@@ -346,15 +336,15 @@ async fn an_upload_that_s3_has_forgotten_is_gone_and_the_put_repeated_begins_a_n
     abort.upload_id(upload_id).send().await.unwrap();
 
     assert_eq!(
-        sender.call("GET", href(&first, "status")).await.ok().body["upload"]["state"],
+        sender.call("GET", first.href("status")).await.ok().body["upload"]["state"],
         "aborted"
     );
     sender
-        .call("POST", href(&first, "complete"))
+        .call("POST", first.href("complete"))
         .await
         .problem(410, "upload-gone");
     let second = sender.offer_and_send(&metadata, b"12345").await;
-    sender.call("POST", href(&second, "complete")).await.ok();
+    sender.complete(&second).await.ok();
 }
 
 #[tokio::test]
@@ -366,15 +356,12 @@ async fn a_declared_crc64nvme_that_holds_is_accepted_at_completion() {
             b"12345",
         )
         .await;
-    sender.call("POST", href(&offer, "complete")).await.ok();
+    sender.complete(&offer).await.ok();
 }
 
 #[tokio::test]
 async fn a_declared_crc64nvme_that_does_not_hold_refuses_the_completion_and_keeps_what_was_stored()
 {
-    if SHARED.s3.is_none() {
-        return; // moto computes no CRC64NVME
-    }
     let sender = Sender::new();
     let metadata = offer(5);
     let id = sender.hand_in(&metadata, b"first").await.ok().id();
@@ -385,16 +372,24 @@ async fn a_declared_crc64nvme_that_does_not_hold_refuses_the_completion_and_keep
         )
         .await;
     sender
-        .call("POST", href(&offer, "complete"))
+        .call("POST", offer.href("complete"))
         .await
         .problem(422, "checksum-mismatch");
-    assert_eq!(
-        sender.stored_bytes(&id).await,
-        b"first",
-        "the wrong bytes are gone"
-    );
+    let versions = sender
+        .s3
+        .list_object_versions()
+        .bucket(&sender.cloud.bucket);
+    let versions = versions.prefix(format!("local-school/{id}/"));
+    let versions = versions.send().await.unwrap();
+    let there: Vec<i64> = versions
+        .versions()
+        .iter()
+        .filter_map(aws_sdk_s3::types::ObjectVersion::size)
+        .collect();
+    assert_eq!(there, [5], "the wrong bytes were never an object");
+    assert_eq!(sender.stored_bytes(&id).await, b"first");
     sender
-        .call("POST", href(&offer, "complete"))
+        .call("POST", offer.href("complete"))
         .await
         .problem(422, "checksum-mismatch");
 }
@@ -427,7 +422,7 @@ async fn a_size_of_1_gib_is_accepted_in_64_parts_and_one_byte_more_is_not() {
     let sender = Sender::new();
     let whole = sender.offer(&offer(1024 * MIB)).await.accepted();
     assert_eq!(whole.body["upload"]["parts"].as_array().unwrap().len(), 64);
-    sender.call("DELETE", href(&whole, "abort")).await;
+    sender.call("DELETE", whole.href("abort")).await;
     sender
         .offer(&offer(1024 * MIB + 1))
         .await
@@ -454,7 +449,8 @@ async fn a_put_makes_two_aws_calls_in_either_form_and_complete_four() {
     };
     let metadata = crate::sender::metadata();
     sender.hand_in(&metadata, b"file").await.ok();
-    assert_eq!(since(), ["PutObject", "PutItem"], "form A, new");
+    // With the document's item the entries by which it is found.
+    assert_eq!(since(), ["PutObject", "TransactWriteItems"], "form A, new");
     sender.hand_in(&metadata, b"file").await.ok();
     assert_eq!(since(), ["PutObject", "GetItem"], "form A, repeated");
     let file = bytes(TWO_PARTS, 3);
@@ -463,19 +459,19 @@ async fn a_put_makes_two_aws_calls_in_either_form_and_complete_four() {
     assert_eq!(since(), begun, "form B, new");
     sender.send_parts(&offer.body["upload"], &file, None).await;
     assert_eq!(since(), ["UploadPart", "UploadPart"]);
-    sender.call("POST", href(&offer, "complete")).await.ok();
+    sender.complete(&offer).await.ok();
     assert_eq!(
         since(),
         [
-            "GetItem",
+            "Query",
             "ListParts",
             "CompleteMultipartUpload",
             "TransactWriteItems"
         ],
         "complete"
     );
-    sender.call("POST", href(&offer, "complete")).await.ok();
-    assert_eq!(since(), ["GetItem"], "complete, repeated");
+    sender.complete(&offer).await.ok();
+    assert_eq!(since(), ["Query"], "complete, repeated");
 }
 
 #[tokio::test]
@@ -493,21 +489,18 @@ async fn a_sender_that_was_overtaken_gets_410_and_never_the_other_ones_parts() {
         .await;
 
     let detail = sender
-        .call("POST", href(&first, "complete"))
+        .call("POST", first.href("complete"))
         .await
         .problem(410, "upload-gone");
     assert!(detail.contains("newer PUT"), "{detail}");
-    let status = sender.call("GET", href(&first, "status")).await.ok();
+    let status = sender.call("GET", first.href("status")).await.ok();
     assert_eq!(status.body["upload"], json!({ "state": "superseded" }));
-    assert_eq!(
-        sender.call("DELETE", href(&first, "abort")).await.status,
-        204
-    );
+    assert_eq!(sender.call("DELETE", first.href("abort")).await.status, 204);
 
     sender
         .send_parts(&second.body["upload"], &theirs, Some(&[2]))
         .await;
-    sender.call("POST", href(&second, "complete")).await.ok();
+    sender.complete(&second).await.ok();
     assert!(sender.stored_bytes(&first.id()).await == theirs);
 }
 
@@ -521,7 +514,7 @@ async fn an_upload_that_an_inline_file_ended_cannot_be_completed() {
         .await
         .ok();
     sender
-        .call("POST", href(&offered, "complete"))
+        .call("POST", offered.href("complete"))
         .await
         .problem(410, "upload-gone");
 }
@@ -531,9 +524,9 @@ async fn completing_again_what_was_stored_and_then_replaced_is_the_same_200() {
     let sender = Sender::new();
     let metadata = offer(5);
     let offered = sender.offer_and_send(&metadata, b"12345").await;
-    sender.call("POST", href(&offered, "complete")).await.ok();
+    sender.complete(&offered).await.ok();
     sender.hand_in(&metadata, b"other").await.ok();
-    sender.call("POST", href(&offered, "complete")).await.ok();
+    sender.complete(&offered).await.ok();
 }
 
 #[tokio::test]
@@ -545,7 +538,7 @@ async fn bytes_that_were_joined_and_then_aborted_do_not_stay() {
     let offered = sender.offer_and_send(&offer(5), b"12345").await;
     join_behind_its_back(&sender, &offered.id()).await;
     assert_eq!(
-        sender.call("DELETE", href(&offered, "abort")).await.status,
+        sender.call("DELETE", offered.href("abort")).await.status,
         204
     );
     assert!(sender.objects(&offered.id()).await.is_empty());
@@ -561,9 +554,71 @@ async fn a_link_with_a_made_up_upload_is_refused_or_finds_nothing() {
         .await
         .problem(400, "invalid-id");
     let other = format!("{path}/complete?upload=4e12169d-84b9-4d21-a987-f373bbbe4e6e");
-    sender
-        .call("POST", &other)
-        .await
-        .problem(410, "upload-gone");
+    for (method, path) in [
+        ("POST", other.clone()),
+        ("GET", other.replace("/complete", "")),
+        ("DELETE", other.replace("/complete", "")),
+    ] {
+        let answer = sender.call(method, &path).await;
+        answer.problem(404, "no-such-upload");
+    }
     sender.call("GET", &path).await.ok();
+}
+
+#[tokio::test]
+async fn a_made_up_upload_costs_no_more_where_the_document_was_replaced_often() {
+    let sender = Sender::to(own_cloud());
+    let metadata = offer(5);
+    let first = sender.offer_and_send(&metadata, b"first").await;
+    sender.complete(&first).await.ok();
+    for number in 0..30 {
+        let file = format!("file {number}");
+        sender
+            .hand_in(&without(&metadata, "documentSize"), file.as_bytes())
+            .await
+            .ok();
+    }
+    let before = sender.cloud.wire.calls().len();
+    let made_up = first.href("status").split_once("?upload=").unwrap().0;
+    let made_up = format!("{made_up}?upload=4e12169d-84b9-4d21-a987-f373bbbe4e6e");
+    let answer = sender.call("GET", &made_up).await;
+    answer.problem(404, "no-such-upload");
+    // The upload of before all these is found as cheaply.
+    let status = sender.call("GET", first.href("status")).await.ok();
+    assert_eq!(status.body["upload"]["state"], "stored");
+    let calls = sender.cloud.wire.calls().split_off(before);
+    let calls = calls.iter().filter(|call| call.from == "ApiFunction");
+    let calls: Vec<&str> = calls.map(|call| call.operation.as_str()).collect();
+    assert_eq!(
+        calls,
+        ["Query", "GetItem", "Query", "Query", "GetItem", "GetItem"]
+    );
+}
+
+#[tokio::test]
+async fn a_document_that_was_replaced_too_often_stays_as_it_is_and_its_repeats_are_answered() {
+    let sender = Sender::new();
+    let metadata = metadata();
+    let id = sender.hand_in(&metadata, b"file").await.ok().id();
+    let update = sender.dynamodb.update_item();
+    let update = update.table_name(&sender.cloud.table);
+    let update = update.key("pk", AttributeValue::S(format!("local-school#{id}")));
+    let update = update.key("sk", AttributeValue::S("document".to_owned()));
+    let update = update.update_expression("SET contents = :most");
+    let most = AttributeValue::N("1000".to_owned());
+    let update = update.expression_attribute_values(":most", most);
+    update.send().await.unwrap();
+
+    let better = with(&metadata, "documentName", json!("beter.pdf"));
+    for refused in [
+        sender.hand_in(&metadata, b"other").await,
+        sender.hand_in(&better, b"file").await,
+        sender
+            .offer(&with(&metadata, "documentSize", json!(7)))
+            .await,
+    ] {
+        refused.problem(409, "too-many-versions");
+    }
+    assert_eq!(sender.hand_in(&metadata, b"file").await.ok().id(), id);
+    assert_eq!(sender.open_uploads(&id).await, [] as [String; 0]);
 }

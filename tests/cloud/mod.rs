@@ -28,6 +28,7 @@ pub(crate) fn start(change: impl FnOnce(&mut Options)) -> &'static Cloud {
         executable: env!("CARGO_BIN_EXE_local").into(),
         s3_endpoint: None,
         dynamodb_endpoint: None,
+        access_key: None,
         webhook: None,
     };
     change(&mut options);

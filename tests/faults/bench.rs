@@ -90,6 +90,7 @@ impl Bench {
             .hand_in_by_parts(&paper.0, &source)
             .await
             .unwrap()
+            .id
     }
 
     /// Form B's first step, then `parts` of the parts: the document's id and the upload.
@@ -174,7 +175,7 @@ impl Bench {
 
     /// The document's item, as the table has it.
     pub(crate) async fn item(&self, id: &str) -> HashMap<String, AttributeValue> {
-        let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url);
+        let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url, &self.cloud.access_key);
         let get = dynamodb.get_item().table_name(&self.cloud.table);
         let get = get.key("pk", AttributeValue::S(format!("local-school#{id}")));
         let get = get.key("sk", AttributeValue::S("document".to_owned()));
@@ -183,7 +184,7 @@ impl Bench {
 
     /// Moves the end of a pending upload, so that it expires in half an hour.
     pub(crate) async fn expire_within_the_hour(&self, id: &str) {
-        let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url);
+        let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url, &self.cloud.access_key);
         let update = dynamodb.update_item().table_name(&self.cloud.table);
         let update = update.key("pk", AttributeValue::S(format!("local-school#{id}")));
         let update = update.key("sk", AttributeValue::S("document".to_owned()));
@@ -195,7 +196,7 @@ impl Bench {
 
     /// Ends a document's pending upload in S3, behind the service's back.
     pub(crate) async fn have_s3_forget(&self, id: &str) {
-        let s3 = setup::s3_client(&self.cloud.s3_url);
+        let s3 = setup::s3_client(&self.cloud.s3_url, &self.cloud.access_key);
         let upload = self.item(id).await["upload"].as_m().unwrap().clone();
         let text = |name: &str| upload[name].as_s().unwrap().clone();
         let abort = s3.abort_multipart_upload().bucket(&self.cloud.bucket);
@@ -205,7 +206,7 @@ impl Bench {
 
     /// Removes everything, so that the next books are short.
     pub(crate) async fn clear(&self) {
-        let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url);
+        let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url, &self.cloud.access_key);
         let (table, bucket) = (&self.cloud.table, &self.cloud.bucket);
         let items = dynamodb.scan().table_name(table).send().await.unwrap();
         for mut item in items.items.unwrap_or_default() {
@@ -217,7 +218,7 @@ impl Bench {
                 .await
                 .unwrap();
         }
-        let s3 = setup::s3_client(&self.cloud.s3_url);
+        let s3 = setup::s3_client(&self.cloud.s3_url, &self.cloud.access_key);
         let versions = s3
             .list_object_versions()
             .bucket(bucket)
@@ -256,6 +257,11 @@ impl Paper {
         let mut metadata = self.0.clone();
         metadata["consumers"][0][key] = value;
         Self(metadata)
+    }
+
+    /// About this student, by whose number it is then found.
+    pub(crate) fn of_student(&self, number: &str) -> Self {
+        self.with("studentNumber", json!(number))
     }
 
     pub(crate) fn declaring(&self, checksum: Checksum) -> Self {

@@ -32,9 +32,12 @@ enum Case {
     InlineReplaces,
     InlineOlderAgain,
     InlineOverUpload,
+    InlineMoves,
+    InlineUnnamed,
     PartsNew,
     PartsVerified,
     PartsResumed,
+    PartsUnnamed,
     PartsOverUpload,
     PartsReplace,
     PartsKnown,
@@ -42,6 +45,7 @@ enum Case {
     PartsWrongSha,
     PartsForgotten,
     Aborted,
+    AbortedJoined,
     SweptComplete,
     SweptExpired,
     SweptVerified,
@@ -53,15 +57,18 @@ enum Case {
     Announced,
 }
 
-const CASES: [Case; 24] = [
+const CASES: [Case; 28] = [
     Case::InlineNew,
     Case::InlineRepeated,
     Case::InlineReplaces,
     Case::InlineOlderAgain,
     Case::InlineOverUpload,
+    Case::InlineMoves,
+    Case::InlineUnnamed,
     Case::PartsNew,
     Case::PartsVerified,
     Case::PartsResumed,
+    Case::PartsUnnamed,
     Case::PartsOverUpload,
     Case::PartsReplace,
     Case::PartsKnown,
@@ -69,6 +76,7 @@ const CASES: [Case; 24] = [
     Case::PartsWrongSha,
     Case::PartsForgotten,
     Case::Aborted,
+    Case::AbortedJoined,
     Case::SweptComplete,
     Case::SweptExpired,
     Case::SweptVerified,
@@ -96,9 +104,15 @@ impl<'a> Run<'a> {
             Case::PartsResumed | Case::PartsOverUpload | Case::SweptExpired => TWO_PARTS,
             _ => 100,
         };
+        let paper = Paper::new().of_student("1");
+        let paper = match case {
+            // Only its message names such a document.
+            Case::InlineUnnamed | Case::PartsUnnamed => paper.with("documentId", Value::Null),
+            _ => paper,
+        };
         Self {
             bench,
-            paper: Paper::new(),
+            paper,
             first: bench.sheet(size),
             second: bench.sheet(size),
             id: String::new(),
@@ -113,8 +127,13 @@ impl<'a> Run<'a> {
         // Whether an object's event or its item is quicker must not be left to chance.
         bench.cloud.events.hold(true);
         match case {
-            Case::InlineNew | Case::PartsNew | Case::PartsVerified => {}
+            Case::InlineNew
+            | Case::InlineUnnamed
+            | Case::PartsNew
+            | Case::PartsUnnamed
+            | Case::PartsVerified => {}
             Case::InlineRepeated
+            | Case::InlineMoves
             | Case::InlineReplaces
             | Case::PartsReplace
             | Case::PartsWrongCrc
@@ -141,6 +160,13 @@ impl<'a> Run<'a> {
             Case::PartsForgotten => {
                 (self.id, self.upload) = bench.offer(paper, first, 1).await;
                 bench.have_s3_forget(&self.id).await;
+            }
+            Case::AbortedJoined => {
+                bench.lose_an_event(0);
+                (self.id, self.upload) = bench.offer(paper, first, 1).await;
+                bench.next("CompleteMultipartUpload", Fault::KillAfter);
+                let complete = &self.upload["complete"];
+                bench.impatient.follow(complete).await.unwrap_err();
             }
             Case::SweptForgotten => {
                 bench.inline(paper, first).await;
@@ -194,16 +220,27 @@ impl<'a> Run<'a> {
         let by_parts = async |paper: &Paper, sheet: &Sheet| {
             let source = Source::Bytes(sheet.0.clone());
             let paper = paper.of_size(sheet);
-            sender.hand_in_by_parts(&paper.0, &source).await
+            let handed_in = sender.hand_in_by_parts(&paper.0, &source).await?;
+            // Whatever was lost or repeated, nobody was told "stored" of bytes that were not compared.
+            assert!(!handed_in.is_stored || !matches!(case, Case::PartsWrongSha));
+            Ok::<_, okd_local::Error>(handed_in.id)
         };
         match case {
             Case::InlineNew
+            | Case::InlineUnnamed
             | Case::InlineRepeated
             | Case::InlineOlderAgain
             | Case::InlineOverUpload
             | Case::StrayResent => inline(first).await,
             Case::InlineReplaces => inline(second).await,
-            Case::PartsNew | Case::PartsOverUpload => by_parts(paper, first).await,
+            // The document moves to another student, and with it the entries by which it is found.
+            Case::InlineMoves => {
+                let moved = paper.of_student("2");
+                sender.hand_in_inline(&moved.0, &first.0).await
+            }
+            Case::PartsNew | Case::PartsUnnamed | Case::PartsOverUpload => {
+                by_parts(paper, first).await
+            }
             Case::PartsVerified | Case::PartsResumed => {
                 by_parts(&paper.declaring(first.sha256()), first).await
             }
@@ -225,7 +262,7 @@ impl<'a> Run<'a> {
                 assert_eq!(status, 410, "{answer}");
                 by_parts(paper, first).await
             }
-            Case::Aborted => {
+            Case::Aborted | Case::AbortedJoined => {
                 let (status, answer) = sender.follow(&self.upload["abort"]).await?;
                 assert_eq!(status, 204, "{answer}");
                 Ok(self.id.clone())
@@ -255,9 +292,11 @@ impl<'a> Run<'a> {
         match case {
             Case::InlineReplaces | Case::PartsReplace => (Some(second), vec![first], 0),
             Case::InlineOlderAgain => (Some(first), vec![first, second], 0),
+            // The history has the same file with its metadata of before.
+            Case::InlineMoves => (Some(first), vec![first], 0),
             // Restored under a sequence of its own, so the history has it too.
             Case::PartsWrongSha | Case::SweptCorrupt => (Some(first), vec![first], 1),
-            Case::SweptLeftover | Case::SweptStray => (None, vec![], 0),
+            Case::AbortedJoined | Case::SweptLeftover | Case::SweptStray => (None, vec![], 0),
             _ => (Some(first), vec![], 0),
         }
     }
@@ -265,6 +304,7 @@ impl<'a> Run<'a> {
     /// What must hold also where nobody was told anything.
     async fn check_books(&self) -> Books {
         let books = self.bench.close().await;
+        assert!(books.documents.len() <= 1, "{:?}", books.documents);
         for stored in books.documents.values() {
             assert!(!stored.uploading && !stored.unverified, "{stored:?}");
         }

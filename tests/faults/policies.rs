@@ -4,12 +4,18 @@
 use std::time::Duration;
 
 use okd_local::{
-    default_template,
+    Cloud, default_template,
+    issuer::Issuer,
     policies::{Allowed, Need, Policies, needs_of_stream},
+    sender::Sender,
     template::Template,
 };
 
-use crate::{bench::Bench, cloud::start, matrix};
+use crate::{
+    bench::{Bench, Paper},
+    cloud::start,
+    matrix,
+};
 
 /// Runs every use case, and compares what it took with what the policies allow.
 async fn compare(parameters: &[(&str, &str)]) {
@@ -21,6 +27,7 @@ async fn compare(parameters: &[(&str, &str)]) {
     // What is not allowed does not become so.
     bench.sender.patience = Duration::from_secs(2);
     matrix::run_every_case(&bench).await;
+    come_with_an_unknown_key(cloud).await;
     let (idle, in_vain) = bench.cloud.wire.audit_policies();
     assert_eq!(
         idle,
@@ -32,6 +39,15 @@ async fn compare(parameters: &[(&str, &str)]) {
         [] as [(String, Need); 0],
         "needed, and not allowed"
     );
+}
+
+/// A request with a key that nobody knows, so that its issuer is asked.
+async fn come_with_an_unknown_key(cloud: &Cloud) {
+    let stranger = Issuer::fresh(cloud.issuer_url.clone()).unwrap();
+    let token = stranger.token("sis", "okd:alldocuments").unwrap();
+    let sender = Sender::new(&cloud.url, token);
+    let (status, answer) = sender.offer(&Paper::new().0).await.unwrap();
+    assert_eq!(status, 401, "{answer}");
 }
 
 #[tokio::test]

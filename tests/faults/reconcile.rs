@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use okd_local::wire::Fault;
+use aws_sdk_dynamodb::types::AttributeValue;
+use okd_core::checksum::Checksum;
+use okd_local::{audit::Stored, setup, wire::Fault};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Paper, Sheet, TWO_PARTS, call};
@@ -72,7 +74,11 @@ async fn corrupt(bench: &Bench, paper: &Paper, sheet: &Sheet) -> (String, Value)
     let (id, upload) = bench.offer(&declaring, sheet, 1).await;
     bench.cloud.events.hold(true);
     let (status, answer) = complete(bench, &upload).await;
-    assert_eq!(status, 200, "{answer}");
+    assert_eq!(
+        (status, &answer["upload"]["state"]),
+        (202, &json!("verifying")),
+        "{answer}"
+    );
     bench.cloud.events.hold(false);
     bench.cloud.events.settled().await;
     (id, upload)
@@ -123,6 +129,61 @@ async fn a_declared_sha256_that_does_not_hold_makes_the_previous_document_curren
     // The right file, sent at last.
     bench.by_parts(&paper.declaring(bad.sha256()), &bad).await;
     assert_eq!(bench.document(&id).await.current, Some(bad.sha256()));
+}
+
+/// Has the document's content look as where S3 told no checksum: `declared` is all that there is, and has to be compared.
+async fn only_declare(bench: &Bench, id: &str, declared: Checksum) {
+    let dynamodb = setup::dynamodb_client(&bench.cloud.dynamodb_url, &bench.cloud.access_key);
+    let update = dynamodb.update_item().table_name(&bench.cloud.table);
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let update = update.key("pk", text(&format!("local-school#{id}")));
+    let update = update.key("sk", text("document"));
+    let update = update
+        .update_expression("SET content.checksums = :declared, content.verification = :pending");
+    let declared = AttributeValue::L(vec![text(&declared.to_string())]);
+    let update = update.expression_attribute_values(":declared", declared);
+    let update = update.expression_attribute_values(":pending", text("pending"));
+    update.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_declared_crc64nvme_that_s3_does_not_compute_is_compared_by_reading_too() {
+    let bench = Bench::new();
+    for (declared_right, state_then) in [(true, "stored"), (false, "corrupt")] {
+        let (paper, sheet) = (Paper::new(), bench.sheet(100));
+        let (id, upload) = bench.offer(&paper, &sheet, 1).await;
+        bench.cloud.events.hold(true);
+        assert_eq!(complete(&bench, &upload).await.0, 200);
+        let declared = if declared_right {
+            sheet.clone()
+        } else {
+            bench.sheet(1)
+        };
+        only_declare(&bench, &id, declared.crc64nvme()).await;
+        assert_eq!(complete(&bench, &upload).await.0, 202);
+        bench.cloud.events.hold(false);
+        bench.cloud.events.settled().await;
+        assert_eq!(state(&bench, &upload).await["state"], state_then);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_s3_does_not_come_to_join_expires_all_the_same() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(100));
+    let (id, upload) = bench.offer(&paper, &sheet, 1).await;
+    let join = call("ReconcileFunction", "CompleteMultipartUpload");
+    for (later, expected) in [(HOUR, "received"), (25 * HOUR, "expired")] {
+        // The SDK itself tries three times.
+        bench
+            .cloud
+            .wire
+            .plant(join.clone(), 0, 3, Fault::FailInside);
+        bench.strike(later).await;
+        assert_eq!(bench.cloud.wire.weed(), 0);
+        assert_eq!(state(&bench, &upload).await["state"], expected);
+    }
+    assert_eq!(bench.document(&id).await, Stored::default());
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ async fn complete_says_202_while_s3_takes_long_or_its_answer_is_lost_and_finds_o
 
 #[tokio::test]
 async fn a_put_says_503_when_a_store_hangs_and_stores_nothing_twice_when_it_is_repeated() {
-    for hangs in ["PutObject", "PutItem"] {
+    for hangs in ["PutObject", "TransactWriteItems"] {
         let bench = Bench::new();
         let (paper, sheet) = (Paper::new(), bench.sheet(100));
         bench

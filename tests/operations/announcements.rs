@@ -10,7 +10,11 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use axum::{Json, Router, http::StatusCode, routing::post};
+use axum::{
+    Json, Router,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use jiff::Timestamp;
 use okd_local::{
     Cloud,
@@ -24,13 +28,23 @@ use crate::{
     sender::{Sender, metadata, offer, sha256, with},
 };
 
-/// A webhook that answers with what `answer` gives for each event.
+/// A webhook that answers with what `answer` gives for each event; 403 to a stranger.
 async fn webhook<F: Future<Output = StatusCode> + Send + 'static>(
     answer: impl Fn(Value) -> F + Clone + Send + Sync + 'static,
 ) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/okd", listener.local_addr().unwrap());
-    let hook = post(move |Json(event): Json<Value>| answer(event));
+    let hook = post(move |headers: HeaderMap, Json(event): Json<Value>| {
+        let ours = concat!("okd-documents/", env!("CARGO_PKG_VERSION"));
+        let is_ours = headers.get("user-agent").is_some_and(|agent| agent == ours);
+        let answered = is_ours.then(|| answer(event));
+        async move {
+            match answered {
+                Some(answered) => answered.await,
+                None => StatusCode::FORBIDDEN,
+            }
+        }
+    });
     let router = Router::new().route("/okd", hook);
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     url
@@ -69,7 +83,10 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
             json!(declared),
         );
         let offer = sender.offer_and_send(&paper, b"second").await;
-        sender.follow(&offer.body["upload"], "complete").await.ok();
+        sender
+            .follow(&offer.body["upload"], "complete")
+            .await
+            .accepted();
         cloud.events.settled().await;
     }
     sender
@@ -163,7 +180,10 @@ async fn what_the_sweep_only_looks_at_is_neither_announced_nor_counted_again() {
     cloud.events.hold(true);
     let declared = with(&offer(6), "documentChecksum", json!(sha256(b"second")));
     let upload = sender.offer_and_send(&declared, b"second").await;
-    sender.follow(&upload.body["upload"], "complete").await.ok();
+    sender
+        .follow(&upload.body["upload"], "complete")
+        .await
+        .accepted();
     sender.offer(&offer(7)).await.accepted();
     // One hears of a content that it cannot read back in time, both of an upload that is not complete.
     let get = Call {
@@ -171,8 +191,8 @@ async fn what_the_sweep_only_looks_at_is_neither_announced_nor_counted_again() {
         operation: "GetObject".to_owned(),
     };
     cloud.wire.plant(get, 0, 6, Fault::Fail);
-    for hours in [1, 2] {
-        let later = Timestamp::now() + Duration::from_hours(hours);
+    for minutes in [20, 40] {
+        let later = Timestamp::now() + Duration::from_mins(minutes);
         cloud.strike(later).await.unwrap();
     }
     assert_eq!(cloud.wire.weed(), 0);
@@ -192,7 +212,10 @@ async fn a_content_found_corrupt_after_it_was_replaced_is_announced_too() {
     let paper = offer(6);
     let declared = with(&paper, "documentChecksum", json!(sha256(b"other!")));
     let upload = sender.offer_and_send(&declared, b"second").await;
-    sender.follow(&upload.body["upload"], "complete").await.ok();
+    sender
+        .follow(&upload.body["upload"], "complete")
+        .await
+        .accepted();
     sender
         .hand_in(&crate::sender::without(&paper, "documentSize"), b"later")
         .await

@@ -6,9 +6,11 @@
 mod announcements;
 #[path = "../cloud/mod.rs"]
 mod cloud;
+mod guard;
 mod metrics;
 mod sam;
 #[path = "../api/sender.rs"]
 #[expect(dead_code, reason = "the whole system's tests use all of it")]
 mod sender;
+mod start;
 mod template;

@@ -5,6 +5,7 @@ use std::env;
 
 use okd_core::checksum::Checksum;
 use okd_local::{
+    access_key::AccessKey,
     audit, sample,
     sender::{Sender, Source},
     setup,
@@ -12,9 +13,9 @@ use okd_local::{
 use serde_json::Value;
 
 /// Asserts that a document has one object, and that these are its bytes.
-async fn is_stored(environment: &Value, id: &str, expected: Checksum) {
+async fn is_stored(environment: &Value, key: &AccessKey, id: &str, expected: Checksum) {
     let variable = |name: &str| environment["ApiFunction"][name].as_str().unwrap();
-    let s3 = setup::s3_client(variable("AWS_ENDPOINT_URL_S3"));
+    let s3 = setup::s3_client(variable("AWS_ENDPOINT_URL_S3"), key);
     let bucket = variable("OKD_BUCKET");
     let prefix = format!("local-school/{id}/");
     let listed = s3.list_objects_v2().bucket(bucket).prefix(prefix);
@@ -31,6 +32,7 @@ async fn one_document_inline_and_one_by_parts_of_64_mib_are_stored_through_sam_l
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("{name}: run .ci/sam"));
     let environment = std::fs::read(variable("OKD_TEST_SAM_ENVIRONMENT")).unwrap();
     let environment: Value = serde_json::from_slice(&environment).unwrap();
+    let key = AccessKey::read(variable("OKD_TEST_SAM_DATA").as_ref()).unwrap();
     let token = reqwest::Client::new()
         .post(format!("{}/token", variable("OKD_TEST_ISSUER")))
         .header("content-type", "application/x-www-form-urlencoded")
@@ -43,7 +45,7 @@ async fn one_document_inline_and_one_by_parts_of_64_mib_are_stored_through_sam_l
     let inline: Vec<u8> = (0..1 << 20).map(|_| fastrand::u8(..)).collect();
     let metadata = sample::metadata("beoordeling.pdf", None);
     let id = sender.hand_in_inline(&metadata, &inline).await.unwrap();
-    is_stored(&environment, &id, Checksum::sha256(&inline)).await;
+    is_stored(&environment, &key, &id, Checksum::sha256(&inline)).await;
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recording.bin");
@@ -53,5 +55,5 @@ async fn one_document_inline_and_one_by_parts_of_64_mib_are_stored_through_sam_l
     let sent = sender
         .hand_in_by_parts(&metadata, &Source::File(file))
         .await;
-    is_stored(&environment, &sent.unwrap(), expected).await;
+    is_stored(&environment, &key, &sent.unwrap().id, expected).await;
 }

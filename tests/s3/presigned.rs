@@ -169,10 +169,107 @@ async fn a_presigned_part_needs_its_checksum_if_the_upload_was_created_with_a_co
         body.contains("expected checksum Type: crc32, actual checksum Type: null"),
         "{body}"
     );
-    let put = reqwest::Client::new()
-        .put(&url)
-        .header("x-amz-checksum-crc32", "NhCmhg==");
-    assert_eq!(put.body("hello").send().await.unwrap().status(), 200);
+    // Its header is signed with the URL, or refused.
+    let part = server.client.upload_part().bucket(BUCKET).key("key");
+    let part = part.upload_id(id).part_number(1).checksum_crc32("NhCmhg==");
+    let config = PresigningConfig::expires_in(HOUR).unwrap();
+    let signed = part.presigned(config).await.unwrap();
+    let mut put = reqwest::Client::new().put(signed.uri());
+    for (name, value) in signed.headers() {
+        put = put.header(name, value);
+    }
+    let answer = put.body("hello").send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+}
+
+#[tokio::test]
+async fn headers_of_amazons_that_the_url_does_not_sign_are_refused_by_name() {
+    let server = Server::start().await;
+    let id = server.create_upload("key").await;
+    let (part, object) = (
+        server.presigned_part("key", &id, 1).await,
+        server.presigned_put("key").await,
+    );
+    for url in [&part, &object] {
+        for (names, listed) in [
+            (&["x-amz-acl"][..], "x-amz-acl"),
+            (&["X-Amz-Content-Sha256"], "x-amz-content-sha256"),
+            (&["x-amz-checksum-crc32"], "x-amz-checksum-crc32"),
+            (
+                &["x-amz-meta-a", "x-amz-tagging"],
+                "x-amz-meta-a, x-amz-tagging",
+            ),
+        ] {
+            let mut put = reqwest::Client::new().put(url);
+            for name in names {
+                put = put.header(*name, "UNSIGNED-PAYLOAD");
+            }
+            let answer = put.body("hello").send().await.unwrap();
+            assert_eq!(answer.status(), 403);
+            let body = answer.text().await.unwrap();
+            assert!(body.contains("<Code>AccessDenied</Code>"), "{body}");
+            let message = "There were headers present in the request which were not signed";
+            assert!(body.contains(message), "{body}");
+            let element = format!("<HeadersNotSigned>{listed}</HeadersNotSigned>");
+            assert!(body.contains(&element), "{body}");
+        }
+        // What a proxy adds is none of Amazon's.
+        let put = reqwest::Client::new()
+            .put(url)
+            .header("x-amzn-trace-id", "Root=1");
+        assert_eq!(put.body("hello").send().await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_the_url_does_not_sign_copies_nothing() {
+    let server = Server::start().await;
+    server.put("secret", "secret").await;
+    let id = server.create_upload("key").await;
+    for url in [
+        server.presigned_part("key", &id, 1).await,
+        server.presigned_put("key").await,
+    ] {
+        let put = reqwest::Client::new().put(&url);
+        let put = put.header("x-amz-copy-source", format!("/{BUCKET}/secret"));
+        let answer = put.send().await.unwrap();
+        assert_eq!(answer.status(), 403);
+        let body = answer.text().await.unwrap();
+        let element = "<HeadersNotSigned>x-amz-copy-source</HeadersNotSigned>";
+        assert!(body.contains(element), "{body}");
+        assert_eq!(server.s3.calls().pop().unwrap().operation, "");
+    }
+    let list = server.client.list_objects_v2().bucket(BUCKET);
+    assert_eq!(list.send().await.unwrap().contents().len(), 1);
+    let parts = server.client.list_parts().bucket(BUCKET).key("key");
+    let parts = parts.upload_id(id).send().await.unwrap();
+    assert!(parts.parts().is_empty(), "{parts:?}");
+}
+
+#[tokio::test]
+async fn a_body_in_chunks_without_its_length_is_not_implemented() {
+    let server = Server::start().await;
+    let id = server.create_upload("key").await;
+    for url in [
+        server.presigned_part("key", &id, 1).await,
+        server.presigned_put("key").await,
+    ] {
+        let chunks = ["hel", "lo"].map(Ok::<_, std::io::Error>);
+        let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+        let answer = reqwest::Client::new().put(&url).body(body).send().await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 501);
+        let body = answer.text().await.unwrap();
+        assert!(body.contains("<Code>NotImplemented</Code>"), "{body}");
+        assert!(
+            body.contains("implies functionality that is not implemented"),
+            "{body}"
+        );
+        assert!(
+            body.contains("<Header>Transfer-Encoding</Header>"),
+            "{body}"
+        );
+    }
 }
 
 #[tokio::test]

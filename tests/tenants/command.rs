@@ -1,17 +1,33 @@
 //! `cargo run -- tenant`, against the cloud of this machine.
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use okd_local::Cloud;
+use serde_json::json;
 
 use crate::{
     cloud::own_cloud,
+    keys::serve_keys,
+    rsa::Rsa,
     school::serve_issuer,
-    sender::{Sender, metadata},
+    sender::{Sender, metadata, offer, with},
 };
 
-fn tenant(dynamodb_url: &str, arguments: &[&str]) -> Output {
-    let port: u16 = dynamodb_url.rsplit(':').next().unwrap().parse().unwrap();
+fn tenant(cloud: &Cloud, arguments: &[&str]) -> Output {
+    let port: u16 = cloud
+        .dynamodb_url
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    command.args(["tenant", "--port", &(port - 3).to_string()]);
+    command
+        .args(["tenant", "--port", &(port - 3).to_string(), "--data"])
+        .arg(&cloud.data);
     command.args(arguments).output().unwrap()
 }
 
@@ -24,7 +40,7 @@ fn said(output: &Output) -> String {
 async fn a_tenant_is_added_shown_listed_changed_and_removed_and_its_tokens_count_accordingly() {
     let cloud = own_cloud();
     let issuer = serve_issuer().await;
-    let run = |arguments: &[&str]| tenant(&cloud.dynamodb_url, arguments);
+    let run = |arguments: &[&str]| tenant(cloud, arguments);
     let mut sender = Sender::to(cloud);
     sender.token = issuer.token_for("dms", "sis", "okd:examdocuments").unwrap();
 
@@ -62,11 +78,11 @@ async fn a_tenant_is_added_shown_listed_changed_and_removed_and_its_tokens_count
         "dms",
     ];
     assert!(said(&run(&other)).contains("school-a has this issuer and audience already"));
-    let output = run(&[
-        &add[..],
-        &["--replace", "--open-uploads", "7", "--algorithm", "ES256"],
-    ]
-    .concat());
+    let changes = [
+        &["--replace", "--open-uploads", "7", "--algorithm", "ES256"][..],
+        &["--client-as-audience", "--scope-prefix", "okd/"],
+    ];
+    let output = run(&[&add[..], &changes.concat()].concat());
     assert!(output.status.success(), "{}", said(&output));
     let shown: serde_json::Value =
         serde_json::from_slice(&run(&["show", "school-a"]).stdout).unwrap();
@@ -75,9 +91,133 @@ async fn a_tenant_is_added_shown_listed_changed_and_removed_and_its_tokens_count
         (&7.into(), &serde_json::json!(["ES256"]))
     );
 
+    assert_eq!(
+        (&shown["clientAsAudience"], &shown["scopePrefix"]),
+        (&true.into(), &"okd/".into())
+    );
+
+    // What is not named stays, and the ids of documents with it.
+    let salt = shown["salt"].clone();
+    let output = run(&[
+        "add",
+        "school-a",
+        "--replace",
+        "--shared",
+        "--client-as-audience=false",
+    ]);
+    assert!(output.status.success(), "{}", said(&output));
+    let shown: serde_json::Value =
+        serde_json::from_slice(&run(&["show", "school-a"]).stdout).unwrap();
+    assert_eq!(
+        (
+            &shown["limits"]["openUploads"],
+            &shown["shared"],
+            &shown["clientAsAudience"]
+        ),
+        (&7.into(), &true.into(), &false.into())
+    );
+    assert_eq!(
+        (&shown["salt"], &shown["scopePrefix"]),
+        (&salt, &"okd/".into())
+    );
+
     assert!(run(&["remove", "school-a"]).status.success());
     assert!(said(&run(&["remove", "school-a"])).contains("no tenant school-a"));
     assert!(!said(&run(&["list"])).contains("school-a"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_tenants_name_and_documents_go_to_nobody_who_does_not_ask_for_them() {
+    let cloud = own_cloud();
+    let issuer = serve_issuer().await;
+    let run = |arguments: &[&str]| tenant(cloud, arguments);
+    let add = [
+        "add",
+        "school-a",
+        "--issuer",
+        issuer.url(),
+        "--audience",
+        "dms",
+    ];
+    assert!(run(&add).status.success());
+    let mut sender = Sender::to(cloud);
+    sender.token = issuer.token_for("dms", "sis", "okd:alldocuments").unwrap();
+    let paper = metadata();
+    let id = sender.hand_in(&paper, b"x").await.ok().id();
+    let whole = sender.offer_and_send(&offer(5), b"12345").await;
+    let begun = sender.offer(&offer(5)).await.accepted();
+
+    let refused = said(&run(&["remove", "school-a"]));
+    assert!(refused.contains("--abort-uploads"), "{refused}");
+    let listed = said(&run(&["uploads", "school-a", "--client", "sis"]));
+    assert!(
+        listed.contains(&whole.id()) && listed.contains(&begun.id()),
+        "{listed}"
+    );
+    assert!(
+        said(&run(&["uploads", "school-a", "--client", "other"])).contains("no upload is open")
+    );
+    let removed = said(&run(&["remove", "school-a", "--abort-uploads"]));
+    assert!(removed.contains("2 uploads have ended"), "{removed}");
+    // Nothing of it comes in later, not even what was there whole.
+    let later = jiff::Timestamp::now() + Duration::from_hours(3);
+    cloud.strike(later).await.unwrap();
+    assert_eq!(
+        sender
+            .s3
+            .list_objects_v2()
+            .bucket(&cloud.bucket)
+            .send()
+            .await
+            .unwrap()
+            .contents()
+            .len(),
+        1
+    );
+
+    let refused = said(&run(&add));
+    assert!(refused.contains("--take-over-documents"), "{refused}");
+    assert!(!said(&run(&["list"])).contains("school-a"));
+    assert!(
+        run(&[&add[..], &["--take-over-documents"]].concat())
+            .status
+            .success()
+    );
+    let mut again = Sender::to(cloud);
+    again.token.clone_from(&sender.token);
+    // It has been refused for a minute, and is so yet in the process that saw that.
+    let deadline = Instant::now() + Duration::from_secs(90);
+    let answer = loop {
+        let answer = again.hand_in(&paper, b"x").await;
+        if answer.status == 200 || Instant::now() > deadline {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert_eq!(answer.ok().id(), id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tenants_have_no_document_id_in_common_and_nobody_can_compute_one() {
+    let (cloud, other) = (own_cloud(), own_cloud());
+    let mut ids = Vec::new();
+    // The same in everything that a sender knows.
+    for (cloud, name) in [
+        (cloud, "school-a"),
+        (cloud, "school-b"),
+        (other, "school-a"),
+    ] {
+        let issuer = serve_issuer().await;
+        let add = ["add", name, "--issuer", issuer.url(), "--audience", "dms"];
+        assert!(tenant(cloud, &add).status.success());
+        let mut sender = Sender::to(cloud);
+        sender.token = issuer.token_for("dms", "sis", "okd:alldocuments").unwrap();
+        let paper = with(&metadata(), "documentId", json!("1"));
+        ids.push(sender.hand_in(&paper, b"x").await.ok().id());
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,7 +225,7 @@ async fn what_cannot_be_a_tenant_is_refused_with_what_to_do() {
     let cloud = own_cloud();
     let issuer = serve_issuer().await;
     let add = |arguments: &[&str]| {
-        let output = tenant(&cloud.dynamodb_url, &[&["add"], arguments].concat());
+        let output = tenant(cloud, &[&["add"], arguments].concat());
         assert!(!output.status.success());
         said(&output)
     };
@@ -119,19 +259,60 @@ async fn what_cannot_be_a_tenant_is_refused_with_what_to_do() {
         said.contains("503") && said.contains("--unchecked"),
         "{said}"
     );
-    let said = said_of_no_cloud();
-    assert!(
-        said.contains("cargo run") && said.contains("--table"),
-        "{said}"
-    );
+    for said in said_of_no_cloud(cloud) {
+        assert!(
+            said.contains("cargo run") && said.contains("--table"),
+            "{said}"
+        );
+    }
 }
 
-/// Port 1 is nobody's.
-fn said_of_no_cloud() -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_local"))
-        .args(["tenant", "--port", "1", "list"])
-        .output()
-        .unwrap();
-    assert!(!output.status.success());
-    said(&output)
+#[tokio::test(flavor = "multi_thread")]
+async fn only_keys_that_can_verify_a_token_count() {
+    let cloud = own_cloud();
+    let add = |keys: &str| {
+        let sound = ["--issuer", "https://login.example", "--audience", "dms"];
+        tenant(cloud, &[&["add", "a", "--jwks", keys][..], &sound].concat())
+    };
+    let rsa = Rsa::new("rsa").jwk();
+    let with = |name: &str, value: &str| {
+        let mut jwk = rsa.clone();
+        jwk[name] = json!(value);
+        jwk
+    };
+    let even = format!("{}Q", &rsa["n"].as_str().unwrap()[..340]);
+    let off_the_curve = json!({
+        "kty": "EC", "crv": "P-256", "kid": "1", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a1",
+    });
+    let useless = json!([
+        off_the_curve,
+        with("n", &even),
+        with("n", "AQAB"),
+        with("e", "AQ")
+    ]);
+    let mut nameless = rsa.clone();
+    nameless.as_object_mut().unwrap().remove("kid");
+    for (keys, hint) in [
+        (useless, "no key for a signature that this tenant accepts"),
+        (json!([nameless]), "publish each key with a kid"),
+    ] {
+        let output = add(&serve_keys(keys).await);
+        assert!(!output.status.success());
+        let said = said(&output);
+        assert!(said.contains(hint), "{said}");
+    }
+    let output = add(&serve_keys(json!([Rsa::new("java").javas_jwk()])).await);
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+/// What the command says where there is no cloud: port 1 is nobody's, and the second folder has no key.
+fn said_of_no_cloud(cloud: &Cloud) -> [String; 2] {
+    [("1", cloud.data.as_path()), ("7080", "nowhere".as_ref())].map(|(port, data)| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+        let command = command.args(["tenant", "--port", port, "list", "--data"]);
+        let output = command.arg(data).output().unwrap();
+        assert!(!output.status.success());
+        said(&output)
+    })
 }

@@ -74,7 +74,7 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
     sender
         .send_parts(&second.body["upload"], b"12345", None)
         .await;
-    sender.follow(&second.body["upload"], "complete").await.ok();
+    sender.complete(&second).await.ok();
     cloud.events.settled().await;
     sender
         .hand_in(

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{
     cloud::own_cloud,
     keys::load,
+    school::know_keys,
     sender::{Sender, metadata},
 };
 
@@ -102,6 +103,7 @@ impl Issuer {
             vec!["okd".to_owned()],
         );
         cloud.tenants.add(&tenant, None).await.unwrap();
+        know_keys(cloud, &tenant).await;
         let mut sender = Sender::to(cloud);
         sender.token = self.token("okd:examdocuments").await;
         sender

@@ -8,15 +8,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::StreamExt;
+
+use axum::{
+    Json,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
 use okd_core::tenant::Tenant;
 use okd_local::wire::{Call, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
     cloud::own_cloud,
+    rsa::Rsa,
     school::{School, serve_issuer},
-    sender::{Sender, metadata, offer},
+    sender::{Answer, Sender, metadata, offer},
 };
 
 /// How many processes of the api function there have been.
@@ -114,28 +122,114 @@ async fn while_the_issuer_is_down_nobody_whose_key_is_known_is_refused() {
     let new = school.client("sis");
     new.hand_in(&metadata(), b"x")
         .await
-        .problem(503, "try-again");
+        .problem(503, "issuer-unavailable");
     sender.hand_in(&metadata(), b"x").await.ok();
 }
 
 #[tokio::test]
-async fn a_process_that_never_knew_its_keys_asks_for_patience_while_the_issuer_is_down() {
+async fn a_tenant_whose_keys_were_never_fetched_is_asked_for_patience_while_its_issuer_is_down() {
     let cloud = own_cloud();
-    let school = School::new(cloud).await;
+    let school = School::unchecked(cloud, |_| ()).await;
     school.issuer.go_down(true);
     let sender = school.client("sis");
     let answer = sender.hand_in(&metadata(), b"x").await;
-    answer.problem(503, "try-again");
+    answer.problem(503, "issuer-unavailable");
     assert_eq!(answer.headers["retry-after"], "2");
     school.issuer.go_down(false);
-    let patient = async {
-        while sender.hand_in(&metadata(), b"x").await.status != 200 {
-            tokio::task::yield_now().await;
-        }
+    // The clock fetches them, and whoever does not know that yet reads it within a minute.
+    let later = jiff::Timestamp::now() + Duration::from_mins(2);
+    cloud.strike(later).await.unwrap();
+    end_the_process(cloud).await;
+    sender.hand_in(&metadata(), b"x").await.ok();
+}
+
+/// Has the api function's process die, so that another one reads all anew.
+async fn end_the_process(cloud: &'static okd_local::Cloud) {
+    let put = Call {
+        from: "ApiFunction".to_owned(),
+        operation: "PutObject".to_owned(),
     };
-    tokio::time::timeout(Duration::from_secs(20), patient)
-        .await
-        .unwrap();
+    cloud.wire.plant(put, 0, 1, Fault::KillBefore);
+    let answer = Sender::to(cloud).hand_in(&metadata(), b"x").await;
+    assert!(answer.status >= 500, "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_clock_fetches_keys_so_that_no_request_has_to() {
+    let cloud = own_cloud();
+    let school = School::new(cloud).await;
+    let asked = school.issuer.asked();
+    school.issuer.rotate().unwrap();
+    for minutes in [1, 2, 6] {
+        let later = jiff::Timestamp::now() + Duration::from_mins(minutes);
+        cloud.strike(later).await.unwrap();
+    }
+    assert_eq!(school.issuer.asked(), asked + 1);
+    // A key that is new since the tenant was added, and nobody asks for it.
+    school.client("sis").hand_in(&metadata(), b"x").await.ok();
+    assert_eq!(school.issuer.asked(), asked + 1);
+    school.issuer.go_down(true);
+    let later = jiff::Timestamp::now() + Duration::from_mins(12);
+    cloud.strike(later).await.unwrap();
+    let log = crate::cloud::log(cloud);
+    assert!(log.contains("the issuer of this tenant does not answer"));
+    assert!(log.contains(r#""IssuersDown":1"#), "{log}");
+}
+
+#[tokio::test]
+async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_keep_nobody_waiting()
+{
+    let cloud = own_cloud();
+    let (school, other) = (School::new(cloud).await, School::new(cloud).await);
+    let (sender, neighbour) = (school.client("sis"), other.client("sis"));
+    sender.hand_in(&metadata(), b"x").await.ok();
+    neighbour.hand_in(&metadata(), b"x").await.ok();
+    school.issuer.hang(true);
+    let forger = serve_issuer().await;
+    let mut tokens = Vec::new();
+    for _ in 0..90 {
+        forger.rotate().unwrap();
+        tokens.push(forger.sign(&claims(&school)).unwrap());
+    }
+    let attack = sender.clone();
+    let attack = tokio::spawn(async move {
+        let send = async |token: String| {
+            let mut attacker = attack.clone();
+            attacker.token = token;
+            attacker.hand_in(&metadata(), b"x").await
+        };
+        let answers = futures_util::stream::iter(tokens)
+            .map(send)
+            .buffer_unordered(4);
+        answers.collect::<Vec<Answer>>().await
+    });
+    // Nobody's good request is slowed down.
+    let began = Instant::now();
+    neighbour.hand_in(&metadata(), b"x").await.ok();
+    sender.hand_in(&metadata(), b"x").await.ok();
+    let waited = began.elapsed();
+    for answer in attack.await.unwrap() {
+        answer.problem(503, "issuer-unavailable");
+    }
+    let log = crate::cloud::log(cloud);
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let refused = lines
+        .filter(|line| line["fields"]["message"] == "answered" && line["fields"]["status"] == 503);
+    let times: Vec<u64> = refused
+        .map(|line| line["fields"]["milliseconds"].as_u64().unwrap())
+        .collect();
+    assert_eq!(times.len(), 90);
+    let all: u64 = times.iter().sum();
+    eprintln!(
+        "90 unsigned tokens cost {all} ms of function time; two good requests beside them took {waited:?}"
+    );
+    assert!(all < 5000, "{times:?}");
+    assert!(
+        log.contains(r#""Tenant":"school-"#),
+        "the metric names the tenant"
+    );
 }
 
 #[tokio::test]
@@ -176,7 +270,7 @@ async fn an_issuer_that_nobody_has_costs_one_read_however_often_it_comes() {
             .await
             .problem(401, "unauthenticated");
         assert!(
-            detail.contains("issuer that this service does not know"),
+            detail.contains("not one that this service can accept"),
             "{detail}"
         );
     }
@@ -203,9 +297,9 @@ async fn while_tenants_cannot_be_read_a_new_issuer_is_asked_for_patience_and_a_k
     new.client("sis").hand_in(&metadata(), b"x").await.ok();
 }
 
-/// A server that answers everything with what `answer` makes of the path; how often it was asked.
-async fn serve(
-    answer: impl Fn(&str) -> axum::response::Response + Clone + Send + Sync + 'static,
+/// A server that answers everything with what `answer` makes of the request; how often it was asked.
+pub(crate) async fn serve(
+    answer: impl Fn(&Request) -> Response + Clone + Send + Sync + 'static,
 ) -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::default());
     let counter = Arc::clone(&asked);
@@ -216,9 +310,9 @@ async fn serve(
             started
                 .send(format!("http://{}", listener.local_addr().unwrap()))
                 .unwrap();
-            let router = axum::Router::new().fallback(move |request: axum::extract::Request| {
+            let router = axum::Router::new().fallback(move |request: Request| {
                 counter.fetch_add(1, Ordering::SeqCst);
-                let answer = answer(request.uri().path());
+                let answer = answer(&request);
                 async move { answer }
             });
             axum::serve(listener, router).await.unwrap();
@@ -230,7 +324,74 @@ async fn serve(
 /// A school whose keys are said to be there.
 async fn school_with_keys_at(cloud: &'static okd_local::Cloud, url: &str) -> School {
     let url = url.parse().unwrap();
-    School::with(cloud, |tenant: &mut Tenant| tenant.jwks = Some(url)).await
+    School::unchecked(cloud, |tenant: &mut Tenant| tenant.jwks = Some(url)).await
+}
+
+/// A server of this key set.
+pub(crate) async fn serve_keys(keys: Value) -> String {
+    let set = json!({ "keys": keys });
+    let (url, _) = serve(move |_| Json(set.clone()).into_response()).await;
+    url
+}
+
+#[tokio::test]
+async fn a_firewall_that_wants_to_know_who_asks_for_what_lets_us_through() {
+    let key = Rsa::new("behind-a-firewall");
+    let set = json!({ "keys": [key.jwk()] });
+    let (url, _) = serve(move |request| {
+        let said = |name: &str, text: &str| {
+            let value = request.headers().get(name);
+            value.is_some_and(|value| value.to_str().unwrap().contains(text))
+        };
+        let agent = concat!("okd-documents/", env!("CARGO_PKG_VERSION"));
+        if said("user-agent", agent)
+            && said("accept", "application/json")
+            && said("accept", "application/jwk-set+json")
+            && said("accept-encoding", "identity")
+        {
+            Json(set.clone()).into_response()
+        } else {
+            axum::http::StatusCode::FORBIDDEN.into_response()
+        }
+    })
+    .await;
+    let school = school_with_keys_at(own_cloud(), &url).await;
+    let mut sender = school.client("sis");
+    sender.token = key.token(&claims(&school));
+    sender.hand_in(&metadata(), b"x").await.ok();
+}
+
+fn claims(school: &School) -> Value {
+    json!({
+        "iss": school.issuer.url(), "aud": "okd", "client_id": "sis", "scope": "okd:alldocuments",
+        "exp": jiff::Timestamp::now().as_second() + 600,
+    })
+}
+
+#[tokio::test]
+async fn a_key_set_as_java_writes_it_with_a_zero_before_each_number_is_understood() {
+    let key = Rsa::new("java");
+    let school =
+        school_with_keys_at(own_cloud(), &serve_keys(json!([key.javas_jwk()])).await).await;
+    let mut sender = school.client("sis");
+    sender.token = key.token(&claims(&school));
+    sender.hand_in(&metadata(), b"x").await.ok();
+}
+
+#[tokio::test]
+async fn a_key_set_without_key_ids_is_named_as_the_reason() {
+    let mut nameless = Rsa::new("nameless");
+    let jwk = nameless.jwk();
+    let without_id = json!({ "kty": "RSA", "n": jwk["n"], "e": jwk["e"] });
+    let school = school_with_keys_at(own_cloud(), &serve_keys(json!([without_id])).await).await;
+    let mut sender = school.client("sis");
+    "any".clone_into(&mut nameless.kid);
+    sender.token = nameless.token(&claims(&school));
+    let answer = sender.hand_in(&metadata(), b"x").await;
+    let detail = answer.problem(401, "unauthenticated");
+    assert!(detail.contains("whose log says why"), "{detail}");
+    let log = crate::cloud::log(school.cloud);
+    assert!(log.contains("publish each key with its kid"), "{log}");
 }
 
 #[tokio::test]
@@ -248,7 +409,7 @@ async fn no_redirect_is_followed() {
         .client("sis")
         .hand_in(&metadata(), b"x")
         .await
-        .problem(503, "try-again");
+        .problem(503, "issuer-unavailable");
     assert_eq!(
         (
             asked_outside.load(Ordering::SeqCst),
@@ -272,7 +433,7 @@ async fn a_key_set_without_end_is_given_up() {
         .client("sis")
         .hand_in(&metadata(), b"x")
         .await
-        .problem(503, "try-again");
+        .problem(503, "issuer-unavailable");
 }
 
 #[tokio::test]
@@ -290,7 +451,7 @@ async fn no_address_of_our_own_network_is_asked_for_keys() {
             .client("sis")
             .hand_in(&metadata(), b"x")
             .await
-            .problem(503, "try-again");
+            .problem(503, "issuer-unavailable");
         assert!(
             began.elapsed() < Duration::from_secs(4),
             "{url} was waited for"
@@ -311,7 +472,7 @@ async fn a_discovery_document_must_be_the_issuers_own() {
         axum::response::IntoResponse::into_response(axum::Json(document))
     })
     .await;
-    let school = School::with(cloud, |tenant| {
+    let school = School::unchecked(cloud, |tenant| {
         tenant.issuer = impostor.clone().try_into().unwrap();
     })
     .await;
@@ -324,6 +485,6 @@ async fn a_discovery_document_must_be_the_issuers_own() {
     sender
         .hand_in(&metadata(), b"x")
         .await
-        .problem(503, "try-again");
+        .problem(503, "issuer-unavailable");
     assert_eq!(real.asked(), 0);
 }

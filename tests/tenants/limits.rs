@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::{
     cloud::{own_cloud, start},
     school::{School, limits},
-    sender::{Answer, Sender, bytes, metadata, offer, with},
+    sender::{Answer, Sender, bytes, metadata, offer, sha256, with},
 };
 
 fn refused(answer: &Answer) {
@@ -19,7 +19,7 @@ fn refused(answer: &Answer) {
 /// What the school has open: uploads and bytes.
 async fn open(school: &School) -> (i64, i64) {
     let table = okd_core::stores::Documents::of(
-        okd_local::setup::dynamodb_client(&school.cloud.dynamodb_url),
+        okd_local::setup::dynamodb_client(&school.cloud.dynamodb_url, &school.cloud.access_key),
         school.cloud.table.clone(),
     );
     let usage = table.usage(&school.tenant.tenant).await.unwrap();
@@ -43,7 +43,10 @@ async fn nothing_is_left(sender: &Sender, answer: &Answer) {
 #[tokio::test]
 async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
     let cloud = own_cloud();
-    let three = |limits: &mut okd_core::tenant::UncheckedLimits| limits.open_uploads = 3;
+    let three = |limits: &mut okd_core::tenant::UncheckedLimits| {
+        limits.open_uploads = 3;
+        limits.client_percent = 100;
+    };
     let school = School::with(cloud, |tenant| tenant.limits = limits(three)).await;
     let other = School::new(cloud).await;
     let sender = school.client("sis");
@@ -77,10 +80,7 @@ async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
         .send_parts(&offered[2].body["upload"], b"12345", None)
         .await;
     for _ in 0..2 {
-        sender
-            .follow(&offered[2].body["upload"], "complete")
-            .await
-            .ok();
+        sender.complete(&offered[2]).await.ok();
     }
     sender.offer(&papers[4]).await.accepted();
     refused(&sender.offer(&offer(5)).await);
@@ -99,12 +99,29 @@ async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
 }
 
 #[tokio::test]
+async fn clients_of_a_tenant_that_trusts_them_are_told_stored_at_once() {
+    let cloud = own_cloud();
+    let school = School::with(cloud, |tenant| tenant.trust_unverified = true).await;
+    let sender = school.client("sis");
+    let paper = with(&offer(5), "documentChecksum", json!(sha256(b"right")));
+    cloud.events.hold(true);
+    let offered = sender.offer_and_send(&paper, b"right").await;
+    let upload = &offered.body["upload"];
+    sender.follow(upload, "complete").await.ok();
+    sender.offer(&paper).await.ok();
+    let status = sender.follow(upload, "status").await.ok();
+    assert_eq!(status.body["upload"]["state"], "stored");
+    cloud.events.hold(false);
+}
+
+#[tokio::test]
 async fn the_bytes_on_their_way_are_limited_too() {
     let cloud = own_cloud();
     let school = School::with(cloud, |tenant| {
         tenant.limits = limits(|limits| {
             limits.document_size = 1000;
             limits.bytes_in_flight = 1500;
+            limits.client_percent = 100;
         });
     })
     .await;
@@ -130,6 +147,87 @@ async fn the_bytes_on_their_way_are_limited_too() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_asks_too_much_is_asked_to_wait_and_the_others_are_not() {
+    let cloud = own_cloud();
+    let rare = |limits: &mut okd_core::tenant::UncheckedLimits| limits.requests_per_second = 1;
+    let school = School::with(cloud, |tenant| tenant.limits = limits(rare)).await;
+    let other = School::new(cloud).await;
+    let sender = school.client("sis");
+    let mut answers = Vec::new();
+    for _ in 0..10 {
+        answers.push(sender.offer(&offer(5)).await);
+    }
+    let refused: Vec<&Answer> = answers
+        .iter()
+        .filter(|answer| answer.status != 202)
+        .collect();
+    assert!(refused.len() >= 5, "{answers:?}");
+    for answer in refused {
+        answer.problem(429, "too-many-requests");
+        assert_eq!(answer.headers["retry-after"], "1");
+    }
+    other.client("sis").offer(&offer(5)).await.accepted();
+}
+
+#[tokio::test]
+async fn one_client_that_fills_its_share_leaves_the_others_theirs() {
+    let cloud = own_cloud();
+    let school = School::with(cloud, |tenant| {
+        tenant.limits = limits(|limits| {
+            limits.document_size = 1000;
+            limits.open_uploads = 7;
+            limits.bytes_in_flight = 9000;
+        });
+    })
+    .await;
+    let (careless, other) = (school.client("sis"), school.client("exams"));
+    // Half of seven uploads, rounded up...
+    for _ in 0..4 {
+        careless.offer(&offer(1)).await.accepted();
+    }
+    refused(&careless.offer(&offer(1)).await);
+    // ...and half of 9,000 bytes.
+    for _ in 0..3 {
+        other.offer(&offer(1000)).await.accepted();
+    }
+    refused(&school.client("third").offer(&offer(1)).await);
+    assert_eq!(open(&school).await, (7, 3004));
+    // What nobody has sent a part of in an hour is over, and its room is free.
+    let later = Timestamp::now() + Duration::from_mins(61);
+    cloud.strike(later).await.unwrap();
+    assert_eq!(open(&school).await, (0, 0));
+    for _ in 0..4 {
+        other.offer(&offer(1000)).await.accepted();
+    }
+    refused(&other.offer(&offer(1000)).await);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_begun_and_aborted_over_and_over_leaves_nothing_to_clear_away() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let paper = offer(5);
+    for _ in 0..30 {
+        let offered = sender.offer(&paper).await.accepted();
+        let aborted = sender.follow(&offered.body["upload"], "abort").await;
+        assert_eq!(aborted.status, 204);
+    }
+    let items = sender.items().await;
+    let leftovers = items
+        .iter()
+        .filter(|item| item["pk"].as_str().unwrap().contains("leftover"));
+    assert_eq!(leftovers.count(), 0);
+    // Of one that has a part something may yet land.
+    let offered = sender.offer_and_send(&paper, b"12345").await;
+    sender.follow(&offered.body["upload"], "abort").await;
+    let items = sender.items().await;
+    let mut leftovers = items
+        .iter()
+        .filter(|item| item["pk"].as_str().unwrap().contains("leftover"));
+    assert!(leftovers.next().is_some());
+}
+
+#[tokio::test]
 async fn many_at_once_get_no_more_than_there_is_and_all_of_it() {
     let cloud = own_cloud();
     let school = School::with(cloud, |tenant| {
@@ -139,8 +237,8 @@ async fn many_at_once_get_no_more_than_there_is_and_all_of_it() {
     assert_eq!(school.tenant.limits.counters(), 2);
     let school = std::sync::Arc::new(school);
     let mut senders = tokio::task::JoinSet::new();
-    for _ in 0..10 {
-        let sender = school.client("sis");
+    for number in 0..10 {
+        let sender = school.client(["sis", "exams"][number % 2]);
         senders.spawn(async move {
             let mut begun = 0;
             for _ in 0..30 {

@@ -18,3 +18,4 @@ mod school;
 #[expect(dead_code, reason = "the whole system's tests use all of it")]
 mod sender;
 mod shapes;
+mod token_endpoint;

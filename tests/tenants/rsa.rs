@@ -34,6 +34,16 @@ impl Rsa {
         json!({ "kty": "RSA", "use": "sig", "kid": self.kid, "n": n, "e": "AQAB" })
     }
 
+    /// The same as Java's `BigInteger.toByteArray` has it: each number with a zero in front.
+    pub(crate) fn javas_jwk(&self) -> Value {
+        let mut jwk = self.jwk();
+        for name in ["n", "e"] {
+            let number = BASE64URL.decode(jwk[name].as_str().unwrap()).unwrap();
+            jwk[name] = json!(BASE64URL.encode([&[0][..], &number].concat()));
+        }
+        jwk
+    }
+
     pub(crate) fn public_der(&self) -> Vec<u8> {
         self.pair.public_key().as_der().unwrap().as_ref().to_vec()
     }

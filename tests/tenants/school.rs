@@ -1,8 +1,11 @@
 //! A tenant beside the one that is there from the start: its own issuer, on a port of its own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use okd_core::tenant::{Limits, Tenant, TenantId, UncheckedLimits};
+use okd_core::{
+    tenant::{Limits, Tenant, TenantId, UncheckedLimits},
+    token::{Fetcher, published},
+};
 use okd_local::{Cloud, issuer::Issuer};
 use uuid::Uuid;
 
@@ -24,8 +27,15 @@ impl School {
         Self::with(cloud, |_| ()).await
     }
 
-    /// The same, changed before it is added.
+    /// The same, changed before it is added; its issuer's keys are known as after `tenant add`.
     pub(crate) async fn with(cloud: &'static Cloud, change: impl FnOnce(&mut Tenant)) -> Self {
+        let school = Self::unchecked(cloud, change).await;
+        know_keys(cloud, &school.tenant).await;
+        school
+    }
+
+    /// The same, of whose issuer nobody has heard.
+    pub(crate) async fn unchecked(cloud: &'static Cloud, change: impl FnOnce(&mut Tenant)) -> Self {
         let issuer = serve_issuer().await;
         let id = TenantId::try_from(format!("school-{}", Uuid::new_v4().simple())).unwrap();
         let name = issuer.url().to_owned().try_into().unwrap();
@@ -49,6 +59,18 @@ impl School {
         sender.token = token.unwrap();
         sender
     }
+}
+
+/// Fetches the keys of a tenant's issuer, as `tenant add` does.
+pub(crate) async fn know_keys(cloud: &Cloud, tenant: &Tenant) {
+    let place = tenant.key_place();
+    let fetcher = Fetcher::new(vec!["http://127.0.0.1:*".to_owned()]);
+    let keys = published(&fetcher, &place).await.unwrap();
+    let now = jiff::Timestamp::now();
+    let noted = cloud
+        .tenants
+        .note_keys(&place, keys, now, Duration::from_millis(5));
+    noted.await.unwrap();
 }
 
 /// An issuer on a port of its own, as long as the process lives.

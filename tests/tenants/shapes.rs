@@ -1,5 +1,5 @@
-//! Access tokens as real issuers shape them, with freshly made keys: Microsoft Entra ID (v1 and v2), Keycloak and
-//! SURFconext. Names and values are as their documentation and source have them; each school is added as the README
+//! Access tokens as real issuers shape them, with freshly made keys: Microsoft Entra ID (v1 and v2), Keycloak, Amazon
+//! Cognito and SURFconext. Names and values are as their documentation and source have them; each school is added as the README
 //! says.
 
 use okd_core::tenant::Tenant;
@@ -189,6 +189,66 @@ async fn keycloak_whose_scopes_are_a_clients_roles() {
         .await;
 }
 
+/// A client of a Cognito user pool.
+const COGNITO_CLIENT: &str = "2lr1u8k4q6f0v9e3j7n5c1m8ps";
+
+/// A school with a Cognito user pool, and the claims of an access token of it: without `aud`, and with scopes that begin
+/// with their resource server's name.
+async fn cognito() -> (Shape, Value) {
+    let issuer = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_aBcDeFgHi";
+    let kid = "Xg3b0dTn9u1m8sLr2kqv7w5y4aZcEfHiJkLmNoPqRs0=";
+    let shape = Shape::new(issuer, COGNITO_CLIENT, kid, |tenant| {
+        tenant.client_as_audience = true;
+        "okd/".clone_into(&mut tenant.scope_prefix);
+    })
+    .await;
+    let claims = json!({
+        "sub": COGNITO_CLIENT, "token_use": "access", "scope": "okd/okd:examdocuments other/okd:bpvdocuments",
+        "auth_time": now(), "iss": issuer, "exp": now() + 3600, "iat": now(), "version": 2,
+        "jti": "9d2f6a1e-5b7c-4c8d-8e9f-0a1b2c3d4e5f", "client_id": COGNITO_CLIENT,
+    });
+    (shape, claims)
+}
+
+#[tokio::test]
+async fn cognito_whose_access_tokens_have_no_aud() {
+    let (shape, claims) = cognito().await;
+    let token = "9d2f6a1e-5b7c-4c8d-8e9f-0a1b2c3d4e5f";
+    shape.is_understood(&claims, COGNITO_CLIENT, token).await;
+    for (claim, value, status) in [
+        ("client_id", json!("another-client-of-the-pool"), 401),
+        ("client_id", json!(null), 401),
+        ("token_use", json!("id"), 401),
+        // A token that has one is judged by that alone.
+        ("aud", json!("another-client-of-the-pool"), 401),
+        ("aud", json!([]), 401),
+        ("scope", json!("okd:examdocuments"), 403),
+        ("scope", json!("other/okd:examdocuments"), 403),
+    ] {
+        shape.is_refused(&claims, claim, value, status).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_two_tenants_take_for_their_audience_is_nobodys() {
+    for (taken, status) in [(false, 200), (true, 401)] {
+        let (shape, claims) = cognito().await;
+        let mut other = shape.school.tenant.clone();
+        other.tenant = "school-b".to_owned().try_into().unwrap();
+        other.client_as_audience = taken;
+        shape.school.cloud.tenants.add(&other, None).await.unwrap();
+        let (_, answer) = shape.hand_in(&claims).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        if taken {
+            let detail = answer.problem(401, "unauthenticated");
+            assert!(
+                detail.contains("not one that this service can accept"),
+                "{detail}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn surfconext() {
     let issuer = "https://connect.surfconext.nl";
@@ -252,5 +312,8 @@ async fn one_issuer_of_many_schools_tells_them_apart_by_audience() {
         .hand_in(&claims(json!(["dms-of-a", "dms-of-b"])))
         .await;
     let detail = answer.problem(401, "unauthenticated");
-    assert!(detail.contains("several tenants"), "{detail}");
+    assert!(
+        detail.contains("not one that this service can accept"),
+        "{detail}"
+    );
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use okd_core::{
     document::{Content, Deed, Document, Entry, UploadState, Verification},
-    metadata::Metadata,
+    metadata::{Metadata, RetentionSuggestion},
     tenant::DocumentKey,
 };
 use serde::Deserialize;
@@ -200,7 +200,11 @@ fn about(key: &DocumentKey, metadata: &Metadata, size: u64) -> Value {
     let mut consumer = json!({
         "consumerKey": "nl-okd", "documentType": okd.document_type, "documentSize": size,
     });
-    if let Some(retention) = &okd.retention_period_suggestion {
+    if let Some(retention) = okd
+        .retention_period_suggestion
+        .as_ref()
+        .and_then(RetentionSuggestion::period)
+    {
         consumer["retentionPeriodSuggestion"] = json!(retention);
     }
     json!({ "dmsDocumentId": key.id, "tenant": key.tenant, "consumers": [consumer] })

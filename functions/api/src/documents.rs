@@ -1,4 +1,4 @@
-//! Documents handed in: `PUT` (2025) or `POST` (1.5) of metadata on an association or an offering, with
+//! Documents handed in: `PUT` (2025) or `POST` (1.5) of metadata on an association, an offering or a person, with
 //! the file inside (form A) or to follow (form B).
 
 use bytes::Bytes;
@@ -6,9 +6,11 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use okd_core::{
-    caller::{Caller, SenderKey},
+    caller::Caller,
     document::DocumentId,
-    metadata::{Metadata, OfferedFile, OkdConsumer, Subject},
+    metadata::{Message, Metadata, OfferedFile, Subject},
+    name::IdempotencyKey,
+    parameters::essence,
     uploads::{self, Started},
 };
 use serde_json::json;
@@ -17,9 +19,12 @@ use crate::{
     App,
     form::Form,
     problem::Refusal,
-    routes::Links,
-    uploads::{answer, upload_json},
+    routes::Paths,
+    uploads::{answer, locate, still_verifying, upload_json},
 };
+
+/// The type of a change to a resource (RFC 7396). OKD flow 5 is one.
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// Reads either form, calls its use case, answers 200 (stored) or 202 (send the bytes).
 pub(crate) async fn hand_in(
@@ -27,59 +32,79 @@ pub(crate) async fn hand_in(
     caller: &Caller,
     subject: Subject,
     request: Request,
-    links: &Links,
+    paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
     let (parts, body) = request.into_parts();
-    let content_type = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default();
-    let now = Timestamp::now();
-    match essence(content_type).as_str() {
+    check_content_encoding(&parts.headers)?;
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    let content_type = String::from_utf8_lossy(content_type.map_or(b"", |value| value.as_bytes()));
+    let (body, now) = (bytes(body), Timestamp::now());
+    match essence(&content_type).as_str() {
         "multipart/form-data" => {
-            let form = Form::read(content_type, bytes(body)).await?;
+            let form = Form::read(&content_type, body)?;
             caller.check_metadata_size(form.metadata.len())?;
-            let metadata = Metadata::parse(subject, &form.metadata)?;
-            let key = sender_key(&metadata.okd, &parts.headers)?;
-            let id = uploads::receive(&app.stores, caller, &key, metadata, form.file, now).await?;
+            let metadata = Metadata::parse(subject, &form.metadata, form.sent_file())?;
+            let key = idempotency_key(&metadata, &parts.headers)?;
+            let id = uploads::receive(&app.stores, caller, key.as_ref(), metadata, form.file, now)
+                .await?;
             Ok(stored(id))
         }
+        MERGE_PATCH => match Message::parse(subject, &body) {
+            Ok(Message::Status) => Err(Refusal::StatusNotServed),
+            _ => Err(Refusal::UnsupportedMediaType),
+        },
         "application/json" => {
-            let body = bytes(body);
             caller.check_metadata_size(body.len())?;
-            let offered = OfferedFile::parse(subject, &body)?;
-            let key = sender_key(&offered.metadata.okd, &parts.headers)?;
-            match uploads::start(&app.stores, caller, &key, offered, now).await? {
-                Started::Stored(id) => Ok(stored(id)),
-                Started::Uploading(id, view) => {
-                    let body =
-                        json!({ "dmsDocumentId": id, "upload": upload_json(id, &view, links) });
-                    let mut response = answer(StatusCode::ACCEPTED, &body);
-                    if let Ok(location) = links.upload(id, &view.version).parse() {
-                        response.headers_mut().insert(header::LOCATION, location);
-                    }
-                    Ok(response)
+            match Message::parse(subject, &body)? {
+                Message::Offer(offered) => {
+                    let key = idempotency_key(&offered.metadata, &parts.headers)?;
+                    offer(app, caller, key.as_ref(), *offered, now, paths).await
                 }
+                Message::Status => Err(Refusal::StatusNotServed),
             }
         }
         _ => Err(Refusal::UnsupportedMediaType),
     }
 }
 
+/// Form B.
+async fn offer(
+    app: &App,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    offered: OfferedFile,
+    now: Timestamp,
+    paths: &Paths,
+) -> Result<Response<Body>, Refusal> {
+    match uploads::start(&app.stores, caller, key, offered, now).await? {
+        Started::Stored(id) => Ok(stored(id)),
+        Started::Verifying(id, content) => Ok(still_verifying(id, &content, paths)),
+        Started::Uploading(id, view) => {
+            let body = json!({ "dmsDocumentId": id, "upload": upload_json(id, &view, paths) });
+            let mut response = answer(StatusCode::ACCEPTED, &body);
+            locate(&mut response, id, &view.version, paths);
+            Ok(response)
+        }
+    }
+}
+
+/// Refuses a compressed body before anything of it is read: it would be refused later, for a reason that misleads.
+fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_identity = |value: &http::HeaderValue| {
+        let value = value.as_bytes().trim_ascii();
+        value.is_empty() || value.eq_ignore_ascii_case(b"identity")
+    };
+    if encodings.all(is_identity) {
+        Ok(())
+    } else {
+        Err(Refusal::ContentEncoding)
+    }
+}
+
 /// The standard's answer: the document is stored.
 pub(crate) fn stored(id: DocumentId) -> Response<Body> {
     answer(StatusCode::OK, &json!({ "dmsDocumentId": id }))
-}
-
-/// A media type without its parameters.
-fn essence(content_type: &str) -> String {
-    content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
 }
 
 /// The gateway decides by media type whether a body is text or binary to us; we do not care.
@@ -91,16 +116,15 @@ fn bytes(body: Body) -> Bytes {
     }
 }
 
-/// What makes a repeat of this request a repeat.
-fn sender_key(okd: &OkdConsumer, headers: &HeaderMap) -> Result<SenderKey, Refusal> {
-    if let Some(id) = &okd.document_id {
-        return Ok(SenderKey::DocumentId(id.clone()));
-    }
-    let Some(key) = headers.get("idempotency-key") else {
-        return Ok(SenderKey::None);
-    };
-    match key.to_str() {
-        Ok(key) if (1..=255).contains(&key.len()) => Ok(SenderKey::IdempotencyKey(key.to_owned())),
-        _ => Err(Refusal::InvalidIdempotencyKey),
-    }
+/// The request's `Idempotency-Key`, unless a `documentId` makes it unnecessary.
+fn idempotency_key(
+    metadata: &Metadata,
+    headers: &HeaderMap,
+) -> Result<Option<IdempotencyKey>, Refusal> {
+    let key = headers
+        .get("idempotency-key")
+        .filter(|_| metadata.okd.document_id.is_none());
+    let key =
+        key.map(|key| IdempotencyKey::parse(key.as_bytes()).ok_or(Refusal::InvalidIdempotencyKey));
+    key.transpose()
 }

@@ -2,112 +2,101 @@
 //! order. Whatever else it holds is refused rather than dropped.
 
 use bytes::Bytes;
-use futures_util::stream;
-use http::{HeaderName, HeaderValue};
-use multer::{Field, Multipart};
+use okd_core::metadata::SentFile;
 
-use crate::problem::Refusal;
+use crate::{
+    multipart::{self, Malformed, Part, Parts},
+    problem::Refusal,
+};
 
 /// The largest file that may come inline, in bytes: Lambda takes 6 MB of event, in which a binary body
 /// grows by a third (base64) and stands beside headers and metadata.
 pub(crate) const MAX_INLINE_FILE: usize = 4 << 20;
 
-/// Bytes of headers that a part may have; real ones have some hundred.
-const MAX_PART_HEAD: usize = 8 * 1024;
-
 /// Both parts, unread.
+#[derive(Debug)]
 pub(crate) struct Form {
     pub(crate) metadata: Bytes,
     pub(crate) file: Bytes,
+    file_name: Option<String>,
+    file_type: Option<String>,
 }
 
 impl Form {
     /// Reads the body of a request with this Content-Type.
-    pub(crate) async fn read(content_type: &str, body: Bytes) -> Result<Self, Refusal> {
-        let boundary = multer::parse_boundary(content_type).map_err(|error| malformed(&error))?;
-        let body = stream::iter([Ok::<_, std::io::Error>(body)]);
-        let mut multipart = Multipart::new(body, boundary);
+    pub(crate) fn read(content_type: &str, body: Bytes) -> Result<Self, Refusal> {
+        let boundary = multipart::boundary(content_type)?;
+        let mut parts = Parts::of(body, &boundary)?;
         let (mut metadata, mut file) = (None, None);
-        while let Some(field) = multipart
-            .next_field()
-            .await
-            .map_err(|error| malformed(&error))?
-        {
-            let (name, part) = match field.name() {
+        while let Some(part) = parts.next()? {
+            let disposition = part.valued("content-disposition")?;
+            let disposition = disposition.filter(|valued| valued.value == "form-data");
+            let disposition = disposition.ok_or(Refusal::UnnamedPart)?;
+            if disposition.is_extended("name") {
+                return Err(Malformed::ExtendedName.into());
+            }
+            let (name, place) = match disposition.get("name") {
                 Some("metadata") => ("metadata", &mut metadata),
                 Some("file") => ("file", &mut file),
-                other => {
-                    return Err(Refusal::UnknownPart(
-                        other.unwrap_or_default().chars().take(64).collect(),
-                    ));
-                }
+                Some(other) => return Err(Refusal::UnknownPart(other.chars().take(64).collect())),
+                None => return Err(Refusal::UnnamedPart),
             };
-            if part.is_some() {
+            if place.is_some() {
                 return Err(Refusal::RepeatedPart(name));
             }
-            check_encoding(&field, name)?;
-            let header =
-                |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
-            if field.headers().iter().map(header).sum::<usize>() > MAX_PART_HEAD {
-                return Err(Refusal::MalformedForm("the headers of a part are too long"));
-            }
-            *part = Some(field.bytes().await.map_err(|error| malformed(&error))?);
+            check_heads(&part, name)?;
+            *place = Some((part, disposition.get_extended("filename")));
         }
-        let metadata = metadata.ok_or(Refusal::MissingPart("metadata"))?;
-        let file = file.ok_or(Refusal::MissingPart("file"))?;
-        match file.len() {
+        let (metadata, _) = metadata.ok_or(Refusal::MissingPart("metadata"))?;
+        let (file, file_name) = file.ok_or(Refusal::MissingPart("file"))?;
+        match file.bytes.len() {
             0 => Err(Refusal::EmptyFile),
-            1..=MAX_INLINE_FILE => Ok(Self { metadata, file }),
+            1..=MAX_INLINE_FILE => Ok(Self {
+                metadata: metadata.bytes,
+                file_name: file_name.filter(|name| !name.is_empty()),
+                file_type: file.header("content-type").map(str::to_owned),
+                file: file.bytes,
+            }),
             size => Err(Refusal::FileTooLarge { size }),
         }
     }
-}
 
-/// Bytes are taken as they stand: a part that says it is encoded would be stored wrong.
-fn check_encoding(field: &Field<'_>, name: &'static str) -> Result<(), Refusal> {
-    let header = field
-        .headers()
-        .get("content-transfer-encoding")
-        .map(|value| value.as_bytes().to_ascii_lowercase());
-    let plain: [&[u8]; 3] = [b"binary", b"8bit", b"7bit"];
-    if header.is_some_and(|encoding| !plain.contains(&encoding.trim_ascii())) {
-        return Err(Refusal::EncodedPart(name));
-    }
-    let charset = field
-        .content_type()
-        .and_then(|media| media.get_param("charset"));
-    if name == "metadata"
-        && charset.is_some_and(|charset| !charset.as_str().eq_ignore_ascii_case("utf-8"))
-    {
-        return Err(Refusal::EncodedPart(name));
-    }
-    Ok(())
-}
-
-fn malformed(error: &multer::Error) -> Refusal {
-    let reason = match error {
-        multer::Error::NoBoundary
-        | multer::Error::NoMultipart
-        | multer::Error::DecodeContentType(_) => "its Content-Type names no boundary",
-        multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteStream => {
-            "it ends before its last boundary"
+    /// The file as its part describes it.
+    pub(crate) fn sent_file(&self) -> SentFile<'_> {
+        SentFile {
+            name: self.file_name.as_deref(),
+            content_type: self.file_type.as_deref(),
+            bytes: &self.file,
         }
-        _ => "the headers of a part cannot be read",
-    };
-    Refusal::MalformedForm(reason)
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(malformed: Malformed) -> Self {
+        Self::MalformedForm(malformed)
+    }
+}
+
+/// Refuses a part that says it is encoded, since its bytes are stored as they are, and a Content-Type that readers could
+/// take for different ones. A charset label has no effect on JSON (RFC 8259, section 11): the bytes are what counts.
+fn check_heads(part: &Part, name: &'static str) -> Result<(), Refusal> {
+    let encoding = part
+        .header("content-transfer-encoding")
+        .map(str::to_ascii_lowercase);
+    if encoding.is_some_and(|encoding| !["binary", "8bit", "7bit"].contains(&encoding.as_str())) {
+        return Err(Refusal::EncodedPart(name));
+    }
+    match part.valued("content-type") {
+        Err(Malformed::Twice) => Err(Malformed::Twice.into()),
+        // One that cannot be read is ignored.
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod fuzz {
     use super::*;
     use proptest::prelude::*;
-
-    fn read(content_type: &str, body: Vec<u8>) -> Result<Form, Refusal> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        runtime
-            .unwrap()
-            .block_on(Form::read(content_type, body.into()))
-    }
 
     /// The pieces that forms are made of, and bytes of every kind.
     fn piece() -> impl Strategy<Value = Vec<u8>> {
@@ -118,12 +107,15 @@ mod fuzz {
             "\r\n",
             "\r",
             "\n",
+            "\r\n ",
             "\r\n\r\n",
             ":",
             ";",
             "\"",
+            "\\",
             "=",
             "name=",
+            "filename*0*=",
             "\"metadata\"",
             "\"file\"",
             "content-disposition: form-data; name=\"metadata\"\r\n\r\n",
@@ -144,26 +136,30 @@ mod fuzz {
     proptest! {
         #[test]
         fn whatever_comes_as_a_form_is_read_or_refused(pieces in prop::collection::vec(piece(), 0..30)) {
-            if let Ok(form) = read("multipart/form-data; boundary=X", pieces.concat()) {
+            if let Ok(form) = Form::read("multipart/form-data; boundary=X", pieces.concat().into()) {
                 prop_assert!(!form.file.is_empty());
             }
         }
 
         #[test]
         fn whatever_comes_as_the_media_type_of_a_form_is_read_or_refused(media in "multipart/form-data[ -~]{0,40}") {
-            let _ = read(&media, b"--X--\r\n".to_vec());
+            let _ = Form::read(&media, Bytes::from_static(b"--X--\r\n"));
         }
 
-        /// Unless it holds the boundary at the start of a line, a file is what it was, byte for byte.
+        /// Unless it holds the boundary as a line of its own, a file is what it was, byte for byte.
         #[test]
-        fn a_file_of_whatever_bytes_is_read_as_it_is(pieces in prop::collection::vec(piece(), 1..30)) {
+        fn a_file_of_whatever_bytes_is_read_as_it_is(
+            pieces in prop::collection::vec(piece(), 1..30), folded in any::<bool>(), preamble in any::<bool>(),
+        ) {
             let file = pieces.concat();
             let lines = [b"\r\n", &file[..]].concat();
             prop_assume!(!file.is_empty() && !lines.windows(6).any(|window| window == b"\r\n--XY"));
-            let head = b"--XY\r\ncontent-disposition: form-data; name=\"metadata\"\r\n\r\n{}\r\n--XY\r\ncontent-disposition: \
-                form-data; name=\"file\"\r\n\r\n";
-            let body = [head, &file[..], b"\r\n--XY--\r\n"].concat();
-            let form = read("multipart/form-data; boundary=XY", body);
+            let fold = if folded { ";\r\n\t" } else { "; " };
+            let before = if preamble { "a form --XY\r\n" } else { "" };
+            let head = format!("{before}--XY\r\ncontent-disposition: form-data{fold}name=\"metadata\"\r\n\r\n{{}}\r\n--XY \r\n\
+                content-disposition: form-data{fold}name=\"file\"\r\n\r\n");
+            let body = [head.as_bytes(), &file[..], b"\r\n--XY--"].concat();
+            let form = Form::read("multipart/form-data; boundary=XY", body.into());
             prop_assert!(form.is_ok(), "{:?}", form.err());
             prop_assert_eq!(form.map(|form| form.file).unwrap_or_default(), file);
         }

@@ -3,18 +3,30 @@
 //! noun reads the request and words the answer, `okd-core` does the work, and [`problem`] words whatever
 //! was refused.
 
+mod cors;
 mod documents;
+mod event;
 mod form;
+mod multipart;
 mod problem;
 mod routes;
+mod throttle;
 mod uploads;
 
-use std::time::{Duration, Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
-use lambda_http::{Body, Request, RequestExt, Response, service_fn};
+use futures_util::FutureExt;
+use http::{HeaderValue, Method};
+use lambda_http::{
+    Adapter, Body, LambdaEvent, Request, RequestExt, Response, Service, lambda_runtime, service_fn,
+};
 use okd_core::{
-    Stores,
-    config::{StoreConfig, TokenConfig},
+    Error, Stores,
+    caller::Caller,
+    config::{PageConfig, StoreConfig, TokenConfig},
     lambda,
     metrics::Measured,
     stores::{self, Tenants},
@@ -22,15 +34,29 @@ use okd_core::{
 };
 use tracing::Instrument;
 
+use problem::Refusal;
+use routes::{Found, RequestIds};
 pub use routes::{ROUTES, Route};
+use throttle::Throttle;
 
 /// What an answer takes to get out in time.
 const TO_ANSWER: Duration = Duration::from_secs(1);
 
+/// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, and to be kept by
+/// nobody on the way, since it may hold URLs that are secrets. The template gives them to the gateway's own answers.
+pub const SAFE_HEADERS: [(&str, &str); 3] = [
+    ("strict-transport-security", "max-age=31536000"),
+    ("x-content-type-options", "nosniff"),
+    ("cache-control", "no-store"),
+];
+
 /// What a running function keeps between requests.
 pub struct App {
     verifier: Verifier,
+    throttle: Throttle,
     stores: Stores,
+    /// The origins whose pages may call.
+    origins: Vec<String>,
 }
 
 /// Cold start, then requests until Lambda ends the process. Settings come from the environment; see
@@ -44,41 +70,65 @@ pub async fn run() -> Result<(), lambda_http::Error> {
             Tenants::new(&sdk, tokens.tenants_table),
             tokens.private_issuers,
         ),
+        throttle: Throttle::default(),
         stores: Stores::new(&sdk, &StoreConfig::from_env()?),
+        origins: PageConfig::from_env()?.origins,
     };
     let app = &app;
-    lambda_http::run(service_fn(async |request| {
+    let mut adapter = Adapter::from(service_fn(async |request| {
         Ok::<_, lambda_http::Error>(handle(app, request).await)
+    }));
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| {
+        let LambdaEvent { payload, context } = event;
+        adapter.call(LambdaEvent::new(event::readable(payload), context))
     }))
     .await
 }
 
 /// Answers one request; a refusal or failure is an answer too.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
-    let request_id = routes::request_id(&request);
+    let ids = RequestIds::of(&request);
     let trace = request.lambda_context().xray_trace_id;
-    let span = tracing::info_span!("request", requestId = request_id, trace);
-    answer(app, request, &request_id).instrument(span).await
+    let span = tracing::info_span!(
+        "request",
+        requestId = ids.request,
+        extendedRequestId = ids.extended,
+        trace
+    );
+    let page = cors::Page::of(&app.origins, request.headers());
+    let mut response = survive(answer(app, request, &ids), &ids)
+        .instrument(span)
+        .await;
+    for (name, value) in SAFE_HEADERS {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(page) = page {
+        page.allow(response.headers_mut());
+    }
+    response
 }
 
-async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body> {
+/// Answers 500 where `answer` panics. Nothing of a request outlives it, so no other sees what was left half done.
+async fn survive(answer: impl Future<Output = Response<Body>>, ids: &RequestIds) -> Response<Body> {
+    let answered = AssertUnwindSafe(answer).catch_unwind().await;
+    answered.unwrap_or_else(|_| problem::render(&Refusal::Broken, ids))
+}
+
+async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body> {
     let began = Instant::now();
     let mut measured = Measured::begin();
     let mut caller = None;
     let method = request.method().clone();
-    let route = routes::find(request.method(), request.raw_http_path());
-    let name = route.as_ref().map_or("none", |found| found.route.path);
-    let answered = match route {
-        Ok(found) => {
-            let left =
-                lambda::time_left(request.lambda_context().deadline).saturating_sub(TO_ANSWER);
-            // Given up in the middle is no worse than the process dying there, and that is provided for.
-            match tokio::time::timeout(left, routes::call(app, &found, request, &mut caller)).await
-            {
-                Ok(answered) => answered,
-                Err(_) => routes::out_of_time(&found),
-            }
-        }
+    let at = routes::at(request.raw_http_path());
+    let name = at.as_ref().map_or("none", |at| at.route.path);
+    let answered = match at {
+        Ok(at) if method == Method::OPTIONS => Ok(routes::options(at.route)),
+        Ok(at) => match routes::find(&method, &at) {
+            Ok(found) => call_in_time(app, &found, request, &mut caller).await,
+            Err(refusal) => Err(refusal),
+        },
         Err(refusal) => Err(refusal),
     };
     let response = answered.unwrap_or_else(|refusal| {
@@ -86,7 +136,11 @@ async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body>
             &[("Problem", problem::word(&refusal))],
             &[("Refusals", "Count", 1)],
         );
-        problem::render(&refusal, request_id)
+        if let Refusal::Core(Error::IssuerUnavailable(tenant)) = &refusal {
+            let tenant = tenant.to_string();
+            measured.add(&[("Tenant", &tenant)], &[("IssuerUnavailable", "Count", 1)]);
+        }
+        problem::render(&refusal, ids)
     });
     tracing::info!(
         %method,
@@ -100,4 +154,38 @@ async fn answer(app: &App, request: Request, request_id: &str) -> Response<Body>
     );
     measured.write();
     response
+}
+
+/// Calls the use case, and gives it up when its time is over: no worse than the process dying there, and that is provided
+/// for.
+async fn call_in_time(
+    app: &App,
+    found: &Found,
+    request: Request,
+    caller: &mut Option<Caller>,
+) -> Result<Response<Body>, Refusal> {
+    let left = lambda::time_left(request.lambda_context().deadline).saturating_sub(TO_ANSWER);
+    match tokio::time::timeout(left, routes::call(app, found, request, caller)).await {
+        Ok(answered) => answered,
+        Err(_) => routes::out_of_time(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_of_500_and_ends_no_process() {
+        let ids = RequestIds {
+            request: "1".to_owned(),
+            extended: None,
+        };
+        let answer = survive(async { panic!("on purpose") }, &ids).await;
+        assert_eq!(answer.status(), 500);
+        assert!(
+            matches!(answer.body(), Body::Text(text) if text.contains("internal-error")),
+            "{answer:?}"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use lambda_http::{Body, Response};
 use okd_core::{Error, caller::scopes_for, document::UploadState, error::TokenFault};
 use serde_json::{Value, json};
 
-use crate::{form::MAX_INLINE_FILE, uploads::answer};
+use crate::{form::MAX_INLINE_FILE, multipart::Malformed, routes::RequestIds, uploads::answer};
 
 /// Why a request gets no ordinary answer.
 #[derive(Debug, thiserror::Error)]
@@ -17,13 +17,25 @@ pub(crate) enum Refusal {
     #[error("{error}")]
     Incomplete { error: Error, upload: Value },
     #[error(
-        "There is nothing at this path. Documents are handed in at /okd/v1/associations/{{associationId}} and /okd/v1/offerings/{{offeringId}}."
+        "There is nothing at this path. Documents are handed in at /okd/v1/associations/{{associationId}}, /okd/v1/offerings/{{offeringId}} and /okd/v1/persons/{{personId}}."
     )]
     NoSuchRoute,
     #[error("This path answers to {} only.", allowed.join(" and "))]
     MethodNotAllowed { allowed: &'static [&'static str] },
     #[error("The id in the path is not a UUID such as 123e4567-e89b-12d3-a456-426614174000.")]
     InvalidId,
+    #[error(
+        "The query names no upload of ours. Use the links of the answer that began the upload as they are, with their \
+         ?upload=, or leave the query out to mean the document's only upload."
+    )]
+    InvalidUpload,
+    #[error(
+        "This tells that the state of an enrolment has changed (OKD flow 5), which this service does not serve yet. \
+         Nothing was stored. To hand in a document, send its documentType, documentName and documentSize in the nl-okd consumer."
+    )]
+    StatusNotServed,
+    #[error("The body is compressed. Send it as it is, without Content-Encoding.")]
+    ContentEncoding,
     #[error(
         "Send multipart/form-data with the parts metadata and file (up to {MAX_INLINE_FILE} bytes), or \
          application/json with the metadata alone, its documentSize in the nl-okd consumer, for a file that follows."
@@ -32,7 +44,7 @@ pub(crate) enum Refusal {
     #[error(
         "The multipart/form-data body cannot be read: {0}. Let an HTTP library build it, or see RFC 7578."
     )]
-    MalformedForm(&'static str),
+    MalformedForm(Malformed),
     #[error("The form has no part named {0}. Send one part metadata and one part file.")]
     MissingPart(&'static str),
     #[error("The form has two parts named {0}. Hand in one document a request.")]
@@ -41,6 +53,10 @@ pub(crate) enum Refusal {
         "The form has a part named {0:?}. Send one part metadata and one part file, and nothing else."
     )]
     UnknownPart(String),
+    #[error(
+        "The form has a part without a name. Each part has a Content-Disposition such as form-data; name=\"file\"."
+    )]
+    UnnamedPart,
     #[error(
         "The part {0} is encoded. Send the file's bytes as they are, without Content-Transfer-Encoding, and the metadata in UTF-8."
     )]
@@ -53,12 +69,22 @@ pub(crate) enum Refusal {
          the file's parts."
     )]
     FileTooLarge { size: usize },
+    #[error(
+        "More requests of this tenant arrive than this service lets through. Repeat this one after the time in Retry-After: with a \
+         documentId or an Idempotency-Key a repeat stores nothing twice."
+    )]
+    TooManyRequests,
     #[error("The Idempotency-Key must have 1 to 255 visible ASCII characters.")]
     InvalidIdempotencyKey,
     #[error(
         "The service could not answer in time. Repeat the request after the time in Retry-After: with a documentId or an Idempotency-Key a repeat stores nothing twice."
     )]
     OutOfTime,
+    #[error(
+        "The service broke down over this request, and its log says where. Repeat the request once; if it happens again, tell \
+         the operator both ids."
+    )]
+    Broken,
 }
 
 /// The status, the stable last word of the problem's `type`, and the title of a refusal.
@@ -72,6 +98,17 @@ fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             "Method not allowed",
         ),
         Refusal::InvalidId => (S::BAD_REQUEST, "invalid-id", "The id is not a UUID"),
+        Refusal::InvalidUpload => (
+            S::BAD_REQUEST,
+            "invalid-id",
+            "The upload cannot be one of ours",
+        ),
+        Refusal::StatusNotServed => (S::NOT_IMPLEMENTED, "not-implemented", "Not served yet"),
+        Refusal::ContentEncoding => (
+            S::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "The body is compressed",
+        ),
         Refusal::UnsupportedMediaType => (
             S::UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",
@@ -81,6 +118,7 @@ fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::MissingPart(_)
         | Refusal::RepeatedPart(_)
         | Refusal::UnknownPart(_)
+        | Refusal::UnnamedPart
         | Refusal::EncodedPart(_) => (
             S::UNPROCESSABLE_ENTITY,
             "invalid-form",
@@ -97,10 +135,20 @@ fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             "invalid-idempotency-key",
             "The Idempotency-Key cannot be used",
         ),
+        Refusal::TooManyRequests => (
+            S::TOO_MANY_REQUESTS,
+            "too-many-requests",
+            "Too many requests",
+        ),
         Refusal::OutOfTime => (
             S::SERVICE_UNAVAILABLE,
             "try-again",
             "Temporarily unavailable",
+        ),
+        Refusal::Broken => (
+            S::INTERNAL_SERVER_ERROR,
+            "internal-error",
+            "The service broke down",
         ),
         Refusal::Incomplete { error, .. } | Refusal::Core(error) => core_kind(error),
     }
@@ -128,6 +176,11 @@ fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "The document is too large",
         ),
         Error::Unauthenticated(_) => (S::UNAUTHORIZED, "unauthenticated", "No valid access token"),
+        Error::IssuerUnavailable(_) => (
+            S::SERVICE_UNAVAILABLE,
+            "issuer-unavailable",
+            "The token's issuer does not answer",
+        ),
         Error::TooManyUploads => (
             S::TOO_MANY_REQUESTS,
             "too-many-uploads",
@@ -137,6 +190,16 @@ fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
             S::FORBIDDEN,
             "missing-scope",
             "The access token lacks a scope",
+        ),
+        Error::KeyReused => (
+            S::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "The Idempotency-Key was used for something else",
+        ),
+        Error::Nameless => (
+            S::UNPROCESSABLE_ENTITY,
+            "document-id-needed",
+            "The document needs a name of its own",
         ),
         Error::NotFound => (S::NOT_FOUND, "no-such-document", "No such document"),
         Error::UploadIncomplete(..) => (S::CONFLICT, "upload-incomplete", "Parts are missing"),
@@ -152,7 +215,13 @@ fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "size-mismatch",
             "Not the size declared",
         ),
-        Error::StillCompleting(_) | Error::Contended | Error::Unavailable { .. } => (
+        Error::NoSuchUpload => (S::NOT_FOUND, "no-such-upload", "No such upload"),
+        Error::TooManyContents(_) => (
+            S::CONFLICT,
+            "too-many-versions",
+            "The document was replaced too often",
+        ),
+        Error::Contended | Error::Unavailable { .. } => (
             S::SERVICE_UNAVAILABLE,
             "try-again",
             "Temporarily unavailable",
@@ -166,16 +235,19 @@ pub(crate) fn word(refusal: &Refusal) -> &'static str {
 }
 
 /// The problem document of a refusal.
-pub(crate) fn render(refusal: &Refusal, request_id: &str) -> Response<Body> {
+pub(crate) fn render(refusal: &Refusal, ids: &RequestIds) -> Response<Body> {
     let (status, kind, title) = kind(refusal);
     log(refusal, kind);
     let mut body = json!({
         "type": format!("urn:problem-type:okd:{kind}"),
         "title": title,
         "status": status.as_u16(),
-        "detail": refusal.to_string(),
-        "requestId": request_id,
+        "detail": detail(refusal),
+        "requestId": ids.request,
     });
+    if let Some(extended) = &ids.extended {
+        body["extendedRequestId"] = json!(extended);
+    }
     match refusal {
         Refusal::Core(Error::InvalidMetadata { pointer, .. }) => body["pointer"] = json!(pointer),
         Refusal::Core(Error::MalformedJson { line, column, .. }) => {
@@ -193,8 +265,9 @@ pub(crate) fn render(refusal: &Refusal, request_id: &str) -> Response<Body> {
     );
     match refusal {
         Refusal::MethodNotAllowed { allowed } => {
-            insert(headers, header::ALLOW, &allowed.join(", "));
+            insert(headers, header::ALLOW, &allow(allowed));
         }
+        Refusal::ContentEncoding => insert(headers, header::ACCEPT_ENCODING, "identity"),
         Refusal::Core(Error::Unauthenticated(fault)) => {
             insert(headers, header::WWW_AUTHENTICATE, &challenge(fault));
         }
@@ -204,11 +277,25 @@ pub(crate) fn render(refusal: &Refusal, request_id: &str) -> Response<Body> {
                 format!("Bearer realm=\"okd\", error=\"insufficient_scope\", scope=\"{scopes}\"");
             insert(headers, header::WWW_AUTHENTICATE, &challenge);
         }
+        Refusal::TooManyRequests => insert(headers, header::RETRY_AFTER, "1"),
         Refusal::Core(Error::TooManyUploads) => insert(headers, header::RETRY_AFTER, "60"),
         _ if status == StatusCode::SERVICE_UNAVAILABLE => insert(headers, header::RETRY_AFTER, "2"),
         _ => {}
     }
     response
+}
+
+/// Says to the sender what to do.
+fn detail(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Core(Error::Unauthenticated(fault)) => fault.told(),
+        refusal => refusal.to_string(),
+    }
+}
+
+/// The value of `Allow` at a path that answers to these methods.
+pub(crate) fn allow(methods: &[&str]) -> String {
+    format!("{}, OPTIONS", methods.join(", "))
 }
 
 fn insert(headers: &mut http::HeaderMap, name: header::HeaderName, value: &str) {
@@ -223,7 +310,7 @@ fn challenge(fault: &TokenFault) -> String {
         TokenFault::Missing => "Bearer realm=\"okd\"".to_owned(),
         _ => format!(
             "Bearer realm=\"okd\", error=\"invalid_token\", error_description=\"{}\"",
-            fault.to_string().replace(['"', '\\'], "'")
+            fault.told().replace(['"', '\\'], "'")
         ),
     }
 }
@@ -232,6 +319,8 @@ fn log(refusal: &Refusal, kind: &str) {
     if let Refusal::Core(error @ Error::Unavailable { .. }) = refusal {
         let cause = error.for_the_log();
         tracing::error!(problem = kind, cause, "failed");
+    } else if matches!(refusal, Refusal::Broken) {
+        tracing::error!(problem = kind, "panicked");
     } else {
         let reason = match refusal {
             // These texts are ours, and name claims at most.

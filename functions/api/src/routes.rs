@@ -4,6 +4,8 @@
 //! front, a custom domain whatever base path it was mapped to. What stands in front is kept for the
 //! links in answers.
 
+use std::time::Instant;
+
 use http::Method;
 use lambda_http::{Body, Request, RequestExt, Response, request::RequestContext};
 use okd_core::{
@@ -11,9 +13,14 @@ use okd_core::{
     document::{DocumentId, Version},
     metadata::{Subject, SubjectKind, parse_uuid},
 };
+use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-use crate::{App, documents, problem::Refusal, uploads};
+use crate::{
+    App, documents,
+    problem::{Refusal, allow},
+    uploads,
+};
 
 /// A path of the API, as `template.yaml` spells it, and what it answers to.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +43,7 @@ enum Action {
 pub const ROUTES: &[Route] = &[
     Route {
         path: "/okd/v1/associations/{associationId}",
-        methods: &["PUT", "POST"],
+        methods: &["PUT", "POST", "PATCH"],
         action: Action::HandIn(SubjectKind::Association),
     },
     Route {
@@ -50,6 +57,11 @@ pub const ROUTES: &[Route] = &[
         action: Action::HandIn(SubjectKind::Offering),
     },
     Route {
+        path: "/okd/v1/persons/{personId}",
+        methods: &["PUT", "POST"],
+        action: Action::HandIn(SubjectKind::Person),
+    },
+    Route {
         path: "/okd/v1/documents/{dmsDocumentId}/upload",
         methods: &["GET", "DELETE"],
         action: Action::Upload,
@@ -61,25 +73,39 @@ pub const ROUTES: &[Route] = &[
     },
 ];
 
+/// A path of a route, with the text that stands where its id should.
+pub(crate) struct At<'a> {
+    pub(crate) route: &'static Route,
+    id: &'a str,
+}
+
 /// A route with the id that its path holds.
 pub(crate) struct Found {
     pub(crate) route: &'static Route,
     id: Uuid,
 }
 
-/// The route of a request, or why there is none.
-pub(crate) fn find(method: &Method, path: &str) -> Result<Found, Refusal> {
+/// The route of a path, or why there is none.
+pub(crate) fn at(path: &str) -> Result<At<'_>, Refusal> {
     let start = path.find("/okd/v1/").ok_or(Refusal::NoSuchRoute)?;
-    let (route, id) = ROUTES
+    ROUTES
         .iter()
-        .find_map(|route| parameter(route.path, &path[start..]).map(|id| (route, id)))
-        .ok_or(Refusal::NoSuchRoute)?;
+        .find_map(|route| parameter(route.path, &path[start..]).map(|id| At { route, id }))
+        .ok_or(Refusal::NoSuchRoute)
+}
+
+/// The route of a request, with its id; or why it does not answer to that.
+pub(crate) fn find(method: &Method, at: &At<'_>) -> Result<Found, Refusal> {
+    let At { route, id } = *at;
     if !route.methods.contains(&method.as_str()) {
         return Err(Refusal::MethodNotAllowed {
             allowed: route.methods,
         });
     }
-    let id = parse_uuid(id).ok_or(Refusal::InvalidId)?;
+    let id = percent_decode_str(id).decode_utf8().ok();
+    let id = id
+        .and_then(|id| parse_uuid(&id))
+        .ok_or(Refusal::InvalidId)?;
     Ok(Found { route, id })
 }
 
@@ -104,21 +130,37 @@ pub(crate) async fn call(
         .get(http::header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let caller = &*who.insert(app.verifier.caller(authorization).await?);
-    let links = Links {
+    let (tenant, rate) = (&caller.tenant, caller.limits.requests_per_second());
+    if !app.throttle.admits(tenant, rate, Instant::now()) {
+        return Err(Refusal::TooManyRequests);
+    }
+    let paths = Paths {
         base: base_path(&request),
     };
     let id = DocumentId::from(found.id);
     let upload = linked_upload(&request)?;
     let upload = upload.as_ref();
     match (found.route.action, request.method()) {
+        (Action::HandIn(_), &Method::PATCH) => Err(Refusal::StatusNotServed),
         (Action::HandIn(kind), _) => {
             let subject = Subject { kind, id: found.id };
-            documents::hand_in(app, caller, subject, request, &links).await
+            documents::hand_in(app, caller, subject, request, &paths).await
         }
         (Action::Upload, &Method::DELETE) => uploads::abort(app, caller, id, upload).await,
-        (Action::Upload, _) => uploads::status(app, caller, id, upload, &links).await,
-        (Action::Complete, _) => uploads::complete(app, caller, id, upload, &links).await,
+        (Action::Upload, _) => uploads::status(app, caller, id, upload, &paths).await,
+        (Action::Complete, _) => uploads::complete(app, caller, id, upload, &paths).await,
     }
+}
+
+/// Answers `OPTIONS`: the methods of the path, in `Allow`, whatever its id. No token is needed, since browsers ask before
+/// they send one.
+pub(crate) fn options(route: &Route) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    if let Ok(methods) = allow(route.methods).parse() {
+        response.headers_mut().insert(http::header::ALLOW, methods);
+    }
+    response
 }
 
 /// What is answered when there is no time left to do what was asked.
@@ -133,16 +175,16 @@ pub(crate) fn out_of_time(found: &Found) -> Result<Response<Body>, Refusal> {
 fn linked_upload(request: &Request) -> Result<Option<Version>, Refusal> {
     let query = request.query_string_parameters_ref();
     let upload = query.and_then(|query| query.first("upload"));
-    let version = |text| Version::parse(text).ok_or(Refusal::InvalidId);
+    let version = |text| Version::parse(text).ok_or(Refusal::InvalidUpload);
     upload.map(version).transpose()
 }
 
 /// Makes the paths in answers.
-pub(crate) struct Links {
+pub(crate) struct Paths {
     base: String,
 }
 
-impl Links {
+impl Paths {
     /// The upload `version` of a document: for its status, and to abort it.
     pub(crate) fn upload(&self, id: DocumentId, version: &Version) -> String {
         format!(
@@ -173,18 +215,42 @@ fn base_path(request: &Request) -> String {
         .to_owned()
 }
 
-/// The gateway's id of the request, which its access log has too.
-pub(crate) fn request_id(request: &Request) -> String {
-    let gateway = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
-        _ => None,
-    };
-    gateway.unwrap_or_else(|| request.lambda_context().request_id)
+/// The ids of a request, which the gateway's access log has too.
+pub(crate) struct RequestIds {
+    /// The `requestId`. A client can choose it with the header `X-Amzn-RequestId`.
+    pub(crate) request: String,
+    /// The `extendedRequestId`. Only the gateway chooses it.
+    pub(crate) extended: Option<String>,
+}
+
+impl RequestIds {
+    /// Reads them from the gateway's request context.
+    pub(crate) fn of(request: &Request) -> Self {
+        let (id, extended) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => {
+                // `lambda_http` has no field for it.
+                let extended = context
+                    .other
+                    .get("extendedRequestId")
+                    .and_then(|id| id.as_str());
+                (context.request_id.clone(), extended.map(str::to_owned))
+            }
+            _ => (None, None),
+        };
+        Self {
+            request: id.unwrap_or_else(|| request.lambda_context().request_id),
+            extended,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find(method: &Method, path: &str) -> Result<Found, Refusal> {
+        super::find(method, &at(path)?)
+    }
 
     const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
 
@@ -195,6 +261,14 @@ mod tests {
                 .unwrap_or_else(|_| panic!());
             assert_eq!(found.route.path, "/okd/v1/offering/{offeringId}");
         }
+    }
+
+    #[test]
+    fn an_id_is_the_same_however_its_characters_are_encoded() {
+        let id = ID.replace('-', "%2D").replacen('1', "%31", 1);
+        let found =
+            find(&Method::PUT, &format!("/okd/v1/persons/{id}")).unwrap_or_else(|_| panic!());
+        assert_eq!(found.id.to_string(), ID);
     }
 
     #[test]

@@ -6,12 +6,12 @@ use lambda_http::{Body, Response};
 use okd_core::{
     Error,
     caller::Caller,
-    document::{DocumentId, Version},
-    uploads::{self, UploadStatus, UploadView},
+    document::{Content, DocumentId, Version},
+    uploads::{self, Completed, UploadStatus, UploadView},
 };
 use serde_json::{Value, json};
 
-use crate::{App, documents::stored, problem::Refusal, routes::Links};
+use crate::{App, documents::stored, problem::Refusal, routes::Paths};
 
 /// `GET`: state, progress and fresh URLs.
 pub(crate) async fn status(
@@ -19,10 +19,11 @@ pub(crate) async fn status(
     caller: &Caller,
     id: DocumentId,
     upload: Option<&Version>,
-    links: &Links,
+    paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
     let upload = match uploads::status(&app.stores, caller, id, upload, Timestamp::now()).await? {
-        UploadStatus::Open(view) => upload_json(id, &view, links),
+        UploadStatus::Open(view) => upload_json(id, &view, paths),
+        UploadStatus::Verifying(content) => verifying_json(id, &content, paths),
         UploadStatus::Stored(size) => json!({ "state": "stored", "documentSize": size }),
         UploadStatus::Ended(state) => json!({ "state": state }),
     };
@@ -32,19 +33,21 @@ pub(crate) async fn status(
     ))
 }
 
-/// `POST …/complete`: 200 when stored, and the same on every repeat; 202 while S3 works.
+/// `POST …/complete`: 200 when stored, and the same on every repeat; 202 while S3 works or the bytes have yet to be compared
+/// with what was declared.
 pub(crate) async fn complete(
     app: &App,
     caller: &Caller,
     id: DocumentId,
     upload: Option<&Version>,
-    links: &Links,
+    paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
     match uploads::complete(&app.stores, caller, id, upload, Timestamp::now()).await {
-        Ok(()) => Ok(stored(id)),
-        Err(Error::StillCompleting(id)) => Ok(still_completing(id)),
+        Ok(Completed::Stored) => Ok(stored(id)),
+        Ok(Completed::Verifying(content)) => Ok(still_verifying(id, &content, paths)),
+        Ok(Completed::Joining) => Ok(still_completing(id)),
         Err(Error::UploadIncomplete(id, view)) => {
-            let upload = upload_json(id, &view, links);
+            let upload = upload_json(id, &view, paths);
             Err(Refusal::Incomplete {
                 error: Error::UploadIncomplete(id, view),
                 upload,
@@ -56,10 +59,34 @@ pub(crate) async fn complete(
 
 /// S3 still works, or we ran out of time: the same request, sent again, finds out.
 pub(crate) fn still_completing(id: DocumentId) -> Response<Body> {
-    let body = json!({ "dmsDocumentId": id, "upload": { "state": "completing" } });
-    let mut response = answer(StatusCode::ACCEPTED, &body);
+    wait(&json!({ "dmsDocumentId": id, "upload": { "state": "completing" } }))
+}
+
+/// Everything is there, and whether it is what was declared is being found out: the same request, sent again, tells.
+pub(crate) fn still_verifying(id: DocumentId, content: &Content, paths: &Paths) -> Response<Body> {
+    let upload = verifying_json(id, content, paths);
+    let mut response = wait(&json!({ "dmsDocumentId": id, "upload": upload }));
+    locate(&mut response, id, &content.version, paths);
+    response
+}
+
+/// 202, and when to ask again.
+fn wait(body: &Value) -> Response<Body> {
+    let mut response = answer(StatusCode::ACCEPTED, body);
     response.headers_mut().insert(header::RETRY_AFTER, 2.into());
     response
+}
+
+/// Says in `Location` where the upload tells how far it is.
+pub(crate) fn locate(
+    response: &mut Response<Body>,
+    id: DocumentId,
+    version: &Version,
+    paths: &Paths,
+) {
+    if let Ok(location) = paths.upload(id, version).parse() {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
 }
 
 /// `DELETE`: 204, also when there was nothing left to abort.
@@ -76,7 +103,7 @@ pub(crate) async fn abort(
 }
 
 /// An open upload on our wire: what to send, where, and what to call then.
-pub(crate) fn upload_json(id: DocumentId, view: &UploadView, links: &Links) -> Value {
+pub(crate) fn upload_json(id: DocumentId, view: &UploadView, paths: &Paths) -> Value {
     let part = |link: &okd_core::stores::PartLink| {
         json!({
             "partNumber": link.part.number,
@@ -96,24 +123,29 @@ pub(crate) fn upload_json(id: DocumentId, view: &UploadView, links: &Links) -> V
         "partsReceived": view.parts_received(),
         "expiresAt": view.expires_at,
         "parts": view.missing.iter().map(part).collect::<Vec<_>>(),
-        "complete": { "method": "POST", "href": links.complete(id, &view.version) },
-        "status": { "method": "GET", "href": links.upload(id, &view.version) },
-        "abort": { "method": "DELETE", "href": links.upload(id, &view.version) },
+        "complete": { "method": "POST", "href": paths.complete(id, &view.version) },
+        "status": { "method": "GET", "href": paths.upload(id, &view.version) },
+        "abort": { "method": "DELETE", "href": paths.upload(id, &view.version) },
     })
 }
 
-/// An answer in JSON, not to be kept by anyone on the way: it may hold URLs that are secrets.
+/// An upload on our wire whose bytes are being compared with what was declared.
+fn verifying_json(id: DocumentId, content: &Content, paths: &Paths) -> Value {
+    json!({
+        "state": "verifying",
+        "documentSize": content.size,
+        "complete": { "method": "POST", "href": paths.complete(id, &content.version) },
+        "status": { "method": "GET", "href": paths.upload(id, &content.version) },
+    })
+}
+
+/// An answer in JSON.
 pub(crate) fn answer(status: StatusCode, body: &Value) -> Response<Body> {
     let mut response = Response::new(Body::Text(body.to_string()));
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
+    response.headers_mut().insert(
         header::CONTENT_TYPE,
         header::HeaderValue::from_static("application/json"),
-    );
-    headers.insert(
-        header::CACHE_CONTROL,
-        header::HeaderValue::from_static("no-store"),
     );
     response
 }

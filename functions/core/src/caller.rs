@@ -1,18 +1,13 @@
-//! Who asks, what that lets them do, and what they call the document that they ask about.
+//! The client that calls, with the rights of its token and its tenant's limits.
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::{
     Error, Result,
-    document::{Act, By, DocumentId},
-    metadata::{DocumentType, Subject},
-    tenant::{Limits, TenantId},
+    document::{Act, By, Content},
+    metadata::{DocumentClass, DocumentType, SubjectKind},
+    tenant::{Limits, Salt, TenantId},
 };
-
-/// The namespace of the `UUIDv5`s that [`Caller::document_id`] makes. Changing it would give every known
-/// document a second id.
-const DOCUMENT_IDS: Uuid = Uuid::from_u128(0x8f2d_3c5e_5b0a_4e6b_9d1c_6f0b_d0c5_0001);
 
 /// Each scope and the type of document that it is for; `None`: for every type. (The standard, "Authentication":
 /// a flow, and so a type of document, has the scopes any one of which is enough.)
@@ -37,8 +32,12 @@ pub struct Caller {
     pub scopes: Scopes,
     /// Whether its tenant lets it see, and go on with, what the tenant's other clients handed in.
     pub sees_all: bool,
+    /// Whether its tenant takes a document for stored before it was compared with the checksum declared.
+    pub trusts_unverified: bool,
     /// What its tenant allows.
     pub limits: Limits,
+    /// What its tenant's document ids are made with.
+    pub salt: Salt,
 }
 
 /// The types of document that a token may be used for: at least one.
@@ -58,38 +57,33 @@ impl Scopes {
         (!types.is_empty()).then_some(Self(types))
     }
 
-    /// Asks for a scope for this type of document.
-    pub fn require(&self, document_type: DocumentType) -> Result<()> {
-        let enough = self
-            .0
-            .iter()
-            .any(|scope| scope.is_none_or(|scope| scope == document_type));
-        if enough {
+    /// Checks that one of the scopes opens this class of document.
+    pub fn require(&self, class: DocumentClass) -> Result<()> {
+        if self.0.iter().any(|&scope| opens(scope, class)) {
             Ok(())
         } else {
-            Err(Error::MissingScope(Some(document_type)))
+            Err(Error::MissingScope(Some(class)))
         }
     }
 }
 
-/// The scopes any one of which is enough for this type of document; for one or other where there is no type.
-pub fn scopes_for(document_type: Option<DocumentType>) -> Vec<&'static str> {
-    SCOPES
-        .iter()
-        .filter(|(_, of)| document_type.is_none() || of.is_none() || *of == document_type)
-        .map(|(scope, _)| *scope)
-        .collect()
+/// Returns whether a scope for documents of type `scope` is enough. On a person the enrolment's scope is enough for `other`
+/// too: flow 1 asks no other scope for a document that hangs on no programme, and its example is of that type.
+fn opens(scope: Option<DocumentType>, class: DocumentClass) -> bool {
+    let DocumentClass { on, document_type } = class;
+    let on_person = on == SubjectKind::Person && document_type == DocumentType::Other;
+    scope.is_none_or(|scope| {
+        scope == document_type || (on_person && scope == DocumentType::Enrollment)
+    })
 }
 
-/// What makes two PUTs the same document: the sender's own name for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SenderKey {
-    /// The consumer's `documentId`.
-    DocumentId(String),
-    /// The `Idempotency-Key` header, where no `documentId` was given.
-    IdempotencyKey(String),
-    /// Neither: every PUT is a new document.
-    None,
+/// The scopes any one of which is enough for this class of document; for one or other where there is no class.
+pub fn scopes_for(class: Option<DocumentClass>) -> Vec<&'static str> {
+    SCOPES
+        .iter()
+        .filter(|(_, of)| class.is_none_or(|class| opens(*of, class)))
+        .map(|(scope, _)| *scope)
+        .collect()
 }
 
 impl Caller {
@@ -111,6 +105,11 @@ impl Caller {
         Ok(())
     }
 
+    /// Returns whether it may be told that this content, which is not corrupt, is stored.
+    pub fn takes_for_stored(&self, content: &Content) -> bool {
+        content.unverified().is_none() || self.trusts_unverified
+    }
+
     /// What it does at `at`, for the document's history.
     pub fn acts(&self, at: Timestamp) -> Act {
         Act {
@@ -120,25 +119,5 @@ impl Caller {
                 token: self.token.clone(),
             },
         }
-    }
-
-    /// The `dmsDocumentId` for what this caller calls `key` on `subject`: the same for every repeat, so
-    /// that no look-up is needed and racing PUTs meet in one item. A fresh one where there is no key.
-    pub fn document_id(&self, subject: Subject, key: &SenderKey) -> DocumentId {
-        let (source, key) = match key {
-            SenderKey::DocumentId(key) => ("documentId", key),
-            SenderKey::IdempotencyKey(key) => ("idempotency-key", key),
-            SenderKey::None => return DocumentId::from(Uuid::new_v4()),
-        };
-        // As JSON, so that no two different lists read the same.
-        let name = serde_json::json!([
-            self.tenant,
-            self.client,
-            subject.kind.word(),
-            subject.id,
-            source,
-            key
-        ]);
-        DocumentId::from(Uuid::new_v5(&DOCUMENT_IDS, name.to_string().as_bytes()))
     }
 }

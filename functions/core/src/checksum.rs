@@ -22,7 +22,7 @@ pub enum Checksum {
 impl Checksum {
     /// The SHA-256 of `bytes`.
     pub fn sha256(bytes: &[u8]) -> Self {
-        let mut sha256 = Sha256::default();
+        let mut sha256 = Digest::sha256();
         sha256.update(bytes);
         sha256.finish()
     }
@@ -71,26 +71,49 @@ impl Checksum {
     }
 }
 
-/// A SHA-256 in the making, for bytes that are never held all at once.
-pub struct Sha256(aws_lc_rs::digest::Context);
-
-impl Default for Sha256 {
-    fn default() -> Self {
-        Self(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256))
-    }
+/// A checksum in the making, for bytes that are never held all at once.
+pub enum Digest {
+    /// A SHA-256.
+    Sha256(aws_lc_rs::digest::Context),
+    /// A CRC64NVME.
+    Crc64Nvme(Box<crc_fast::Digest>),
 }
 
-impl Sha256 {
-    /// Adds the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+impl Digest {
+    /// Begins a SHA-256.
+    pub fn sha256() -> Self {
+        Self::Sha256(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256))
     }
 
-    /// The checksum of all of them.
+    /// Begins a checksum of the same algorithm as `checksum`.
+    pub fn like(checksum: &Checksum) -> Self {
+        match checksum {
+            Checksum::Sha256(_) => Self::sha256(),
+            Checksum::Crc64Nvme(_) => {
+                let digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+                Self::Crc64Nvme(Box::new(digest))
+            }
+        }
+    }
+
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(digest) => digest.update(bytes),
+            Self::Crc64Nvme(digest) => digest.update(bytes),
+        }
+    }
+
+    /// Returns the checksum of all of them.
     pub fn finish(self) -> Checksum {
-        let mut value = [0; 32];
-        value.copy_from_slice(self.0.finish().as_ref());
-        Checksum::Sha256(value)
+        match self {
+            Self::Sha256(digest) => {
+                let mut value = [0; 32];
+                value.copy_from_slice(digest.finish().as_ref());
+                Checksum::Sha256(value)
+            }
+            Self::Crc64Nvme(digest) => Checksum::Crc64Nvme(digest.finalize().to_be_bytes()),
+        }
     }
 }
 

@@ -11,14 +11,22 @@ pub struct StoreConfig {
     pub bucket: String,
 }
 
-/// Whose tokens are good; the api function reads it.
+/// Whose tokens are good; the api function and the reconcile function read it.
 #[derive(Debug, Clone)]
 pub struct TokenConfig {
     /// `OKD_TENANTS_TABLE`: the DynamoDB table of tenants.
     pub tenants_table: String,
-    /// `OKD_PRIVATE_ISSUERS`: the hosts, separated by spaces, whose keys may be fetched from a private address, and
-    /// without TLS. `none` in the cloud; on one machine, that machine.
+    /// `OKD_PRIVATE_ISSUERS`: the origins, separated by spaces, of issuers whose keys may be fetched from a private address, and
+    /// without TLS; see [`crate::token::Fetcher::new`]. `none` in the cloud; on one machine, that machine.
     pub private_issuers: Vec<String>,
+}
+
+/// Which pages may call; the api function reads it.
+#[derive(Debug, Clone)]
+pub struct PageConfig {
+    /// `OKD_UPLOAD_ORIGINS`: the origins, separated by spaces, of pages whose browsers may call; in each one `*` stands
+    /// for any characters. `none` where no browser is a sender.
+    pub origins: Vec<String>,
 }
 
 /// Where to announce what becomes of documents; the announce function reads it.
@@ -48,11 +56,18 @@ impl StoreConfig {
 impl TokenConfig {
     /// Reads the variables named above. A function without one of them must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let hosts = required("OKD_PRIVATE_ISSUERS")?;
-        let hosts = hosts.split_whitespace().filter(|host| *host != "none");
         Ok(Self {
             tenants_table: required("OKD_TENANTS_TABLE")?,
-            private_issuers: hosts.map(str::to_owned).collect(),
+            private_issuers: list(&required("OKD_PRIVATE_ISSUERS")?),
+        })
+    }
+}
+
+impl PageConfig {
+    /// Reads the variable named above. A function without it must not start.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            origins: list(&required("OKD_UPLOAD_ORIGINS")?),
         })
     }
 }
@@ -63,6 +78,12 @@ impl BusConfig {
         let bus = required("OKD_BUS")?;
         Ok(Self { bus })
     }
+}
+
+/// The words of a list in which `none` stands for none: a parameter of a template cannot be empty.
+fn list(value: &str) -> Vec<String> {
+    let words = value.split_whitespace().filter(|word| *word != "none");
+    words.map(str::to_owned).collect()
 }
 
 fn required(variable: &'static str) -> Result<String, ConfigError> {

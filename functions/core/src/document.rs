@@ -5,22 +5,26 @@
 //! what that puts aside. The store writes a change only over the revision that it was made from, so that
 //! of two racing requests one wins and the other sees the winner's state and decides again.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    Error,
     caller::{Caller, Scopes},
     checksum::Checksum,
-    metadata::{DocumentType, Metadata},
+    metadata::{Link, Metadata},
+    name::Name,
     parts::PartPlan,
     tenant::{DocumentKey, Limits, TenantId},
 };
 
 /// How long an upload may take from its PUT to its completion.
 pub const UPLOAD_LIFETIME: Duration = Duration::from_hours(24);
+/// How long an upload is kept without a part: its URLs are as old by then, so nobody can send one any more.
+const IDLE_LIFETIME: Duration = Duration::from_hours(1);
 /// How often the sweep looks after something that is pending: so much later than it should have, at most,
 /// a sender that died after its last part has its document stored.
 pub const LOOK_AGAIN: Duration = Duration::from_mins(15);
@@ -31,6 +35,8 @@ const VERIFY_AFTER: Duration = Duration::from_mins(1);
 const LEFT_OVER_AFTER: Duration = Duration::from_hours(2);
 /// How many entries of its history a document's item holds; older ones are moved to items of their own.
 const RECENT: usize = 20;
+/// How many contents a document has at most, each with its own metadata: what is kept of one document has a bound.
+const MAX_CONTENTS: u32 = 1000;
 
 /// The `dmsDocumentId`: the standard's answer to a PUT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -155,6 +161,13 @@ pub struct Entry {
     pub version: Version,
 }
 
+/// Returns the last thing done to this version, by these entries of a history.
+pub fn last_deed(history: &[Entry], version: &Version) -> Option<Deed> {
+    let mut entries = history.iter().rev();
+    let last = entries.find(|entry| entry.version == *version)?;
+    Some(last.what)
+}
+
 /// What can be done to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -187,9 +200,9 @@ pub struct Content {
     pub version: Version,
     /// Bytes.
     pub size: u64,
-    /// What is known of its bytes, and what was declared.
+    /// What is known of its bytes; the last of these is only declared while the verification is pending.
     pub checksums: Vec<Checksum>,
-    /// Whether a declared SHA-256 has been compared with the bytes.
+    /// Whether the declared checksum has been compared with the bytes.
     pub verification: Verification,
     /// When it became the current content.
     pub stored_at: Timestamp,
@@ -198,17 +211,27 @@ pub struct Content {
 }
 
 impl Content {
-    /// Whether the bytes are known (or, until verified, declared) to have this checksum.
+    /// Returns whether the bytes are known (or, until verified, declared) to have this checksum.
     pub fn has(&self, checksum: Checksum) -> bool {
         self.checksums.contains(&checksum)
     }
 
-    /// The SHA-256 that the bytes have yet to be compared with.
+    /// Returns whether its bytes are those of `file`; `None` where that is not known, for what is declared proves nothing.
+    pub fn has_the_bytes_of(&self, file: &Self) -> Option<bool> {
+        let may_be = match self.unverified() {
+            Some(declared) => file.has(declared),
+            None => self.checksums.iter().all(|&checksum| file.has(checksum)),
+        };
+        if self.size != file.size || !may_be {
+            return Some(false);
+        }
+        (self.unverified().is_none() && !self.checksums.is_empty()).then_some(true)
+    }
+
+    /// Returns the declared checksum that the bytes have yet to be compared with.
     pub fn unverified(&self) -> Option<Checksum> {
-        let sha256 = |checksum: &&Checksum| matches!(checksum, Checksum::Sha256(_));
-        (self.verification == Verification::Pending)
-            .then(|| self.checksums.iter().find(sha256).copied())
-            .flatten()
+        let declared = self.checksums.last().copied();
+        declared.filter(|_| self.verification == Verification::Pending)
     }
 
     /// When the sweep is to look after it.
@@ -217,15 +240,15 @@ impl Content {
     }
 }
 
-/// Whether every declared checksum has been compared with the bytes.
+/// Whether the declared checksum has been compared with the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verification {
     /// Nothing was declared that has not been compared.
     Done,
-    /// A SHA-256 was declared over an upload: S3 cannot compute it, so the object has yet to be read.
+    /// S3 did not compute what was declared over an upload, as it cannot compute a SHA-256: the object has yet to be read.
     Pending,
-    /// The bytes do not have the SHA-256 that was declared: kept in the history, and never current.
+    /// The bytes do not have the checksum that was declared: kept in the history, and never current.
     Corrupt,
 }
 
@@ -259,15 +282,13 @@ pub struct Upload {
 pub enum UploadState {
     /// Parts may be sent.
     Uploading,
-    /// The document has this content.
-    Stored,
     /// The sender gave it up, or S3 no longer knows it.
     Aborted,
-    /// It was not completed in time.
+    /// No part of it came within an hour, or it was not completed within [`UPLOAD_LIFETIME`].
     Expired,
     /// Its bytes were not the ones declared.
     ChecksumMismatch,
-    /// It was stored, and then found not to have the SHA-256 declared.
+    /// Its bytes, read back, were not the ones declared.
     Corrupt,
     /// A newer PUT of the same document has taken its place.
     Superseded,
@@ -277,11 +298,12 @@ impl fmt::Display for UploadState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Uploading => "parts may be sent",
-            Self::Stored => "the document is stored",
             Self::Aborted => "it was aborted",
-            Self::Expired => "it was not completed within 24 hours",
+            Self::Expired => {
+                "no part of it came within an hour, or it was not completed within 24 hours"
+            }
             Self::ChecksumMismatch => "its bytes did not have the declared checksum",
-            Self::Corrupt => "its bytes, read back, did not have the declared SHA-256",
+            Self::Corrupt => "its bytes, read back, did not have the declared checksum",
             Self::Superseded => "a newer PUT of the same document has taken its place",
         })
     }
@@ -296,10 +318,18 @@ impl Upload {
         }
     }
 
+    /// Returns whether no part has come in so long that none will, where so many are missing.
+    pub fn is_idle_at(&self, now: Timestamp, missing: usize) -> bool {
+        missing == self.plan.parts().count() && now >= self.began_at() + IDLE_LIFETIME
+    }
+
     /// When the sweep is to look after it.
     pub fn due(&self) -> Option<Timestamp> {
-        (self.state == UploadState::Uploading)
-            .then(|| self.expires_at - UPLOAD_LIFETIME + LOOK_AGAIN)
+        (self.state == UploadState::Uploading).then(|| self.began_at() + LOOK_AGAIN)
+    }
+
+    fn began_at(&self) -> Timestamp {
+        self.expires_at - UPLOAD_LIFETIME
     }
 
     /// The content that this upload becomes, when S3 says what it computed over the bytes.
@@ -336,6 +366,10 @@ pub struct Change {
     pub ended: Option<Upload>,
     /// The entries that the history has no more room for.
     pub archived: Vec<Entry>,
+    /// The ids by which the document is found from now on.
+    pub linked: Vec<Link>,
+    /// The ids by which it no longer is.
+    pub unlinked: Vec<Link>,
     /// What it changes in the counters of the tenant's open uploads.
     pub counted: Vec<Count>,
     /// The limits that these must stay within; a change that opens no upload asks for no room.
@@ -432,26 +466,30 @@ impl Leftover {
     }
 }
 
-/// Where the upload that a link means is found; see [`Document::upload_at`].
+/// What a document's item alone tells of an upload; see [`Document::upload_at`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UploadAt<'a> {
-    /// It is the document's upload, open or ended.
-    Here(&'a Upload),
+    /// It is the document's upload, and S3 may still hold parts of it.
+    Pending(&'a Upload),
+    /// It is the document's upload, and has ended.
+    Ended(&'a Upload),
     /// It has become the current content.
-    Stored(&'a Content),
-    /// It is in the history, or came to nothing.
+    Current(&'a Content),
+    /// Another took its place.
     Elsewhere,
 }
 
 /// What to do with the offer of a file that is yet to come; see [`Document::offer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Offer {
-    /// That content is stored already; `change` is there where only the metadata is new.
-    Stored(Option<Change>),
+    /// That content is there already; the change is there where only the metadata is new.
+    Stored(Box<Content>, Option<Change>),
     /// That content is on its way already: the sender goes on with this upload.
     Resume(Box<Upload>, Option<Change>),
     /// A new upload begins.
     Begin(Change),
+    /// The document is stored and only its message names it, so the same message now means another document.
+    Taken,
 }
 
 impl Document {
@@ -491,14 +529,51 @@ impl Document {
 
     /// Asks `scopes` for every type of document that it is, or is about to become.
     pub fn require(&self, scopes: &Scopes) -> crate::Result<()> {
+        self.metadata()
+            .try_for_each(|metadata| scopes.require(metadata.class()))
+    }
+
+    /// The metadata of its content, and of the upload that may become one.
+    fn metadata(&self) -> impl Iterator<Item = &Metadata> {
         let content = self.content.as_ref().map(|content| &content.metadata);
         let upload = self.pending_upload().map(|upload| &upload.metadata);
-        let document_type = |metadata: &Metadata| -> DocumentType { metadata.okd.document_type };
-        content
+        content.into_iter().chain(upload)
+    }
+
+    /// The ids by which it is found.
+    pub fn links(&self) -> BTreeSet<Link> {
+        self.metadata()
+            .flat_map(|metadata| metadata.links.all())
+            .collect()
+    }
+
+    /// Checks that an `Idempotency-Key` brings what it brought before (the draft, section 2.7): the same metadata and file.
+    /// `file` is what came with the metadata; there is none where the file is to follow. What HTTP libraries add by
+    /// themselves, such as a part's file name, may differ. Returns whether the key has brought that very file before.
+    pub fn check_repeat(
+        &self,
+        name: Name<'_>,
+        metadata: &Metadata,
+        file: Option<&Content>,
+    ) -> crate::Result<bool> {
+        if !matches!(name, Name::IdempotencyKey(_)) {
+            return Ok(false);
+        }
+        let content = self.content.as_ref();
+        let upload = self.upload.as_ref();
+        let same_metadata = content
+            .map(|content| &content.metadata)
             .into_iter()
-            .chain(upload)
-            .map(document_type)
-            .try_for_each(|document_type| scopes.require(document_type))
+            .chain(upload.map(|upload| &upload.metadata))
+            .all(|before| before.says_the_same(metadata));
+        let same_file = content
+            .zip(file)
+            .and_then(|(content, file)| content.has_the_bytes_of(file));
+        if same_metadata && same_file != Some(false) {
+            Ok(same_file.is_some())
+        } else {
+            Err(Error::KeyReused)
+        }
     }
 
     /// The upload to which parts may be sent at `now`.
@@ -508,15 +583,29 @@ impl Document {
             .filter(|upload| upload.state_at(now) == UploadState::Uploading)
     }
 
-    /// What has become of the upload `link` (of the only one there is, where none is given) on this item
+    /// Tells what has become of the upload `link` (of the only one there is, where none is given) on this item
     /// alone: a link into an upload that is no longer here says nothing of the one that is.
     pub fn upload_at(&self, link: Option<&Version>) -> UploadAt<'_> {
         let meant = |version: &Version| link.is_none_or(|link| link == version);
         match (&self.upload, &self.content) {
-            (Some(upload), _) if meant(&upload.version) => UploadAt::Here(upload),
-            (None, Some(content)) if meant(&content.version) => UploadAt::Stored(content),
-            (Some(_), Some(content)) if link == Some(&content.version) => UploadAt::Stored(content),
+            (Some(upload), _) if meant(&upload.version) => match upload.state {
+                UploadState::Uploading => UploadAt::Pending(upload),
+                _ => UploadAt::Ended(upload),
+            },
+            (None, Some(content)) if meant(&content.version) => UploadAt::Current(content),
+            (Some(_), Some(content)) if link == Some(&content.version) => {
+                UploadAt::Current(content)
+            }
             _ => UploadAt::Elsewhere,
+        }
+    }
+
+    /// Checks that there is room for one more content.
+    pub fn check_contents(&self) -> crate::Result<()> {
+        if self.contents < MAX_CONTENTS {
+            Ok(())
+        } else {
+            Err(Error::TooManyContents(MAX_CONTENTS))
         }
     }
 
@@ -533,6 +622,11 @@ impl Document {
             .filter(|upload| upload.state == UploadState::Uploading)
     }
 
+    /// Returns whether it is stored and nothing is on its way: a message that is its only name then means another document.
+    pub fn is_taken(&self, now: Timestamp) -> bool {
+        self.content.is_some() && self.open_upload(now).is_none()
+    }
+
     /// A file arrived whole. `None` where that very content is current, with the same metadata.
     pub fn receive(&self, content: Content, act: &Act) -> Option<Change> {
         let current = self
@@ -540,24 +634,36 @@ impl Document {
             .as_ref()
             .filter(|current| current.version == content.version);
         match current {
-            Some(current) => self.correct(current, content.metadata, act),
+            Some(current) => {
+                let metadata = content.metadata.with_the_same_file(&current.metadata);
+                self.correct(current, metadata, act)
+            }
             None => Some(self.with_content(content, Deed::Stored, act)),
         }
     }
 
-    /// A sender offers a file, for which `fresh` has been opened in S3.
+    /// A sender offers a file, for which `fresh` has been opened in S3, by a message that names the document so.
     ///
     /// Only the same declared checksum can tell that the bytes are the same ones: equal sizes prove
-    /// nothing, and two contents must never be mixed in one upload.
-    pub fn offer(&self, fresh: Upload, act: &Act) -> Offer {
-        let same = |size: u64| size == fresh.plan.size.bytes();
-        if let (Some(checksum), Some(open)) = (fresh.checksum, self.open_upload(act.at))
-            && open.checksum == Some(checksum)
-            && same(open.plan.size.bytes())
+    /// nothing, and two contents must never be mixed in one upload. A message that is itself the name, or has an
+    /// `Idempotency-Key`, is another matter: sent again, it is the same request.
+    pub fn offer(&self, fresh: Upload, name: Name<'_>, act: &Act) -> Offer {
+        let same = |checksum: Option<Checksum>, size: u64| {
+            fresh.checksum.is_some()
+                && checksum == fresh.checksum
+                && size == fresh.plan.size.bytes()
+        };
+        let is_named_otherwise = !matches!(name, Name::DocumentId(_));
+        let repeats =
+            |metadata: &Metadata| is_named_otherwise && metadata.says_the_same(&fresh.metadata);
+        if let Some(open) = self.open_upload(act.at)
+            && (same(open.checksum, open.plan.size.bytes()) || repeats(&open.metadata))
+            // S3 gives an object the type that its upload was opened with.
+            && !fresh.metadata.gives_another_type(&open.metadata)
         {
             let mut upload = open.clone();
-            let corrected = !open.metadata.says_the_same_as(&fresh.metadata);
-            upload.metadata = fresh.metadata;
+            upload.metadata = fresh.metadata.without_the_file(&open.metadata);
+            let corrected = !open.metadata.is_repeated_by(&upload.metadata);
             let change = corrected.then(|| {
                 let version = upload.version.clone();
                 self.change(Deed::Corrected, version, act, |next| {
@@ -566,11 +672,18 @@ impl Document {
             });
             return Offer::Resume(Box::new(upload), change);
         }
-        if let (Some(checksum), Some(current)) = (fresh.checksum, &self.content)
-            && current.has(checksum)
-            && same(current.size)
-        {
-            return Offer::Stored(self.correct(current, fresh.metadata, act));
+        if let Some(current) = &self.content {
+            let known = fresh.checksum.filter(|&checksum| current.has(checksum));
+            if same(known, current.size)
+                || (matches!(name, Name::IdempotencyKey(_)) && repeats(&current.metadata))
+            {
+                let metadata = fresh.metadata.without_the_file(&current.metadata);
+                let change = self.correct(current, metadata, act);
+                return Offer::Stored(Box::new(current.clone()), change);
+            }
+        }
+        if name == Name::Message && self.is_taken(act.at) {
+            return Offer::Taken;
         }
         let ended = self.pending_upload().cloned();
         let version = fresh.version.clone();
@@ -600,7 +713,7 @@ impl Document {
         Change { ended, ..change }
     }
 
-    /// The current content, read back, has the SHA-256 that was declared. `None` where `version` is no
+    /// The current content, read back, has the checksum that was declared. `None` where `version` is no
     /// longer current, or was verified before.
     pub fn verified(&self, version: &Version, act: &Act) -> Option<Change> {
         self.unverified(version)?;
@@ -611,7 +724,7 @@ impl Document {
         }))
     }
 
-    /// The current content, read back, has not the SHA-256 that was declared: it goes into the history as
+    /// The current content, read back, has not the checksum that was declared: it goes into the history as
     /// corrupt, and `previous`, the last content before it, is current again. `None` as above.
     pub fn corrupt(
         &self,
@@ -645,7 +758,7 @@ impl Document {
     /// The current content comes again: at most its metadata is new. An upload of something else that is
     /// under way stays so, for this content was here before it.
     fn correct(&self, current: &Content, metadata: Metadata, act: &Act) -> Option<Change> {
-        let repeated = current.metadata.says_the_same_as(&metadata);
+        let repeated = current.metadata.is_repeated_by(&metadata);
         let content = Content {
             metadata,
             stored_at: act.at,
@@ -707,11 +820,14 @@ impl Document {
                 .is_some_and(|new| new.sequence != old.sequence)
         });
         let counted = counted(self.pending_upload(), next.pending_upload());
+        let (before, after) = (self.links(), next.links());
         Change {
             next,
             replaced,
             ended: None,
             archived,
+            linked: after.difference(&before).cloned().collect(),
+            unlinked: before.difference(&after).cloned().collect(),
             counted,
             within: None,
         }
@@ -722,8 +838,9 @@ impl Document {
 mod tests {
     use super::*;
     use crate::{
-        metadata::{Metadata, Subject, SubjectKind},
+        metadata::{Metadata, SentFile, Subject, SubjectKind},
         parts::DocumentSize,
+        tenant::Tenant,
     };
     use proptest::prelude::*;
 
@@ -736,18 +853,32 @@ mod tests {
     #[derive(Debug, Clone, Copy)]
     enum Step {
         HandIn(u8),
-        Offer { content: u8, declared: bool },
+        Offer {
+            content: u8,
+            declared: bool,
+            name: Name<'static>,
+        },
         Complete,
         Abort,
-        Verify { holds: bool },
+        Verify {
+            holds: bool,
+        },
         Wait,
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             (0..3u8).prop_map(Step::HandIn),
-            (0..3u8, any::<bool>())
-                .prop_map(|(content, declared)| Step::Offer { content, declared }),
+            (
+                0..3u8,
+                any::<bool>(),
+                prop::sample::select(vec![Name::DocumentId("1"), Name::Message])
+            )
+                .prop_map(|(content, declared, name)| Step::Offer {
+                    content,
+                    declared,
+                    name
+                }),
             Just(Step::Complete),
             Just(Step::Abort),
             any::<bool>().prop_map(|holds| Step::Verify { holds }),
@@ -755,13 +886,12 @@ mod tests {
         ]
     }
 
-    fn metadata() -> Metadata {
+    /// Metadata that names a person of its own.
+    fn metadata(number: u8) -> Metadata {
         let text = format!(
-            r#"{{"associationId": "{}", "associationType": "programOfferingAssociation", "consumers":
-                [{{"consumerKey": "nl-okd", "documentType": "bpv", "documentName": "a"}}]}}"#,
-            SUBJECT.id
+            r#"{{"person": "{number}", "consumers": [{{"consumerKey": "nl-okd", "documentType": "bpv", "documentName": "a"}}]}}"#,
         );
-        Metadata::parse(SUBJECT, text.as_bytes()).unwrap()
+        Metadata::parse(SUBJECT, text.as_bytes(), SentFile::default()).unwrap()
     }
 
     fn content(number: u8, now: Timestamp) -> Content {
@@ -773,7 +903,7 @@ mod tests {
             checksums: vec![sha256],
             verification: Verification::Done,
             stored_at: now,
-            metadata: metadata(),
+            metadata: metadata(number),
         }
     }
 
@@ -786,7 +916,7 @@ mod tests {
             expires_at: now + UPLOAD_LIFETIME,
             counter: Some(number),
             state: UploadState::Uploading,
-            metadata: metadata(),
+            metadata: metadata(number),
         }
     }
 
@@ -804,12 +934,15 @@ mod tests {
                 }
             }
             Step::HandIn(number) => document.receive(content(number, now), act),
-            Step::Offer { content, declared } => {
-                match document.offer(upload(content, declared, now), act) {
-                    Offer::Begin(change) => Some(change),
-                    Offer::Stored(change) | Offer::Resume(_, change) => change,
-                }
-            }
+            Step::Offer {
+                content,
+                declared,
+                name,
+            } => match document.offer(upload(content, declared, now), name, act) {
+                Offer::Taken => None,
+                Offer::Begin(change) => Some(change),
+                Offer::Stored(_, change) | Offer::Resume(_, change) => change,
+            },
             Step::Complete => {
                 let upload = document.open_upload(now)?.clone();
                 Some(document.complete(upload.into_content(None, now), act))
@@ -826,7 +959,8 @@ mod tests {
         /// Whatever a sender does and the verification finds: each change is one revision on, a content that
         /// stops being current is handed to the history under a sequence of its own, and an upload that stops
         /// being pending was completed or is handed over to be ended in S3. What is pending is due. Every change is in
-        /// the history once, and the counters come to what is open.
+        /// the history once, the counters come to what is open, and the document is found by the ids that it has. What a
+        /// sender may have been told is stored is never found corrupt.
         #[test]
         fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec(step(), 1..40)) {
             let caller = Caller {
@@ -835,18 +969,29 @@ mod tests {
                 token: Some("token-1".to_owned()),
                 scopes: Scopes::of(["okd:alldocuments"]).unwrap(),
                 sees_all: false,
+                trusts_unverified: false,
                 limits: Limits::default(),
+                salt: Tenant::new(
+                    "school".to_owned().try_into().unwrap(),
+                    "https://login.example".to_owned().try_into().unwrap(),
+                    vec![],
+                ).salt,
             };
             let mut document = Document::empty(&caller, DocumentId::from(Uuid::nil()));
             let mut history: Vec<Content> = Vec::new();
             let mut entries: Vec<Entry> = Vec::new();
             let mut counters = [(0, 0); 3];
+            let mut links = BTreeSet::new();
+            let mut called_stored = BTreeSet::new();
             let mut now = Timestamp::UNIX_EPOCH;
             for step in steps {
                 now += if matches!(step, Step::Wait) { UPLOAD_LIFETIME } else { Duration::from_secs(1) };
                 let act = caller.acts(now);
+                if let Some(content) = document.content.as_ref().filter(|content| caller.takes_for_stored(content)) {
+                    called_stored.insert(content.version.to_string());
+                }
                 let Some(change) = take(&document, &history, step, &act) else { continue };
-                let Change { next, replaced, ended, archived, counted, .. } = change;
+                let Change { next, replaced, ended, archived, counted, linked, unlinked, .. } = change;
                 prop_assert_eq!(next.revision, document.revision + 1);
                 let sequence = |document: &Document| document.content.as_ref().map(|content| content.sequence);
                 if sequence(&next) == sequence(&document) {
@@ -856,6 +1001,8 @@ mod tests {
                     prop_assert_eq!(next.contents, document.contents + u32::from(next.content.is_some()));
                 }
                 if let Some(old) = replaced {
+                    let is_corrupt = old.verification == Verification::Corrupt;
+                    prop_assert!(!is_corrupt || !called_stored.contains(&old.version.to_string()));
                     prop_assert!(history.iter().all(|past| past.sequence < old.sequence));
                     history.push(old);
                 }
@@ -879,6 +1026,9 @@ mod tests {
                     let here = open.filter(|open| open.counter.map(usize::from) == Some(counter));
                     prop_assert_eq!(counted, here.map_or((0, 0), |open| (1, open.plan.size.bytes().cast_signed())));
                 }
+                links.extend(linked);
+                prop_assert!(unlinked.iter().all(|link| links.remove(link)));
+                prop_assert_eq!(&links, &next.links());
                 entries.extend(archived);
                 let all: Vec<&Entry> = entries.iter().chain(&next.history).collect();
                 prop_assert_eq!(all.len() as u64, next.revision);

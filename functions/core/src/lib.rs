@@ -12,9 +12,12 @@ pub mod checksum;
 pub mod config;
 pub mod document;
 pub mod error;
+pub mod identity;
 pub mod lambda;
 pub mod metadata;
 pub mod metrics;
+pub mod name;
+pub mod parameters;
 pub mod parts;
 pub mod stores;
 pub mod tenant;
@@ -23,3 +26,7 @@ pub mod uploads;
 
 pub use error::{Error, Result};
 pub use stores::Stores;
+
+/// The `User-Agent` of every request that this service sends to others. Firewalls in front of issuers refuse requests
+/// without one.
+pub const USER_AGENT: &str = concat!("okd-documents/", env!("CARGO_PKG_VERSION"));

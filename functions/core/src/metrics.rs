@@ -30,7 +30,7 @@ use serde_json::{Map, Value, json};
 /// One measurement: its name, its CloudWatch unit (`Count`, `Seconds`, `Bytes`) and how much.
 pub type Metric = (&'static str, &'static str, u64);
 /// A dimension beside `FunctionName`: its name and its value.
-pub type Dimension = (&'static str, &'static str);
+pub type Dimension<'a> = (&'static str, &'a str);
 
 /// A line may have a metric in so many values at most; who makes more calls in one event has shown enough.
 const MOST_VALUES: usize = 100;
@@ -62,7 +62,7 @@ impl Measured {
     }
 
     /// Adds measurements, under these dimensions. No two of an event may have the same name.
-    pub fn add(&mut self, dimensions: &[Dimension], metrics: &[Metric]) {
+    pub fn add(&mut self, dimensions: &[Dimension<'_>], metrics: &[Metric]) {
         self.declare(
             dimensions,
             metrics.iter().map(|&(name, unit, _)| (name, unit)),
@@ -107,7 +107,7 @@ impl Measured {
 
     fn declare<'a>(
         &mut self,
-        dimensions: &[Dimension],
+        dimensions: &[Dimension<'_>],
         metrics: impl Iterator<Item = (&'a str, &'a str)>,
     ) {
         let others = dimensions.iter().map(|&(name, _)| name);

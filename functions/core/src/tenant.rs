@@ -7,13 +7,14 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use http::Uri;
+use jiff::Timestamp;
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     document::{DocumentId, Version},
-    metadata::MAX_METADATA,
+    metadata::{Link, MAX_METADATA},
     parts::MAX_DOCUMENT,
 };
 
@@ -59,6 +60,10 @@ pub struct Tenant {
     pub issuer: Issuer,
     /// The `aud`s that its tokens may have: this service's names at the issuer.
     pub audiences: Vec<String>,
+    /// Whether `audiences` are compared with the `client_id` of a token that has no `aud`, as Amazon Cognito's access
+    /// tokens have none. They then name the tenant's clients.
+    #[serde(default)]
+    pub client_as_audience: bool,
     /// Where the issuer publishes its keys; where this is not given, its discovery document says so
     /// (`{issuer}/.well-known/openid-configuration`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,16 +72,48 @@ pub struct Tenant {
     pub algorithms: Vec<Signature>,
     /// The claims in which scopes are found. A dot leads into an object: `realm_access.roles`.
     pub scope_claims: Vec<String>,
+    /// The text that the issuer puts in front of each scope, as Amazon Cognito puts the resource server's name and a `/`. Scopes
+    /// without it count for nothing.
+    #[serde(default)]
+    pub scope_prefix: String,
     /// The claims that name the client. One must be there, and those that are must agree.
     pub client_claims: Vec<String>,
     /// Whether its clients see each other's documents, and go on with each other's uploads.
     #[serde(default)]
     pub shared: bool,
+    /// Whether a document that was declared with a checksum S3 does not compute is told to be stored before its bytes were
+    /// compared with it.
+    #[serde(default)]
+    pub trust_unverified: bool,
     /// What it may have.
     pub limits: Limits,
+    /// Goes into the name of every document, so that nobody outside can compute its id. It is data: another salt would give
+    /// every repeat another id.
+    pub salt: Salt,
+    /// When it was removed. Its name is not free since: the documents under it are its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Timestamp>,
     /// How many changes it has seen; 0 is not yet written.
     #[serde(default)]
     pub revision: u64,
+}
+
+/// A random text that a tenant's document ids are made with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Salt(String);
+
+impl Salt {
+    fn random() -> Self {
+        Self(Uuid::new_v4().simple().to_string())
+    }
+}
+
+impl fmt::Debug for Salt {
+    /// Without the text, for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a salt")
+    }
 }
 
 impl Tenant {
@@ -89,12 +126,17 @@ impl Tenant {
             tenant,
             issuer,
             audiences,
+            client_as_audience: false,
             jwks: None,
             algorithms: Signature::ALL.to_vec(),
             scope_claims: named(&["scope", "scp", "roles"]),
+            scope_prefix: String::new(),
             client_claims: named(&["client_id", "azp", "appid"]),
             shared: false,
+            trust_unverified: false,
             limits: Limits::default(),
+            salt: Salt::random(),
+            removed: None,
             revision: 0,
         }
     }
@@ -188,6 +230,25 @@ impl fmt::Display for KeyUrl {
     }
 }
 
+/// Where the keys of an issuer are: by its discovery document, or at the URL that its tenant names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyPlace {
+    /// The issuer.
+    pub issuer: Issuer,
+    /// The URL, where the tenant names one.
+    pub jwks: Option<KeyUrl>,
+}
+
+impl Tenant {
+    /// Where the keys of its tokens are.
+    pub fn key_place(&self) -> KeyPlace {
+        KeyPlace {
+            issuer: self.issuer.clone(),
+            jwks: self.jwks.clone(),
+        }
+    }
+}
+
 /// An algorithm by which tokens may be signed (RFC 7518): an asymmetric one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Algorithm", into = "Algorithm")]
@@ -255,8 +316,12 @@ pub struct UncheckedLimits {
     pub open_uploads: u64,
     /// Bytes that these uploads declare together, at most.
     pub bytes_in_flight: u64,
+    /// How much of both one client may have, in percent, so that it does not shut the others out.
+    pub client_percent: u64,
     /// How many seconds a part's URL lives.
     pub part_url_seconds: u64,
+    /// How many requests a second one process of the api function sees to.
+    pub requests_per_second: u32,
 }
 
 impl Default for UncheckedLimits {
@@ -266,7 +331,9 @@ impl Default for UncheckedLimits {
             metadata_size: MAX_METADATA,
             open_uploads: 1000,
             bytes_in_flight: 256 * MAX_DOCUMENT,
+            client_percent: 50,
             part_url_seconds: 3600,
+            requests_per_second: 100,
         }
     }
 }
@@ -287,7 +354,9 @@ impl TryFrom<UncheckedLimits> for Limits {
             metadata_size,
             open_uploads,
             bytes_in_flight,
+            client_percent,
             part_url_seconds,
+            requests_per_second,
         } = wanted;
         if !(1..=MAX_DOCUMENT).contains(&document_size) {
             return Err(format!("a document has 1 to {MAX_DOCUMENT} bytes"));
@@ -303,8 +372,14 @@ impl TryFrom<UncheckedLimits> for Limits {
                 "the bytes in flight must leave room for a document of the largest size, {document_size}"
             ));
         }
+        if !(1..=100).contains(&client_percent) {
+            return Err("one client may have 1 to 100 percent".to_owned());
+        }
         if !(60..=3600).contains(&part_url_seconds) {
             return Err("a part's URL lives 60 to 3600 seconds".to_owned());
+        }
+        if !(1..=10_000).contains(&requests_per_second) {
+            return Err("1 to 10000 requests a second may be seen to".to_owned());
         }
         Ok(Self(wanted))
     }
@@ -341,6 +416,11 @@ impl Limits {
         Duration::from_secs(self.0.part_url_seconds)
     }
 
+    /// How many requests a second one process sees to.
+    pub fn requests_per_second(&self) -> u32 {
+        self.0.requests_per_second
+    }
+
     /// How many counters share the open uploads among them. One item for all would be written by every upload of
     /// the tenant, and DynamoDB refuses a transaction while another one is at work on the same item.
     pub fn counters(&self) -> u8 {
@@ -358,7 +438,20 @@ impl Limits {
             bytes: share(self.0.bytes_in_flight),
         }
     }
+
+    /// The share of one client in that: at least one document, however large it may be.
+    pub fn room_of_client(&self, counter: u8) -> Room {
+        let room = self.room(counter);
+        let share = |all: u64| (all * self.0.client_percent).div_ceil(100);
+        Room {
+            uploads: share(room.uploads),
+            bytes: share(room.bytes).max(self.0.document_size),
+        }
+    }
 }
+
+/// What stands in the partition of leftovers where that of a link has its kind.
+pub const LEFTOVER: &str = "leftover";
 
 /// Which document, in whose data: what every key in the table and in the bucket is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -387,6 +480,19 @@ impl DocumentKey {
         Self::parse(tenant, id)
     }
 
+    /// The partition of what it has left over in S3: `{tenant}#leftover#{dmsDocumentId}`. One of their own, since the api
+    /// function may delete these items and none of the document's.
+    pub fn leftover_partition(&self) -> String {
+        format!("{}#{LEFTOVER}#{}", self.tenant, self.id)
+    }
+
+    /// The document whose leftovers are in this partition; `None` where it is a partition of something else.
+    pub fn of_leftover_partition(partition: &str) -> Option<Self> {
+        let (tenant, rest) = partition.split_once('#')?;
+        let (kind, id) = rest.split_once('#')?;
+        Self::parse(tenant, id).filter(|_| kind == LEFTOVER)
+    }
+
     /// The document and version of an object; `None` where we never made such a key.
     pub fn of_object(key: &str) -> Option<(Self, Version)> {
         let (tenant, rest) = key.split_once('/')?;
@@ -403,6 +509,11 @@ impl DocumentKey {
 }
 
 impl TenantId {
+    /// The partition of the entries by which documents are found by an id of others: `{tenant}#{kind}#{id}`.
+    pub fn link_partition(&self, link: &Link) -> String {
+        format!("{self}#{}#{}", link.kind.as_str(), link.id)
+    }
+
     /// The partition of its counters of open uploads: `{tenant}#usage`.
     pub fn usage_partition(&self) -> String {
         format!("{self}#usage")
@@ -441,12 +552,14 @@ mod tests {
                 rooms.iter().map(|room| room.bytes).sum::<u64>(),
                 bytes_in_flight
             );
-            assert!(
-                rooms
-                    .iter()
-                    .all(|room| room.uploads >= 1 && room.bytes >= 7),
-                "{rooms:?}"
-            );
+            let of_client = (0..limits.counters()).map(|counter| limits.room_of_client(counter));
+            for (room, of_client) in rooms.iter().zip(of_client) {
+                assert!(
+                    of_client.uploads >= 1 && of_client.bytes >= 7,
+                    "{of_client:?}"
+                );
+                assert!(of_client.uploads <= room.uploads && of_client.bytes <= room.bytes);
+            }
         }
         assert_eq!(Limits::default().counters(), 8);
     }
@@ -476,7 +589,15 @@ mod tests {
                 ..sound
             },
             UncheckedLimits {
+                client_percent: 101,
+                ..sound
+            },
+            UncheckedLimits {
                 part_url_seconds: 3601,
+                ..sound
+            },
+            UncheckedLimits {
+                requests_per_second: 0,
                 ..sound
             },
         ] {

@@ -9,12 +9,12 @@ use serde_json::Value;
 pub enum Event {
     /// The clock struck, at this time.
     Clock(Timestamp),
-    /// S3 has a new object under this key, of which this is S3's id of the version.
+    /// S3 has a new object.
     ObjectCreated {
         /// The object's key.
         key: String,
-        /// S3's id of this version of it.
-        version: String,
+        /// S3's id of this version of it; a bucket that keeps no versions has none.
+        version: Option<String>,
     },
 }
 
@@ -36,7 +36,7 @@ struct Detail {
 struct Object {
     key: String,
     #[serde(rename = "version-id")]
-    version: String,
+    version: Option<String>,
 }
 
 impl Event {
@@ -47,7 +47,6 @@ impl Event {
         match (envelope.source.as_str(), envelope.detail_type.as_str()) {
             ("aws.events", "Scheduled Event") => Ok(Self::Clock(envelope.time)),
             ("aws.s3", "Object Created") => {
-                // Without a version's id, as from a bucket that keeps no versions, nothing could safely be removed.
                 let Detail { object } =
                     serde_json::from_value(envelope.detail).map_err(|error| error.to_string())?;
                 Ok(Self::ObjectCreated {
@@ -88,9 +87,21 @@ mod tests {
     fn a_new_object_is_read_with_the_id_of_its_version() {
         let expected = Event::ObjectCreated {
             key: "school/4e12169d-84b9-4d21-a987-f373bbbe4e6e/x".to_owned(),
-            version: "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e".to_owned(),
+            version: Some("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e".to_owned()),
         };
         assert_eq!(Event::read(created()), Ok(expected));
+    }
+
+    #[test]
+    fn a_new_object_without_a_version_is_read_all_the_same() {
+        let mut event = created();
+        let object = event["detail"]["object"].as_object_mut().unwrap();
+        object.remove("version-id");
+        let expected = Event::ObjectCreated {
+            key: "school/4e12169d-84b9-4d21-a987-f373bbbe4e6e/x".to_owned(),
+            version: None,
+        };
+        assert_eq!(Event::read(event), Ok(expected));
     }
 
     #[test]
@@ -107,14 +118,9 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_an_error_that_says_so() {
-        let mut versionless = created();
-        versionless["detail"]["object"]
-            .as_object_mut()
-            .unwrap()
-            .remove("version-id");
         let mut deleted = created();
         deleted["detail-type"] = json!("Object Deleted");
-        for event in [json!(null), json!({}), versionless, deleted] {
+        for event in [json!(null), json!({}), deleted] {
             assert!(Event::read(event.clone()).is_err(), "{event}");
         }
     }

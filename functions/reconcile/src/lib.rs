@@ -11,10 +11,12 @@ use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use okd_core::{
     Result, Stores,
-    config::StoreConfig,
+    config::{StoreConfig, TokenConfig},
     lambda,
     metrics::Measured,
-    stores,
+    stores::{self, Tenants},
+    tenant::Tenant,
+    token::{self, Fetcher},
     uploads::{self, Created, Swept, Verified},
 };
 use serde_json::Value;
@@ -25,12 +27,18 @@ use event::Event;
 /// [`StoreConfig`].
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     lambda::start_log();
-    let stores = Stores::new(&stores::connect().await, &StoreConfig::from_env()?);
-    let stores = &stores;
+    let tokens = TokenConfig::from_env()?;
+    let sdk = stores::connect().await;
+    let app = App {
+        stores: Stores::new(&sdk, &StoreConfig::from_env()?),
+        tenants: Tenants::new(&sdk, tokens.tenants_table),
+        fetcher: Fetcher::new(tokens.private_issuers),
+    };
+    let app = &app;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let left = lambda::time_left(event.context.deadline);
         let mut measured = Measured::begin();
-        let handled = handle(stores, event.payload, left, &mut measured).await;
+        let handled = handle(app, event.payload, left, &mut measured).await;
         measured.write();
         handled.map_err(|error| {
             let cause = error.for_the_log();
@@ -41,22 +49,33 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
+/// What a running function keeps between events.
+struct App {
+    stores: Stores,
+    tenants: Tenants,
+    fetcher: Fetcher,
+}
+
 /// Sees to one event, with this much time left. An error asks for the event again; one that cannot be read
 /// would be no better the next time, so it is logged and done with.
-async fn handle(
-    stores: &Stores,
-    event: Value,
-    left: Duration,
-    measured: &mut Measured,
-) -> Result<()> {
+async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured) -> Result<()> {
     match Event::read(event) {
         Ok(Event::Clock(now)) => {
             let until = Instant::now() + left.saturating_sub(uploads::longest());
-            report(uploads::sweep(stores, now, until).await?, measured);
+            let tenants = tenants(app).await;
+            let (swept, ()) = tokio::join!(
+                uploads::sweep(&app.stores, &tenants, now, until),
+                refresh_keys(app, &tenants, now, measured)
+            );
+            report(swept?, measured);
         }
         Ok(Event::ObjectCreated { key, version }) => {
             let now = Timestamp::now();
-            let created = uploads::created(stores, &key, &version, now).await?;
+            let App {
+                stores, tenants, ..
+            } = app;
+            let version = version.as_deref();
+            let created = uploads::created(stores, tenants, &key, version, now).await?;
             tracing::info!(key, ?created, "an object was created");
             let verified = match created {
                 Created::Verified(Verified::Holds) => "Verified",
@@ -69,6 +88,24 @@ async fn handle(
         Err(reason) => tracing::error!(reason, "an event cannot be read"),
     }
     Ok(())
+}
+
+/// Every tenant that there ever was. Where they cannot be read nothing is known of any, and the sweep does the rest.
+async fn tenants(app: &App) -> Vec<Tenant> {
+    app.tenants.ever().await.unwrap_or_else(|error| {
+        let cause = error.for_the_log();
+        tracing::error!(cause, "the tenants could not be read");
+        Vec::new()
+    })
+}
+
+/// Fetches the keys of all issuers before anybody needs them.
+async fn refresh_keys(app: &App, tenants: &[Tenant], now: Timestamp, measured: &mut Measured) {
+    let silent = token::refresh(&app.tenants, tenants, &app.fetcher, now).await;
+    for tenant in &silent {
+        tracing::warn!(%tenant, "the issuer of this tenant does not answer");
+    }
+    measured.add(&[], &[("IssuersDown", "Count", silent.len() as u64)]);
 }
 
 fn report(swept: Swept, measured: &mut Measured) {

@@ -158,7 +158,7 @@ fn allows_headers(rule: &CORSRule, asked: &str) -> bool {
 }
 
 /// A pattern has at most one `*`, which stands for any characters.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, end)) => {

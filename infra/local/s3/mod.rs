@@ -27,7 +27,7 @@ mod claims;
 mod complete;
 mod conditions;
 mod content;
-mod cors;
+pub(crate) mod cors;
 mod deleting;
 mod headers;
 mod lifecycle;
@@ -37,7 +37,7 @@ mod objects;
 mod opening;
 mod operations;
 mod pages;
-mod percent;
+pub(crate) mod percent;
 mod reading;
 mod seconds;
 mod server;
@@ -61,6 +61,7 @@ use tokio::sync::broadcast;
 pub use calls::Call;
 use store::Store;
 
+use crate::guard::Guard;
 use crate::wire::Wire;
 
 /// S3 on a folder. Clones are the same S3.
@@ -68,6 +69,7 @@ use crate::wire::Wire;
 pub struct S3 {
     store: Arc<Store>,
     wire: Arc<Wire>,
+    guard: Option<Arc<Guard>>,
 }
 
 /// Why an object came to be, as in S3's "Object Created" events.
@@ -123,6 +125,7 @@ impl S3 {
         Ok(S3 {
             store: Arc::new(Store::open(folder, durable)?),
             wire: Arc::default(),
+            guard: None,
         })
     }
 
@@ -132,20 +135,29 @@ impl S3 {
         S3 { wire, ..self }
     }
 
+    /// The same S3, this guard saying who may reach it.
+    #[must_use]
+    pub fn guarded_by(self, guard: Arc<Guard>) -> S3 {
+        S3 {
+            guard: Some(guard),
+            ..self
+        }
+    }
+
     /// Answers HTTP/1.1 requests (path-style addressing) signed with this pair of keys, until
     /// `shutdown` is there; then requests under way have 5 seconds to end.
     pub async fn serve(
         self,
         listener: TcpListener,
-        access_key: &str,
-        secret_key: &str,
+        access_key: impl Into<String>,
+        secret_key: impl Into<String>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) {
         let keys = server::Keys {
-            access_key: access_key.to_owned(),
-            secret_key: secret_key.into(),
+            access_key: access_key.into(),
+            secret_key: secret_key.into().into(),
         };
-        server::serve(self.store, listener, keys, self.wire, shutdown).await;
+        server::serve(self, listener, keys, shutdown).await;
     }
 
     /// The last 10,000 requests answered, oldest first. Not kept on the disk.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// `None` if `text` is not percent-encoded UTF-8.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -27,22 +27,21 @@ use uuid::Uuid;
 use super::calls::Call;
 use super::operations::Operations;
 use super::store::Store;
-use super::{cors, percent};
+use super::{S3, cors, percent};
 use crate::policies::Need;
 use crate::template::arn;
-use crate::wire::{Wire, Wording, process_of};
+use crate::wire::{Wording, process_of};
 
 /// How long requests under way may take to end after the shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
 pub(super) async fn serve(
-    store: Arc<Store>,
+    s3: S3,
     listener: TcpListener,
     keys: Keys,
-    wire: Arc<Wire>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let mut builder = S3ServiceBuilder::new(Operations(Arc::clone(&store)));
+    let mut builder = S3ServiceBuilder::new(Operations(Arc::clone(&s3.store)));
     builder.set_auth(keys);
     builder.set_access(Signed);
     let service = builder.build();
@@ -55,8 +54,7 @@ pub(super) async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let (store, service, wire) = (Arc::clone(&store), service.clone(), Arc::clone(&wire));
-                    connections.spawn(connection(store, service, wire, stream, stopped.clone()));
+                    connections.spawn(connection(s3.clone(), service.clone(), stream, stopped.clone()));
                 }
                 Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
             },
@@ -70,16 +68,18 @@ pub(super) async fn serve(
 }
 
 async fn connection(
-    store: Arc<Store>,
+    s3: S3,
     service: S3Service,
-    wire: Arc<Wire>,
     stream: TcpStream,
     mut stopped: watch::Receiver<()>,
 ) {
     let _ = stream.set_nodelay(true); // only costs time if it fails
     let answer = service_fn(move |request| {
-        let (store, service, wire) = (Arc::clone(&store), service.clone(), Arc::clone(&wire));
+        let (S3 { store, wire, guard }, service) = (s3.clone(), service.clone());
         async move {
+            if let Some(refusal) = guard.and_then(|guard| guard.refusal(&request)) {
+                return Ok(refusal);
+            }
             let (process, operation) = (process_of(request.headers()), operation_of(&request));
             let (need, to_list) = needs_of(operation, &request);
             let effect = async move { answer(&store, &service, request).await };
@@ -128,12 +128,15 @@ async fn answer(
     let operation = Operation::default();
     let mut query = request.uri().query().unwrap_or_default().split('&');
     let part_number = query.find_map(|pair| pair.strip_prefix("partNumber=")?.parse().ok());
+    let request =
+        request.map(|body| Body::from(Box::pin(Drained(Body::from(body))) as DynByteStream));
     let mut response = if method == Method::OPTIONS {
         let _ = operation.0.set("CorsPreflight".to_owned());
-        preflight(store, bucket, &request)
+        preflight(store, bucket, request.headers())
+    } else if let Some(refusal) = refused_by_its_head(&request) {
+        refusal
     } else {
-        let mut request =
-            request.map(|body| Body::from(Box::pin(Drained(Body::from(body))) as DynByteStream));
+        let mut request = request;
         request.extensions_mut().insert(operation.clone());
         service.call(request).await.unwrap_or_else(|error| {
             tracing::error!(error = %StdError::from(error), "no answer");
@@ -161,7 +164,7 @@ async fn answer(
 }
 
 /// S3's name for what a request asks for, as far as the functions and their senders ask for it.
-fn operation_of(request: &Request<Incoming>) -> &'static str {
+fn operation_of<B>(request: &Request<B>) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
     let of_upload = query.contains("uploadId=");
     let of_object = request.uri().path().trim_matches('/').contains('/');
@@ -177,6 +180,58 @@ fn operation_of(request: &Request<Incoming>) -> &'static str {
         (&Method::DELETE, false) if of_object => "DeleteObject",
         _ => "",
     }
+}
+
+/// S3's refusal of what `s3s` would let pass, before it looks for the operation: unsigned headers may name another one.
+fn refused_by_its_head(request: &Request<Body>) -> Option<Response<Body>> {
+    if is_chunked_object(request) {
+        let message = "A header you provided implies functionality that is not implemented";
+        return Some(error(
+            StatusCode::NOT_IMPLEMENTED,
+            "NotImplemented",
+            message,
+            Some(("Header", "Transfer-Encoding")),
+        ));
+    }
+    let unsigned = unsigned_headers(request);
+    let message = "There were headers present in the request which were not signed";
+    (!unsigned.is_empty()).then(|| {
+        error(
+            StatusCode::FORBIDDEN,
+            "AccessDenied",
+            message,
+            Some(("HeadersNotSigned", &unsigned.join(", "))),
+        )
+    })
+}
+
+/// Returns whether an object or a part comes in chunks of HTTP, without its length. (AWS's own clients say the length in
+/// `x-amz-decoded-content-length` when they stream.)
+fn is_chunked_object(request: &Request<Body>) -> bool {
+    let headers = request.headers();
+    matches!(operation_of(request), "PutObject" | "UploadPart")
+        && headers.contains_key(header::TRANSFER_ENCODING)
+        && !headers.contains_key(header::CONTENT_LENGTH)
+        && !headers.contains_key("x-amz-decoded-content-length")
+}
+
+/// The `x-amz-*` headers of a request by presigned URL that its signature does not cover. (Reports differ on whether S3
+/// lets `x-amz-content-sha256` pass: refusing it is the safe side.)
+fn unsigned_headers(request: &Request<Body>) -> Vec<&str> {
+    let query = request.uri().query().unwrap_or_default();
+    let parameter = |name: &str| {
+        let mut pairs = query.split('&');
+        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    };
+    if parameter("X-Amz-Signature").is_none() {
+        return Vec::new();
+    }
+    let signed = parameter("X-Amz-SignedHeaders").and_then(percent::decode);
+    let signed = signed.unwrap_or_default().to_ascii_lowercase();
+    let names = request.headers().keys().map(HeaderName::as_str);
+    names
+        .filter(|name| name.starts_with("x-amz-") && !signed.split(';').any(|one| one == *name))
+        .collect()
 }
 
 /// What a request's operation takes of its caller's policy, and what it would take to list the bucket.
@@ -207,16 +262,31 @@ fn word(wording: Wording) -> Response<Body> {
         Wording::FailedInside => (StatusCode::OK, "InternalError"),
         Wording::Denied => (StatusCode::FORBIDDEN, "AccessDenied"),
     };
+    error(status, code, "Not the store's own answer.", None)
+}
+
+/// An error as S3 writes it, with one element of its own where it has one.
+fn error(
+    status: StatusCode,
+    code: &str,
+    message: &str,
+    more: Option<(&str, &str)>,
+) -> Response<Body> {
+    let more = more.map(|(name, text)| format!("<{name}>{text}</{name}>"));
+    let more = more.unwrap_or_default();
     let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>Not the store's own answer.</Message></Error>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>"
     );
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let xml = HeaderValue::from_static("application/xml");
+    headers.insert(header::CONTENT_TYPE, xml);
     response
 }
 
-fn preflight(store: &Store, bucket: &str, request: &Request<Incoming>) -> Response<Body> {
-    match cors::preflight(store, bucket, request.headers()) {
+fn preflight(store: &Store, bucket: &str, request: &HeaderMap) -> Response<Body> {
+    match cors::preflight(store, bucket, request) {
         Ok(headers) => {
             let mut response = status_only(StatusCode::OK);
             *response.headers_mut() = headers;

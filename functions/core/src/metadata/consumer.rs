@@ -2,15 +2,148 @@
 //! read (2025: Dutch words, `PUT`; 1.5 of 2026: English words, `POST`); what comes out is spelled as 1.5
 //! has it. OKD flow 1 and flow 2, "OKD consumer".
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::{file_name::FileName, json::Node, retention::Retention};
+use super::{
+    file_name::FileName, json::Node, links::id_of, media_type::MediaType,
+    retention::RetentionSuggestion,
+};
 use crate::{
     Error, Result,
     checksum::Checksum,
     parts::{DocumentSize, MAX_DOCUMENT, SizeError},
 };
+
+/// The key of OKD's consumer.
+const NL_OKD: &str = "nl-okd";
+/// The name of a document that has none, neither in the metadata nor as a file.
+const UNNAMED: &str = "document";
+/// The fields that are about one document (the schema `NlOkdDocument`, and ours). The others may stand in a consumer
+/// of their own, as clients generated from the schema's `anyOf` send them.
+const OF_THE_DOCUMENT: [&str; 9] = [
+    "documentType",
+    "documentSubtype",
+    "documentId",
+    "documentName",
+    "documentSize",
+    "documentChecksum",
+    "format",
+    "retentionPeriodSuggestion",
+    "bewaartermijnsuggestie",
+];
+
+/// The `nl-okd` consumers of one message, read as one.
+pub(super) struct Consumer<'a> {
+    /// At least one.
+    items: Vec<Node<'a>>,
+    /// The place of the one that has fields [`OF_THE_DOCUMENT`].
+    of_document: Option<usize>,
+}
+
+impl<'a> Consumer<'a> {
+    /// Finds the consumers in `consumers` (a list) and in `consumer` (one, as OEAPI 6 has it).
+    pub(super) fn find(root: &Node<'a>) -> Result<Self> {
+        let Some(place) = root.get("consumers")?.or(root.get("consumer")?) else {
+            return Err(root.lacks("consumers"));
+        };
+        Self::find_any(root)?.ok_or_else(|| {
+            place.refuse(format!(
+                "must hold a consumer with \"consumerKey\": \"{NL_OKD}\""
+            ))
+        })
+    }
+
+    /// Finds the consumers; `None` where the message has none of OKD's.
+    pub(super) fn find_any(root: &Node<'a>) -> Result<Option<Self>> {
+        let list = root.get("consumers")?;
+        let single = root.get("consumer")?;
+        let mut items: Vec<Node<'a>> = Vec::new();
+        if let Some(list) = &list {
+            for item in list.items()? {
+                if is_okd(&item)? {
+                    items.push(item);
+                }
+            }
+        }
+        // A sender that speaks both versions may say the same in both places.
+        if let Some(single) = &single
+            && is_okd(single)?
+            && items.iter().all(|item| item.value != single.value)
+        {
+            items.push(single.clone());
+        }
+        let mut of_document = None;
+        for (place, item) in items.iter().enumerate() {
+            if is_about_document(item)? && of_document.replace(place).is_some() {
+                return Err(
+                    item.refuse("is about a second document; hand in one document a request")
+                );
+            }
+        }
+        Ok((!items.is_empty()).then_some(Self { items, of_document }))
+    }
+
+    /// Returns whether it has a field about a document. Flow 5's consumer has none.
+    pub(super) fn has_document(&self) -> bool {
+        self.of_document.is_some()
+    }
+
+    /// Returns whether it has a date of an enrolment.
+    pub(super) fn has_enrollment(&self) -> Result<bool> {
+        for (name, spelled, _) in DETAILS {
+            if name.starts_with("enrollment") && self.get(spelled)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns the member `key` of the consumer that has it. Consumers that contradict each other are refused.
+    pub(super) fn get(&self, key: &str) -> Result<Option<Node<'a>>> {
+        let mut found: Option<Node<'a>> = None;
+        for item in &self.items {
+            let Some(node) = item.get(key)? else { continue };
+            match &found {
+                None => found = Some(node),
+                Some(first) if first.value == node.value => {}
+                Some(first) => return Err(contradicts(&node, &first.pointer)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Reads the member `key`, where it is there.
+    fn read<T>(&self, key: &str, read: impl Fn(&Node<'a>) -> Result<T>) -> Result<Option<T>> {
+        self.get(key)?.map(|node| read(&node)).transpose()
+    }
+
+    fn required(&self, key: &str) -> Result<Node<'a>> {
+        self.get(key)?.ok_or_else(|| self.lacks(key))
+    }
+
+    /// Returns the error that `key` is missing, with the place in the consumer that is about the document.
+    pub(super) fn lacks(&self, key: &str) -> Error {
+        self.items[self.of_document.unwrap_or(0)].lacks(key)
+    }
+}
+
+/// Returns whether a consumer's key is OKD's. Each consumer must have a key.
+fn is_okd(item: &Node<'_>) -> Result<bool> {
+    Ok(item.required("consumerKey")?.text()? == NL_OKD)
+}
+
+/// Returns whether a consumer has a field about one document.
+fn is_about_document(item: &Node<'_>) -> Result<bool> {
+    for key in OF_THE_DOCUMENT {
+        if item.get(key)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// The consumer, in the spelling of OKD 1.5.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,16 +163,19 @@ pub struct OkdConsumer {
     pub file_name: FileName,
     /// How long the sender would keep it (`bewaartermijnsuggestie`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retention_period_suggestion: Option<Retention>,
+    pub retention_period_suggestion: Option<RetentionSuggestion>,
     /// The dates, times and texts of the standard that were given, checked but otherwise as sent.
     #[serde(flatten)]
-    pub details: std::collections::BTreeMap<String, String>,
+    pub details: BTreeMap<String, String>,
     /// The file's size in bytes, where declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_size: Option<DocumentSize>,
     /// The file's checksum, where declared (ours, not the standard's).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_checksum: Option<Checksum>,
+    /// The file's media type, where declared (the standard has it in flow x and in flows 11 to 14 only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<MediaType>,
 }
 
 /// `documentType`: the standard's closed list.
@@ -75,6 +211,8 @@ impl DocumentType {
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
+    /// The id of an offering, bare or in an expanded object.
+    Offering,
     Date,
     DateTime,
     /// The 2025 `examDate`, which 1.5 wants as a date-time, "12:00 where the time is unknown".
@@ -85,10 +223,15 @@ enum Kind {
 const DETAILS: &[(&str, &str, Kind)] = &[
     ("examDateTime", "examDateTime", Kind::DateTime),
     ("examDateTime", "examDate", Kind::DateAtNoon),
-    ("examComponentOffering", "examComponentOffering", Kind::Text),
+    (
+        "examComponentOffering",
+        "examComponentOffering",
+        Kind::Offering,
+    ),
     ("examCode", "examCode", Kind::Text),
     ("examName", "examName", Kind::Text),
     ("studentNumber", "studentNumber", Kind::Text),
+    ("sequenceCode", "sequenceCode", Kind::Text),
     ("receivedDate", "receivedDate", Kind::Date),
     ("registrationDate", "registrationDate", Kind::Date),
     ("enrollmentStartDate", "enrollmentStartDate", Kind::Date),
@@ -116,25 +259,26 @@ const DETAILS: &[(&str, &str, Kind)] = &[
 ];
 
 impl OkdConsumer {
-    /// Reads the consumer at `node`, whose `consumerKey` is known to be `nl-okd`.
-    pub(super) fn parse(node: &Node<'_>) -> Result<Self> {
-        let document_name = node.required("documentName")?.text()?;
+    /// Returns whether neither the message nor the file gave the document a name.
+    pub(super) fn is_unnamed(&self) -> bool {
+        self.document_name == UNNAMED
+    }
+
+    /// Reads the consumer of a message whose file came as `sent_name`.
+    pub(super) fn parse(consumer: &Consumer<'_>, sent_name: Option<&str>) -> Result<Self> {
+        let given = consumer.read("documentName", text)?;
+        let document_name = given.as_deref().or(sent_name).unwrap_or(UNNAMED);
         Ok(Self {
-            document_type: document_type(&node.required("documentType")?)?,
-            document_subtype: text(node, "documentSubtype")?,
-            document_id: text(node, "documentId")?,
+            document_type: document_type(&consumer.required("documentType")?)?,
+            document_subtype: consumer.read("documentSubtype", text)?,
+            document_id: consumer.read("documentId", text)?,
             document_name: document_name.to_owned(),
             file_name: FileName::from_document_name(document_name),
-            retention_period_suggestion: retention(node)?,
-            details: details(node)?,
-            document_size: node
-                .get("documentSize")?
-                .map(|node| size(&node))
-                .transpose()?,
-            document_checksum: node
-                .get("documentChecksum")?
-                .map(|node| checksum(&node))
-                .transpose()?,
+            retention_period_suggestion: retention(consumer)?,
+            details: details(consumer)?,
+            document_size: consumer.read("documentSize", size)?,
+            document_checksum: consumer.read("documentChecksum", checksum)?,
+            format: consumer.read("format", media_type)?,
         })
     }
 }
@@ -152,39 +296,38 @@ fn document_type(node: &Node<'_>) -> Result<DocumentType> {
     }
 }
 
-fn text(node: &Node<'_>, key: &str) -> Result<Option<String>> {
-    let text = node.get(key)?.map(|node| node.text().map(str::to_owned));
-    text.transpose()
+fn text(node: &Node<'_>) -> Result<String> {
+    node.text().map(str::to_owned)
 }
 
-fn retention(node: &Node<'_>) -> Result<Option<Retention>> {
+fn retention(consumer: &Consumer<'_>) -> Result<Option<RetentionSuggestion>> {
     let mut found = None;
     for key in ["retentionPeriodSuggestion", "bewaartermijnsuggestie"] {
-        let Some(node) = node.get(key)? else { continue };
-        let retention: Retention = node
-            .text()?
-            .parse()
-            .map_err(|detail: &str| node.refuse(detail))?;
-        if found.is_some_and(|other| other != retention) {
+        let Some(node) = consumer.get(key)? else {
+            continue;
+        };
+        let suggestion = RetentionSuggestion::from(node.value);
+        if found.as_ref().is_some_and(|other| *other != suggestion) {
             return Err(contradicts(&node, "retentionPeriodSuggestion"));
         }
-        found = Some(retention);
+        found = Some(suggestion);
     }
     Ok(found)
 }
 
-fn details(node: &Node<'_>) -> Result<std::collections::BTreeMap<String, String>> {
-    let mut details = std::collections::BTreeMap::new();
+fn details(consumer: &Consumer<'_>) -> Result<BTreeMap<String, String>> {
+    let mut details = BTreeMap::new();
     for (name, spelled, kind) in DETAILS {
-        let Some(node) = node.get(spelled)? else {
+        let Some(node) = consumer.get(spelled)? else {
             continue;
         };
-        let text = node.text()?;
         let value = match kind {
-            Kind::Text => text.to_owned(),
-            Kind::Date => date(&node, text)?.to_string(),
-            Kind::DateAtNoon => format!("{}T12:00:00Z", date(&node, text)?),
-            Kind::DateTime => date_time(&node, text)?,
+            Kind::Offering if node.value.is_object() => id_of(&node, "offeringId")
+                .ok_or_else(|| node.refuse("must be an id, or an object with an offeringId"))?,
+            Kind::Text | Kind::Offering => text(&node)?,
+            Kind::Date => date(&node)?.to_string(),
+            Kind::DateAtNoon => format!("{}T12:00:00Z", date(&node)?),
+            Kind::DateTime => date_time(&node)?,
         };
         match details.get(*name) {
             None => drop(details.insert((*name).to_owned(), value)),
@@ -206,14 +349,15 @@ fn contradicts(node: &Node<'_>, name: &str) -> Error {
     ))
 }
 
-fn date(node: &Node<'_>, text: &str) -> Result<Date> {
-    let date = Some(text)
+fn date(node: &Node<'_>) -> Result<Date> {
+    let date = Some(node.text()?)
         .filter(|text| text.len() == 10)
         .and_then(|text| text.parse().ok());
     date.ok_or_else(|| node.refuse("must be a date as YYYY-MM-DD, such as \"2026-01-13\""))
 }
 
-fn date_time(node: &Node<'_>, text: &str) -> Result<String> {
+fn date_time(node: &Node<'_>) -> Result<String> {
+    let text = node.text()?;
     match text.parse::<Timestamp>() {
         Ok(_) if text.len() >= "2026-01-13T12:00Z".len() => Ok(text.to_owned()),
         _ => Err(node.refuse(
@@ -223,7 +367,7 @@ fn date_time(node: &Node<'_>, text: &str) -> Result<String> {
     }
 }
 
-pub(super) fn size(node: &Node<'_>) -> Result<DocumentSize> {
+fn size(node: &Node<'_>) -> Result<DocumentSize> {
     let size = node.whole_number()?;
     DocumentSize::try_from(size).map_err(|error| match error {
         SizeError::Empty => node.refuse("must be a whole number of bytes, 1 or more"),
@@ -238,4 +382,9 @@ fn checksum(node: &Node<'_>) -> Result<Checksum> {
     node.text()?
         .parse()
         .map_err(|detail: &str| node.refuse(detail))
+}
+
+fn media_type(node: &Node<'_>) -> Result<MediaType> {
+    let media_type = MediaType::try_from(node.text()?);
+    media_type.map_err(|detail| node.refuse(detail))
 }

@@ -1,9 +1,12 @@
 //! `documentName` as a file name that is safe to hand to any disk or browser. What the sender wrote is
 //! kept beside it, as sent.
 
+use icu_normalizer::ComposingNormalizer;
+use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
 use serde::{Deserialize, Serialize};
 
-/// A file name without a path, control characters or direction overrides: 1 to 255 bytes of UTF-8.
+/// A file name without a path, control characters or direction overrides: 1 to 255 bytes of UTF-8, in NFC, and no name
+/// that Windows keeps for a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FileName(String);
@@ -15,16 +18,13 @@ impl FileName {
     pub fn from_document_name(name: &str) -> Self {
         let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
         let safe: String = last.chars().filter(|&c| !is_deceptive(c)).collect();
-        // Leading dots hide a file, trailing ones and spaces are dropped by Windows.
-        let trimmed = safe
-            .trim()
-            .trim_start_matches('.')
-            .trim_end_matches(['.', ' '])
-            .trim();
-        Self(if trimmed.is_empty() {
-            "document".to_owned()
-        } else {
-            shorten(trimmed)
+        // macOS sends é as two characters, which other systems take for another name.
+        let safe = ComposingNormalizer::new_nfc().normalize(&safe);
+        let short = shorten(safe.trim_matches(is_edge));
+        Self(match short.as_str() {
+            "" => "document".to_owned(),
+            device if is_device(device) => shorten(&format!("_{device}")),
+            _ => short,
         })
     }
 
@@ -35,11 +35,40 @@ impl FileName {
 }
 
 /// Characters that change how a name looks or where it leads: controls, bidirectional overrides and
-/// marks, zero-width and line separators, and what Windows reserves.
+/// marks, line separators, all that is not shown by default, and what Windows reserves.
 fn is_deceptive(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{2028}'..='\u{202e}')
         || matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*')
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+/// Returns whether a character may not begin or end a name: leading dots hide a file, trailing ones and spaces are dropped
+/// by Windows.
+fn is_edge(c: char) -> bool {
+    c == '.' || c.is_whitespace()
+}
+
+/// Returns whether Windows takes the name for a device, with any ending ("Naming Files, Paths, and Namespaces").
+fn is_device(name: &str) -> bool {
+    let stem = name
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_uppercase();
+    let is_port = |port: &str| {
+        let number = stem.strip_prefix(port).unwrap_or_default();
+        matches!(
+            number,
+            "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+        )
+    };
+    matches!(
+        stem.as_str(),
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+    ) || is_port("COM")
+        || is_port("LPT")
 }
 
 /// At most [`MAX_BYTES`], cut between characters and before the extension.
@@ -53,7 +82,7 @@ fn shorten(name: &str) -> String {
         .filter(|extension| extension.len() <= 16);
     let extension = extension.unwrap_or_default();
     let stem = &name[..name.floor_char_boundary(MAX_BYTES - extension.len())];
-    format!("{}{extension}", stem.trim_end())
+    format!("{}{extension}", stem.trim_end_matches(is_edge))
 }
 
 #[cfg(test)]
@@ -94,13 +123,42 @@ mod tests {
         assert!(name.len() <= 255 && name.ends_with("é.pdf"), "{name}");
     }
 
+    #[test]
+    fn a_name_of_a_windows_device_is_no_longer_one() {
+        for (sent, safe) in [
+            ("CON", "_CON"),
+            ("aux.pdf", "_aux.pdf"),
+            ("NUL.tar.gz", "_NUL.tar.gz"),
+            ("con .txt", "_con .txt"),
+            ("Lpt9.doc", "_Lpt9.doc"),
+            ("com¹", "_com¹"),
+            ("c\u{ad}on.pdf", "_con.pdf"),
+            ("console.pdf", "console.pdf"),
+            ("com10.pdf", "com10.pdf"),
+            ("a.con", "a.con"),
+        ] {
+            assert_eq!(clean(sent), safe, "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_composed_and_shows_all_that_it_holds() {
+        assert_eq!(clean("e\u{301}xamen.pdf"), "éxamen.pdf");
+        assert_eq!(
+            clean("exa\u{ad}men\u{3164}\u{fe0f}\u{180e}.pdf"),
+            "examen.pdf"
+        );
+    }
+
     proptest! {
         #[test]
-        fn any_name_becomes_a_safe_one(name in "\\PC{0,400}|[\\x00-\\x20./\\\\]{0,20}") {
+        fn any_name_becomes_a_safe_one(name in "\\PC{0,400}|[\\x00-\\x20./\\\\]{0,20}|[aA-zZ.̈é]{0,12}|(con|NUL|com1)[. a\u{a0}]{0,4}|[. \u{a0}a]{0,8}|con[ .]{250,260}x?|a{250}[. ]{4}b{20}") {
             let name = clean(&name);
             prop_assert!(!name.is_empty() && name.len() <= 255);
             prop_assert!(!name.contains(['/', '\\']) && !name.chars().any(is_deceptive));
-            prop_assert!(name != "." && name != "..");
+            prop_assert!(name != "." && name != ".." && !is_device(&name));
+            prop_assert!(ComposingNormalizer::new_nfc().is_normalized(&name));
+            prop_assert!(!name.starts_with(is_edge) && !name.ends_with(is_edge));
             prop_assert_eq!(clean(&name), name);
         }
     }

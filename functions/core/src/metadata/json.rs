@@ -1,20 +1,29 @@
 //! JSON, read strictly: a key given twice, or nesting that no sender needs, is refused with the place
 //! where it happened. Two readers of the same message must never see two different documents in it.
 
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, collections::BTreeMap, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
-use crate::{Error, Result};
+use crate::{Error, Result, parts::MAX_DOCUMENT};
 
 /// Objects and arrays inside each other, the outermost included.
 const MAX_DEPTH: usize = 32;
 
-/// Reads one JSON value; [`Error::MalformedJson`] with line and column, or [`Error::InvalidMetadata`]
-/// with the pointer of a duplicate key or of nesting that is too deep.
+/// Bytes of a text that has a meaning here.
+pub(super) const MAX_TEXT: usize = 1024;
+
+/// Serde's words for a number that no number of ours can hold.
+const OUT_OF_RANGE: &str = "number out of range";
+
+/// Reads one JSON value.
+///
+/// Errors: [`Error::MalformedJson`] with line and column; [`Error::InvalidMetadata`] with the pointer of a
+/// duplicate key or of nesting that is too deep; [`Error::DocumentTooLarge`] for a `documentSize` that no number
+/// of ours can hold.
 pub(super) fn parse(text: &str) -> Result<Value> {
-    let broken = RefCell::new(None);
+    let broken = Broken::default();
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Strict {
         at: Pointer::Root,
@@ -23,16 +32,70 @@ pub(super) fn parse(text: &str) -> Result<Value> {
     }
     .deserialize(&mut deserializer)
     .and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|error| broken.take().unwrap_or_else(|| malformed(text, &error)))
+    value.map_err(|error| {
+        let rule = broken.rule.take();
+        rule.unwrap_or_else(|| fault(text, &error, broken.place.take()))
+    })
+}
+
+/// Details of a failed parse that serde's own error does not have.
+#[derive(Default)]
+struct Broken {
+    /// The rule of ours that was broken.
+    rule: RefCell<Option<Error>>,
+    /// The pointer of the innermost value that could not be read.
+    place: RefCell<Option<String>>,
+}
+
+/// Turns serde's error at `place` into ours.
+fn fault(text: &str, error: &serde_json::Error, place: Option<String>) -> Error {
+    let malformed = malformed(text, error);
+    let size = place.filter(|place| place.ends_with("/documentSize"));
+    match (size, &malformed) {
+        (
+            Some(pointer),
+            Error::MalformedJson {
+                line,
+                column,
+                reason,
+            },
+        ) if reason == OUT_OF_RANGE => {
+            let before = text.lines().nth(line - 1).unwrap_or_default().as_bytes();
+            let before = &before[..(*column).min(before.len())];
+            let is_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+            let start = before
+                .iter()
+                .rposition(|byte| !is_number(byte))
+                .map_or(0, |other| other + 1);
+            if before.get(start) == Some(&b'-') {
+                return Error::metadata(pointer, SIZE);
+            }
+            Error::DocumentTooLarge {
+                size: u64::MAX,
+                limit: MAX_DOCUMENT,
+            }
+        }
+        _ => malformed,
+    }
 }
 
 fn malformed(text: &str, error: &serde_json::Error) -> Error {
+    if text.trim().is_empty() {
+        return Error::MalformedJson {
+            line: 1,
+            column: 1,
+            reason: "it is empty".to_owned(),
+        };
+    }
     let message = error.to_string();
-    let reason = message
-        .split(" at line ")
-        .next()
-        .unwrap_or(&message)
-        .to_owned();
+    let words = message.split(" at line ").next().unwrap_or(&message);
+    let reason = if words == OUT_OF_RANGE {
+        words.to_owned()
+    } else {
+        format!(
+            "{words}. Check the quotes, commas and braces there; the examples printed in the standard lack some"
+        )
+    };
     let (line, column) = match (error.line(), error.column()) {
         // A string that runs into the end of its line is found out at the start of the next.
         (line @ 2.., 0) => {
@@ -46,6 +109,47 @@ fn malformed(text: &str, error: &serde_json::Error) -> Error {
         column,
         reason,
     }
+}
+
+/// Rewrites a JSON text without white space, with sorted keys and one way of escaping, so that two texts with the same
+/// meaning become equal. Numbers stay as written: 7.5 and 7.49999999999999999 are two numbers, though one `f64`.
+pub(super) fn canonical(text: &str) -> serde_json::Result<String> {
+    let mut canonical = String::with_capacity(text.len());
+    write_canonical(serde_json::from_str(text)?, &mut canonical)?;
+    Ok(canonical)
+}
+
+/// Recurses no deeper than [`MAX_DEPTH`]: the text has been parsed before.
+fn write_canonical(value: &RawValue, out: &mut String) -> serde_json::Result<()> {
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'{') => {
+            let members: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
+            out.push('{');
+            for (key, member) in members {
+                out.push_str(&serde_json::to_string(&key)?);
+                out.push(':');
+                write_canonical(member, out)?;
+                out.push(',');
+            }
+            out.push('}');
+        }
+        Some(b'[') => {
+            let items: Vec<&RawValue> = serde_json::from_str(text)?;
+            out.push('[');
+            for item in items {
+                write_canonical(item, out)?;
+                out.push(',');
+            }
+            out.push(']');
+        }
+        Some(b'"') => {
+            let string: String = serde_json::from_str(text)?;
+            out.push_str(&serde_json::to_string(&string)?);
+        }
+        _ => out.push_str(text),
+    }
+    Ok(())
 }
 
 /// Where we are in the value, as a list that lives on the stack.
@@ -70,16 +174,17 @@ fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+#[derive(Clone, Copy)]
 struct Strict<'a> {
     at: Pointer<'a>,
     depth: usize,
-    broken: &'a RefCell<Option<Error>>,
+    broken: &'a Broken,
 }
 
 impl Strict<'_> {
     /// Ends the parse with a rule broken at `pointer`; serde's own error only carries us out.
     fn refuse<E: serde::de::Error>(&self, pointer: &Pointer<'_>, detail: &str) -> E {
-        *self.broken.borrow_mut() = Some(Error::metadata(pointer.to_string(), detail));
+        *self.broken.rule.borrow_mut() = Some(Error::metadata(pointer.to_string(), detail));
         E::custom(detail)
     }
 
@@ -96,7 +201,10 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
+        deserializer.deserialize_any(self).inspect_err(|_| {
+            let mut place = self.broken.place.borrow_mut();
+            place.get_or_insert_with(|| self.at.to_string());
+        })
     }
 }
 
@@ -203,9 +311,10 @@ impl<'a> Node<'a> {
             .ok_or_else(|| self.expected("an object"))
     }
 
-    /// The member `key`; `null` counts as absent, as OOAPI has it.
+    /// The member `key`; `null` counts as absent, as OOAPI has it, and so does an empty string.
     pub(super) fn get(&self, key: &str) -> Result<Option<Node<'a>>> {
-        let value = self.object()?.get(key).filter(|value| !value.is_null());
+        let says = |value: &&Value| !value.is_null() && value.as_str() != Some("");
+        let value = self.object()?.get(key).filter(says);
         Ok(value.map(|value| Node {
             value,
             pointer: format!("{}/{}", self.pointer, escape(key)),
@@ -213,11 +322,13 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn required(&self, key: &str) -> Result<Node<'a>> {
-        let missing = || {
-            let pointer = format!("{}/{}", self.pointer, escape(key));
-            Error::metadata(pointer, "is required but missing")
-        };
-        self.get(key)?.ok_or_else(missing)
+        self.get(key)?.ok_or_else(|| self.lacks(key))
+    }
+
+    /// Returns the error that the member `key` is missing.
+    pub(super) fn lacks(&self, key: &str) -> Error {
+        let pointer = format!("{}/{}", self.pointer, escape(key));
+        Error::metadata(pointer, "is required but missing")
     }
 
     pub(super) fn items(&self) -> Result<impl Iterator<Item = Node<'a>> + use<'a>> {
@@ -232,31 +343,59 @@ impl<'a> Node<'a> {
         }))
     }
 
-    /// A string of 1 to 1,024 bytes.
+    /// A string of at most 1,024 bytes.
     pub(super) fn text(&self) -> Result<&'a str> {
         let text = self
             .value
             .as_str()
             .ok_or_else(|| self.expected("a string"))?;
-        match text.len() {
-            0 => Err(self.refuse("must not be empty; leave it out instead")),
-            1..=1024 => Ok(text),
-            _ => Err(self.refuse("is longer than 1,024 bytes")),
+        if text.len() > MAX_TEXT {
+            return Err(self.refuse("is longer than 1,024 bytes"));
         }
+        Ok(text)
     }
 
+    /// A number without a fraction, however it is written (`5`, `5.0`, `5E0`); [`u64::MAX`] for all that are larger.
     pub(super) fn whole_number(&self) -> Result<u64> {
-        self.value.as_u64().ok_or_else(|| match self.value {
-            Value::Number(_) => self.refuse("must be a whole number of bytes, 1 or more"),
-            _ => self.expected("a number"),
-        })
+        let Value::Number(number) = self.value else {
+            return Err(self.expected("a number"));
+        };
+        match (number.as_u64(), number.as_f64()) {
+            (Some(whole), _) => Ok(whole),
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it saturates, and is not negative"
+            )]
+            (None, Some(number)) if number >= 0.0 && number.fract() == 0.0 => Ok(number as u64),
+            _ => Err(self.refuse(SIZE)),
+        }
     }
 }
+
+/// The rule for `documentSize`, the only number with a meaning here.
+const SIZE: &str = "must be a whole number of bytes, 1 or more";
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a-zé\"\\\\/]{0,6}".prop_map(Value::from)
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-c\"]{0,2}", inner, 0..4)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
 
     fn pointer_of(text: &str) -> String {
         match parse(text) {
@@ -290,6 +429,33 @@ mod tests {
     }
 
     #[test]
+    fn a_document_size_that_no_number_of_ours_holds_is_too_large_and_below_zero_is_none() {
+        let size = |size: &str| {
+            parse(&format!(
+                "{{\n\"consumers\": [{{\"documentSize\": {size}}}]}}"
+            ))
+        };
+        assert!(matches!(size("1e400"), Err(Error::DocumentTooLarge { .. })));
+        assert!(matches!(size("-1e400"), Err(Error::InvalidMetadata { .. })));
+        assert!(matches!(
+            parse("{\"x\": 1e400}"),
+            Err(Error::MalformedJson { .. })
+        ));
+    }
+
+    #[test]
+    fn a_number_without_a_fraction_is_whole_however_it_is_written() {
+        let read = |text: &str| Node::root(&parse(text).unwrap()).whole_number().ok();
+        for whole in ["5", "5.0", "5E0", "0.5e1", "50e-1"] {
+            assert_eq!(read(whole), Some(5), "{whole}");
+        }
+        assert_eq!(read("18446744073709551616"), Some(u64::MAX));
+        for none in ["5.5", "-5", "-1.0", "\"5\"", "null"] {
+            assert_eq!(read(none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn what_follows_the_value_is_an_error() {
         assert!(matches!(parse("{} x"), Err(Error::MalformedJson { .. })));
     }
@@ -298,6 +464,16 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in ".*") {
             let _ = parse(&text);
+        }
+
+        /// Spacing, the order of keys and escapes say nothing; every digit of a number does.
+        #[test]
+        fn two_texts_are_the_same_when_only_their_spelling_differs(value in any_value(), spaces in "[ \t\n\r]{1,3}") {
+            let plain = value.to_string();
+            let spaced = serde_json::to_string_pretty(&value).unwrap().replace('\n', &format!("\n{spaces}"));
+            prop_assert_eq!(canonical(&plain).unwrap(), canonical(&spaced).unwrap());
+            let other = canonical(&format!("[{plain}, 7.5]")).unwrap();
+            prop_assert_ne!(other, canonical(&format!("[{plain}, 7.49999999999999999]")).unwrap());
         }
     }
 }

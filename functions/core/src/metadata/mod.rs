@@ -1,4 +1,4 @@
-//! What a sender says of a document: an OOAPI association or offering that holds one `nl-okd` consumer.
+//! Metadata of a document: an OOAPI association, offering or person that holds an `nl-okd` consumer.
 //!
 //! [`Metadata::parse`] is the door: behind it, everything that the standard asks for is known to be
 //! there and well formed. The sender's own JSON is kept word for word beside what we understood of it,
@@ -7,6 +7,8 @@
 mod consumer;
 mod file_name;
 mod json;
+mod links;
+mod media_type;
 mod retention;
 
 use serde::{Deserialize, Serialize};
@@ -14,9 +16,12 @@ use uuid::Uuid;
 
 pub use consumer::{DocumentType, OkdConsumer};
 pub use file_name::FileName;
-pub use retention::{Retention, Unit};
+pub use links::{Link, LinkKind, Links};
+pub use media_type::MediaType;
+pub use retention::{Retention, RetentionSuggestion, Unit};
 
-use crate::{Error, Result, parts::DocumentSize};
+use crate::{Error, Result, checksum::Checksum, parts::DocumentSize};
+use consumer::Consumer;
 use json::Node;
 
 /// Bytes of metadata accepted: room for every field of OOAPI expanded, and for DynamoDB's 400 KB item
@@ -27,9 +32,9 @@ pub const MAX_METADATA: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
-    /// An association or an offering.
+    /// An association, an offering or a person.
     pub kind: SubjectKind,
-    /// Its id, in the path and in the metadata.
+    /// Its id, in the path and, where it is there too, in the metadata.
     pub id: Uuid,
 }
 
@@ -41,16 +46,39 @@ pub enum SubjectKind {
     Association,
     /// An exam sitting (`/offering/{id}`, `/offerings/{id}`).
     Offering,
+    /// A student, for what belongs to no programme (`/persons/{id}`, flow 1).
+    Person,
 }
 
 impl SubjectKind {
-    /// OOAPI's word for it, as in `associationId` and `offeringId`.
+    /// OOAPI's word for it, as in `associationId`, `offeringId` and `personId`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Association => "association",
             Self::Offering => "offering",
+            Self::Person => "person",
         }
     }
+}
+
+/// A class of documents for which a scope is needed: a type, on a kind of resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocumentClass {
+    /// The kind of resource.
+    pub on: SubjectKind,
+    /// The type.
+    pub document_type: DocumentType,
+}
+
+/// A file as it came beside its metadata, in form A.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SentFile<'a> {
+    /// The name that its part gives it.
+    pub name: Option<&'a str>,
+    /// The Content-Type of its part.
+    pub content_type: Option<&'a str>,
+    /// Its bytes.
+    pub bytes: &'a [u8],
 }
 
 /// A document's metadata, known to be well formed.
@@ -59,27 +87,132 @@ impl SubjectKind {
 pub struct Metadata {
     /// What the document hangs on.
     pub subject: Subject,
+    /// The ids by which others ask for it.
+    pub links: Links,
     /// The `nl-okd` consumer, in the spelling of OKD 1.5.
     pub okd: OkdConsumer,
+    /// The file's media type.
+    pub media_type: MediaType,
+    /// The name that the file itself came under, as sent; cut at 1,024 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_file_name: Option<String>,
     /// The sender's JSON, word for word.
     pub as_sent: String,
 }
 
 impl Metadata {
-    /// Reads the metadata of a request on `subject` (its path).
+    /// Reads the metadata of a request on `subject` (its path) that came with `file`.
     ///
     /// Errors: [`Error::MetadataTooLarge`], [`Error::MalformedJson`], [`Error::DocumentTooLarge`] for its
     /// `documentSize`, else [`Error::InvalidMetadata`] with the JSON pointer of the first fault.
-    pub fn parse(subject: Subject, text: &[u8]) -> Result<Self> {
-        read(subject, text, |_| Ok(())).map(|(metadata, ())| metadata)
+    pub fn parse(subject: Subject, text: &[u8], file: SentFile<'_>) -> Result<Self> {
+        let text = text_of(text)?;
+        let value = json::parse(text)?;
+        Self::read(subject, text, &resource(&value, subject)?, file)
     }
 
-    /// Whether the other says the same, whatever its spacing or the order of its keys.
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
-        let value =
-            |metadata: &Self| serde_json::from_str::<serde_json::Value>(&metadata.as_sent).ok();
-        self.as_sent == other.as_sent || value(self) == value(other)
+    /// Reads the value of `text`.
+    fn read(subject: Subject, text: &str, root: &Node<'_>, file: SentFile<'_>) -> Result<Self> {
+        match_subject(root, subject)?;
+        let consumer = Consumer::find(root)?;
+        let name = file
+            .name
+            .map(|name| &name[..name.floor_char_boundary(json::MAX_TEXT)]);
+        let okd = OkdConsumer::parse(&consumer, name)?;
+        let declared = file.content_type.and_then(|text| text.try_into().ok());
+        let media_type = MediaType::of_file(
+            declared.into_iter().chain(okd.format.clone()),
+            file.bytes,
+            name.into_iter().chain([okd.document_name.as_str()]),
+        );
+        Ok(Self {
+            subject,
+            links: Links::parse(subject, root, &consumer)?,
+            okd,
+            media_type,
+            sent_file_name: name.map(str::to_owned),
+            as_sent: text.to_owned(),
+        })
     }
+
+    /// Returns whether this, of a file that does not come with it, declares another media type than `before` has.
+    pub fn gives_another_type(&self, before: &Self) -> bool {
+        self.gives_a_type(before) && self.media_type != before.media_type
+    }
+
+    /// Returns whether it declares a type, and says by that something else than `before`.
+    fn gives_a_type(&self, before: &Self) -> bool {
+        let format = self.okd.format.as_ref();
+        format.is_some_and(|format| !format.is_generic()) && self.okd.format != before.okd.format
+    }
+
+    /// Takes over from the metadata that a file came with what a repeat without that file does not say anew.
+    #[must_use]
+    pub fn without_the_file(mut self, before: &Self) -> Self {
+        if !self.gives_a_type(before) {
+            self.media_type = before.media_type.clone();
+        }
+        self.with_the_same_file(before)
+    }
+
+    /// Takes over from the metadata that a file came with what a repeat with that file does not say: its name, where it has
+    /// none, and what follows from the name.
+    #[must_use]
+    pub fn with_the_same_file(mut self, before: &Self) -> Self {
+        if self.sent_file_name.is_some() {
+            return self;
+        }
+        self.sent_file_name.clone_from(&before.sent_file_name);
+        if self.media_type.is_generic() {
+            self.media_type = before.media_type.clone();
+        }
+        if self.okd.is_unnamed()
+            && Some(&before.okd.document_name) == before.sent_file_name.as_ref()
+        {
+            self.okd.document_name.clone_from(&before.okd.document_name);
+            self.okd.file_name = before.okd.file_name.clone();
+        }
+        self
+    }
+
+    /// Returns whether `repeat` [says the same](Self::says_the_same) of a file of the same name and type.
+    pub fn is_repeated_by(&self, repeat: &Self) -> bool {
+        self.sent_file_name == repeat.sent_file_name
+            && self.media_type == repeat.media_type
+            && self.says_the_same(repeat)
+    }
+
+    /// Returns whether `other` says the same of the same resource; spacing and the order of keys do not matter.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let same_text = || self.as_sent == other.as_sent || self.canonical() == other.canonical();
+        self.subject == other.subject && same_text()
+    }
+
+    /// The SHA-256 of what the sender's JSON says; the same whatever its spacing or the order of its keys.
+    pub fn sha256(&self) -> Checksum {
+        Checksum::sha256(self.canonical().as_bytes())
+    }
+
+    fn canonical(&self) -> String {
+        json::canonical(&self.as_sent).unwrap_or_else(|_| self.as_sent.clone())
+    }
+
+    /// Returns the class of document for which a scope is needed.
+    pub fn class(&self) -> DocumentClass {
+        DocumentClass {
+            on: self.subject.kind,
+            document_type: self.okd.document_type,
+        }
+    }
+}
+
+/// A JSON body on a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// An offer of a file that follows (form B).
+    Offer(Box<OfferedFile>),
+    /// A change of a student's enrolment (OKD flow 5, which was a `PUT` in 2025).
+    Status,
 }
 
 /// A file that is yet to come: its metadata, with what form B asks for besides.
@@ -91,43 +224,91 @@ pub struct OfferedFile {
     pub size: DocumentSize,
 }
 
-impl OfferedFile {
-    /// As [`Metadata::parse`], and `documentSize` must be there.
+impl Message {
+    /// Reads a body, with the errors of [`Metadata::parse`]; an offer must have a `documentSize`.
     pub fn parse(subject: Subject, text: &[u8]) -> Result<Self> {
-        let (metadata, size) = read(subject, text, |consumer| {
-            consumer::size(&consumer.required("documentSize")?)
-        })?;
-        Ok(Self { metadata, size })
+        let text = text_of(text)?;
+        let value = json::parse(text)?;
+        let root = resource(&value, subject)?;
+        if subject.kind == SubjectKind::Association && is_status(&root)? {
+            match_subject(&root, subject)?;
+            return Ok(Self::Status);
+        }
+        let metadata = Metadata::read(subject, text, &root, SentFile::default())?;
+        match metadata.okd.document_size {
+            Some(size) => Ok(Self::Offer(Box::new(OfferedFile { metadata, size }))),
+            None => Err(Consumer::find(&root)?.lacks("documentSize")),
+        }
     }
 }
 
-/// The metadata, and what `more` reads in its nl-okd consumer.
-fn read<T>(
-    subject: Subject,
-    text: &[u8],
-    more: impl Fn(&Node<'_>) -> Result<T>,
-) -> Result<(Metadata, T)> {
-    if text.len() > MAX_METADATA {
+/// The resource in a message: the message itself, or, as the standard printed it until 11 September 2025, what it holds
+/// under the resource's name.
+fn resource(message: &serde_json::Value, subject: Subject) -> Result<Node<'_>> {
+    let root = Node::root(message);
+    for key in ["consumers", "consumer", "state"] {
+        if root.get(key)?.is_some() {
+            return Ok(root);
+        }
+    }
+    let wrapped = root.get(subject.kind.word())?;
+    let Some(wrapped) = wrapped.filter(|inner| inner.value.is_object()) else {
+        return Ok(root);
+    };
+    match_id(&root, subject)?;
+    let word = subject.kind.word();
+    // What stands around it would be lost, or contradict it.
+    for key in [
+        "person",
+        "personId",
+        "offering",
+        "offeringId",
+        "association",
+    ] {
+        let is_its_own = key.trim_end_matches("Id") == word;
+        if !is_its_own && let Some(outside) = root.get(key)? {
+            return Err(outside.refuse(format!("stands outside the {word}; move it inside")));
+        }
+    }
+    Ok(wrapped)
+}
+
+/// Returns whether an association says something of the enrolment and nothing of a document.
+fn is_status(root: &Node<'_>) -> Result<bool> {
+    let consumer = Consumer::find_any(root)?;
+    if consumer.as_ref().is_some_and(Consumer::has_document) {
+        return Ok(false);
+    }
+    Ok(root.get("state")?.is_some()
+        || match consumer {
+            Some(consumer) => consumer.has_enrollment()?,
+            None => false,
+        })
+}
+
+/// The text of metadata, without the byte order mark that some editors and libraries put before it.
+fn text_of(bytes: &[u8]) -> Result<&str> {
+    if bytes.len() > MAX_METADATA {
         return Err(Error::MetadataTooLarge {
-            size: text.len(),
+            size: bytes.len(),
             limit: MAX_METADATA,
         });
     }
-    let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, &error))?;
-    let value = json::parse(text)?;
-    let root = Node::root(&value);
-    match_subject(&root, subject)?;
-    let consumer = okd_consumer(&root)?;
-    let okd = OkdConsumer::parse(&consumer)?;
-    let more = more(&consumer)?;
-    Ok((
-        Metadata {
-            subject,
-            okd,
-            as_sent: text.to_owned(),
-        },
-        more,
-    ))
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // JSON begins with two ASCII characters, so a NUL among the first bytes tells UTF-16 and UTF-32 (RFC 4627, section 3).
+    let is_wide = bytes.starts_with(b"\xff\xfe")
+        || bytes.starts_with(b"\xfe\xff")
+        || bytes.iter().take(4).any(|&byte| byte == 0);
+    if is_wide {
+        let reason =
+            "it is UTF-16 or UTF-32, and JSON is sent in UTF-8 (RFC 8259, section 8.1)".to_owned();
+        return Err(Error::MalformedJson {
+            line: 1,
+            column: 1,
+            reason,
+        });
+    }
+    std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, &error))
 }
 
 fn not_utf8(text: &[u8], error: &std::str::Utf8Error) -> Error {
@@ -139,33 +320,17 @@ fn not_utf8(text: &[u8], error: &std::str::Utf8Error) -> Error {
     Error::MalformedJson {
         line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
         column: before.len() - line_start + 1,
-        reason: "a byte that is not UTF-8".to_owned(),
+        reason: "a byte that is not UTF-8, whatever the charset label says".to_owned(),
     }
 }
 
 /// The body is about the resource in the path, and its neighbours are ids or objects.
 fn match_subject(root: &Node<'_>, subject: Subject) -> Result<()> {
-    let word = subject.kind.word();
-    let id = root.required(&format!("{word}Id"))?;
-    let same = parse_uuid(id.text()?).ok_or_else(|| id.refuse("must be a UUID"))? == subject.id;
-    if !same {
-        return Err(id.refuse(format!(
-            "differs from the {word} in the path, {}",
-            subject.id
-        )));
+    // The path says it where the body does not; unless the body is of another kind.
+    if !match_id(root, subject)? && is_of_another_kind(root, subject.kind)? {
+        return Err(root.lacks(&format!("{}Id", subject.kind.word())));
     }
-    let types: &[&str] = match subject.kind {
-        SubjectKind::Association => &[
-            "programOfferingAssociation",
-            "courseOfferingAssociation",
-            "componentOfferingAssociation",
-        ],
-        SubjectKind::Offering => &["component", "course", "program"],
-    };
-    let kind = root.required(&format!("{word}Type"))?;
-    if !types.contains(&kind.text()?) {
-        return Err(kind.refuse(format!("must be one of {}", types.join(", "))));
-    }
+    match_type(root, subject.kind)?;
     for neighbour in [
         "person",
         "offering",
@@ -183,22 +348,54 @@ fn match_subject(root: &Node<'_>, subject: Subject) -> Result<()> {
     Ok(())
 }
 
-/// The one consumer whose key is `nl-okd`.
-fn okd_consumer<'a>(root: &Node<'a>) -> Result<Node<'a>> {
-    let consumers = root.required("consumers")?;
-    let mut found = None;
-    for consumer in consumers.items()? {
-        if consumer.required("consumerKey")?.text()? != "nl-okd" {
-            continue;
-        }
-        if found.is_some() {
-            return Err(
-                consumer.refuse("is a second nl-okd consumer; hand in one document a request")
-            );
-        }
-        found = Some(consumer);
+/// Checks the id of the resource itself; returns whether it is there.
+fn match_id(root: &Node<'_>, subject: Subject) -> Result<bool> {
+    let word = subject.kind.word();
+    let Some(id) = root.get(&format!("{word}Id"))? else {
+        return Ok(false);
+    };
+    let sent = parse_uuid(id.text()?).ok_or_else(|| id.refuse("must be a UUID"))?;
+    if sent == subject.id {
+        Ok(true)
+    } else {
+        let expected = subject.id;
+        Err(id.refuse(format!("differs from the {word} in the path, {expected}")))
     }
-    found.ok_or_else(|| consumers.refuse("must hold one consumer with \"consumerKey\": \"nl-okd\""))
+}
+
+/// Returns whether the body has a type that only resources of another kind have.
+fn is_of_another_kind(root: &Node<'_>, kind: SubjectKind) -> Result<bool> {
+    for other in [SubjectKind::Association, SubjectKind::Offering] {
+        if other != kind && root.get(&format!("{}Type", other.word()))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// An association may have a type, an offering must (the schema `ComponentOffering`), a person has none.
+fn match_type(root: &Node<'_>, kind: SubjectKind) -> Result<()> {
+    let (sent, types): (_, &[&str]) = match kind {
+        SubjectKind::Association => (
+            root.get("associationType")?,
+            &[
+                "programOfferingAssociation",
+                "courseOfferingAssociation",
+                "componentOfferingAssociation",
+            ],
+        ),
+        SubjectKind::Offering => (
+            Some(root.required("offeringType")?),
+            &["component", "course", "program"],
+        ),
+        SubjectKind::Person => return Ok(()),
+    };
+    match sent {
+        Some(sent) if !types.contains(&sent.text()?) => {
+            Err(sent.refuse(format!("must be one of {}", types.join(", "))))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A UUID in its one standard form, 8-4-4-4-12 hexadecimal digits in either case.
@@ -280,7 +477,7 @@ mod fuzz {
             edits in prop::collection::vec((any::<prop::sample::Index>(), 0..20_usize, piece()), 1..6)
         ) {
             let mut text = GOOD.as_bytes().to_vec();
-            prop_assert!(OfferedFile::parse(SUBJECT, &text).is_ok());
+            prop_assert!(Message::parse(SUBJECT, &text).is_ok());
             for (at, removed, piece) in edits {
                 let at = at.index(text.len() + 1);
                 let end = (at + removed).min(text.len());
@@ -291,13 +488,19 @@ mod fuzz {
     }
 
     fn read_or_refuse(text: &[u8]) -> Result<(), TestCaseError> {
-        let offered = OfferedFile::parse(SUBJECT, text).map(|offered| offered.metadata);
-        for read in [Metadata::parse(SUBJECT, text), offered] {
+        let parse = |text: &[u8]| Metadata::parse(SUBJECT, text, SentFile::default());
+        let offered = match Message::parse(SUBJECT, text) {
+            Ok(Message::Offer(offered)) => Ok(offered.metadata),
+            Ok(Message::Status) => return Ok(()),
+            Err(error) => Err(error),
+        };
+        for read in [parse(text), offered] {
             match read {
                 // What was read is kept word for word, and reads the same again.
                 Ok(metadata) => {
+                    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
                     prop_assert_eq!(metadata.as_sent.as_bytes(), text);
-                    prop_assert_eq!(Metadata::parse(SUBJECT, text).ok(), Some(metadata));
+                    prop_assert_eq!(parse(text).ok(), Some(metadata));
                 }
                 Err(Error::MalformedJson { line, .. }) => {
                     let lines = text.iter().filter(|&&byte| byte == b'\n').count() + 1;

@@ -3,6 +3,48 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::json::MAX_TEXT;
+
+/// A sender's suggestion. The standard lets a DMS ignore it, so no document is refused for one that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RetentionSuggestion {
+    /// A period that was understood.
+    Period(Retention),
+    /// Anything else.
+    NotUnderstood {
+        /// The string or the JSON that was sent, cut at 1,024 bytes.
+        #[serde(rename = "notUnderstood")]
+        as_sent: String,
+    },
+}
+
+impl From<&Value> for RetentionSuggestion {
+    fn from(value: &Value) -> Self {
+        let mut text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        match text.parse() {
+            Ok(period) if value.is_string() => Self::Period(period),
+            _ => {
+                text.truncate(text.floor_char_boundary(MAX_TEXT));
+                Self::NotUnderstood { as_sent: text }
+            }
+        }
+    }
+}
+
+impl RetentionSuggestion {
+    /// The period, where it was understood.
+    pub fn period(&self) -> Option<Retention> {
+        match self {
+            Self::Period(period) => Some(*period),
+            Self::NotUnderstood { .. } => None,
+        }
+    }
+}
 
 /// A period such as `3Y`, `6M`, `1321D` or `24H`: a number from 1 to 99,999 and one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

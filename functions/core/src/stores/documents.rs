@@ -1,15 +1,17 @@
 //! The documents' items in DynamoDB: one table, one partition a document.
 //!
-//! Needs `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem` and `dynamodb:Query` on the table. (A
-//! transaction needs the rights of the writes that it holds.) What the sweep needs besides: see `due.rs`.
+//! Needs `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` and `dynamodb:Query` on
+//! the table. (A transaction needs the rights of the writes that it holds.) What the sweep needs besides: see `due.rs`.
 //!
 //! | `pk` | `sk` | what |
 //! |-|-|-|
 //! | `{tenant}#{dmsDocumentId}` | `document` | the [`Document`]: current content and pending upload |
 //! | `{tenant}#{dmsDocumentId}` | `content#{sequence}` | a [`Content`] that was current once |
+//! | `{tenant}#{dmsDocumentId}` | `version#{version}` | the `sequence` of the last such content of this version |
 //! | `{tenant}#{dmsDocumentId}` | `history#{revision}` | what the document's own [`Entry`]s were once |
-//! | `{tenant}#{dmsDocumentId}` | `leftover#{name}` | a [`Leftover`], until it is removed from S3 |
-//! | `{tenant}#usage` | `counter#{number}` | how many `uploads` are open, of how many `bytes` together |
+//! | `{tenant}#leftover#{dmsDocumentId}` | `{name}` | a [`Leftover`], until it is removed from S3 |
+//! | `{tenant}#association#{id}`, `...#offering#...`, `...#person#...`, `...#student#...` | `{dmsDocumentId}` | the document is found by this id (a [`Link`]) |
+//! | `{tenant}#usage` | `counter#{number}` | how many `uploads` are open, of how many `bytes` together; of each client the same as `uploads#{client}` and `bytes#{client}` |
 //!
 //! An item about which something is pending has the attributes `queue` and `due` besides, by which the
 //! index `due` lists it.
@@ -24,17 +26,18 @@ use aws_sdk_dynamodb::{
         transact_write_items::TransactWriteItemsError,
     },
     types::{
-        AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure,
+        AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure,
         TransactWriteItem, Update, error::TransactionCanceledException,
     },
 };
 use jiff::Timestamp;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::due;
 use crate::{
     Error, Result,
     document::{Change, Content, Count, Document, Entry, Leftover, Verification, Version},
+    metadata::Link,
     tenant::{DocumentKey, Limits, TenantId},
 };
 
@@ -85,33 +88,77 @@ impl Documents {
 
     /// The document as it is now (a consistent read).
     pub async fn load(&self, key: &DocumentKey) -> Result<Option<Document>> {
-        let answer = self
+        let item = self.item_of(key, "document").await?;
+        item.map(read).transpose()
+    }
+
+    /// The document as it is now, if `client` handed it in, or whoever did where none is given. Of another's document nothing
+    /// is read that an absent one would not have, so the time that it takes tells nothing either.
+    pub async fn load_of(
+        &self,
+        key: &DocumentKey,
+        client: Option<&str>,
+    ) -> Result<Option<Document>> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk = :sk")
+            .expression_attribute_values(":pk", text(key.partition()))
+            .expression_attribute_values(":sk", text("document"));
+        let query = match client {
+            None => query,
+            Some(client) => query
+                .filter_expression("client = :client")
+                .expression_attribute_values(":client", text(client)),
+        };
+        let answer = query.send().await;
+        let answer = answer.map_err(|error| Error::unavailable("reading a document", error))?;
+        let item = answer.items.unwrap_or_default().pop();
+        item.map(read).transpose()
+    }
+
+    /// One item of the document's partition (a consistent read).
+    async fn item_of(&self, key: &DocumentKey, sk: &str) -> Result<Option<Item>> {
+        let sent = self
             .client
             .get_item()
             .table_name(&self.table)
             .key("pk", text(key.partition()))
-            .key("sk", text("document"))
+            .key("sk", text(sk))
             .consistent_read(true)
             .send()
-            .await
-            .map_err(|error| Error::unavailable("reading a document's item", error))?;
-        answer.item.map(read).transpose()
+            .await;
+        let answer =
+            sent.map_err(|error| Error::unavailable("reading an item of a document", error))?;
+        Ok(answer.item)
     }
 
-    /// The newest content in the document's history, of this version or of any.
-    pub async fn past(
-        &self,
-        key: &DocumentKey,
-        version: Option<&Version>,
-    ) -> Result<Option<Content>> {
-        let query = self.history(key);
-        let query = match version {
-            None => query,
-            Some(version) => query
-                .filter_expression("version = :version")
-                .expression_attribute_values(":version", text(version.to_string())),
+    /// The newest content of this version in the document's history: two reads, however long that is.
+    pub async fn past(&self, key: &DocumentKey, version: &Version) -> Result<Option<Content>> {
+        let pointer = self.item_of(key, &version_key(version)).await?;
+        let Some(pointer) = pointer else {
+            return Ok(None);
         };
-        first(query).await
+        let Pointer { sequence } = read(pointer)?;
+        let content = self.item_of(key, &content_key(sequence)).await?;
+        content.map(read).transpose()
+    }
+
+    /// The newest content in the document's history.
+    pub async fn newest_past(&self, key: &DocumentKey) -> Result<Option<Content>> {
+        first(self.history(key).limit(1)).await
+    }
+
+    /// The last entries of the document's history that its own item no longer holds.
+    pub async fn newest_history(&self, key: &DocumentKey) -> Result<Vec<Entry>> {
+        let newest = self.newest(key, "history#").limit(1).send().await;
+        let newest =
+            newest.map_err(|error| Error::unavailable("reading a document's history", error))?;
+        let item = newest.items.unwrap_or_default().pop();
+        let history = item.map(read::<History>).transpose()?;
+        Ok(history.unwrap_or_default().entries)
     }
 
     /// The newest content in the document's history that is not known to be corrupt, and not the one that is just
@@ -131,21 +178,26 @@ impl Documents {
         first(query).await
     }
 
-    /// The document's history, newest first.
+    /// The contents that were current once, newest first.
     fn history(&self, key: &DocumentKey) -> QueryFluentBuilder {
+        self.newest(key, "content#")
+    }
+
+    /// The items of the document's partition of this kind, newest first.
+    fn newest(&self, key: &DocumentKey, kind: &str) -> QueryFluentBuilder {
         self.client
             .query()
             .table_name(&self.table)
             .consistent_read(true)
             .scan_index_forward(false)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :content)")
+            .key_condition_expression("pk = :pk AND begins_with(sk, :kind)")
             .expression_attribute_values(":pk", text(key.partition()))
-            .expression_attribute_values(":content", text("content#"))
+            .expression_attribute_values(":kind", text(kind))
     }
 
     /// Writes a change over the very revision that it was made from, and with it, in the same call, what it
-    /// replaces into the document's history, what it ends into the list of leftovers, and what it opens and ends
-    /// into its tenant's counters.
+    /// replaces into the document's history, what it ends into the list of leftovers, what it opens and ends
+    /// into its tenant's counters, and the entries by which the document is found by the ids of others.
     ///
     /// [`Written::Lost`] is certain: nothing of the change has been, at any moment, the document's state. So is
     /// [`Error::TooManyUploads`], where the counter that the change names has no room. After any other error
@@ -167,7 +219,7 @@ impl Documents {
             };
             let certain = match sent {
                 Ok(Sent::Done) => return Ok(Written::Done),
-                Ok(Sent::Refused(item)) => match self.in_the_way(next, item).await? {
+                Ok(Sent::Refused(item)) => match read(item)? {
                     // Our own write, whose first answer was lost.
                     current if current == *next => return Ok(Written::Done),
                     current => Ok(Written::Lost(Box::new(current))),
@@ -193,14 +245,6 @@ impl Documents {
             // Ours was first and has been built upon, or never was: the request, sent again, will see.
             return unsure.map_or(certain, Err);
         }
-    }
-
-    /// The document that stood in the way of `next`; read where the refusal did not hold it (moto's of a transaction).
-    async fn in_the_way(&self, next: &Document, item: Item) -> Result<Document> {
-        if item.is_empty() {
-            return self.load(&next.key()).await?.ok_or(Error::Contended);
-        }
-        read(item)
     }
 
     /// What a tenant has open, by all of its counters.
@@ -312,6 +356,13 @@ impl Documents {
         let mut items = Vec::new();
         if let Some(replaced) = &change.replaced {
             items.push(content_item(&key, replaced)?);
+            let current = change.next.content.as_ref();
+            // Of a version that stays current the document's own item tells.
+            if current.is_none_or(|current| current.version != replaced.version) {
+                let sequence = replaced.sequence;
+                let sk = version_key(&replaced.version);
+                items.push(item(&key, &sk, &Pointer { sequence }, None)?);
+            }
         }
         if let Some(ended) = &change.ended {
             items.push(leftover_item(&key, &Leftover::of_upload(ended, now))?);
@@ -319,44 +370,63 @@ impl Documents {
         if let Some(first) = change.archived.first() {
             items.push(history_item(&key, first.revision, &change.archived)?);
         }
+        items.extend(change.linked.iter().map(|link| link_key(&key, link)));
         let mut writes = Vec::new();
         for item in items {
             let put = Put::builder().table_name(&self.table).set_item(Some(item));
             let put = put.build().map_err(building)?;
             writes.push(TransactWriteItem::builder().put(put).build());
         }
+        for link in &change.unlinked {
+            let delete = Delete::builder()
+                .table_name(&self.table)
+                .set_key(Some(link_key(&key, link)));
+            let delete = delete.build().map_err(building)?;
+            writes.push(TransactWriteItem::builder().delete(delete).build());
+        }
         for &count in &change.counted {
-            let update = self.count(&key.tenant, count, change.within)?;
+            let update = self.count(&change.next, count, change.within)?;
             writes.push(TransactWriteItem::builder().update(update).build());
         }
         Ok(writes)
     }
 
-    /// Counts what is opened and what has ended; what is opened only where there is room.
-    fn count(&self, tenant: &TenantId, count: Count, within: Option<Limits>) -> Result<Update> {
+    /// Counts what is opened and what has ended, for the tenant and for the document's client; what is opened only where
+    /// both have room.
+    fn count(&self, of: &Document, count: Count, within: Option<Limits>) -> Result<Update> {
         let number = |number: i64| AttributeValue::N(number.to_string());
+        let [uploads, bytes] = counted_of_client(&of.client);
         let update = Update::builder()
             .table_name(&self.table)
-            .key("pk", text(tenant.usage_partition()))
+            .key("pk", text(of.tenant.usage_partition()))
             .key("sk", text(format!("counter#{}", count.counter)))
-            .update_expression("ADD uploads :uploads, bytes :bytes")
+            .update_expression(
+                "ADD uploads :uploads, bytes :bytes, #uploads :uploads, #bytes :bytes",
+            )
+            .expression_attribute_names("#uploads", uploads)
+            .expression_attribute_names("#bytes", bytes)
             .expression_attribute_values(":uploads", number(count.uploads))
             .expression_attribute_values(":bytes", number(count.bytes));
-        let Some(room) = within.map(|limits| limits.room(count.counter)) else {
+        let Some(limits) = within.filter(|_| count.uploads > 0 || count.bytes > 0) else {
             return update.build().map_err(building);
         };
+        let room = limits.room(count.counter);
+        let of_client = limits.room_of_client(count.counter);
         let left = |room: u64, more: i64| number(room.cast_signed() - more);
-        let update = if count.uploads > 0 || count.bytes > 0 {
-            update
-                .condition_expression(
-                    "(attribute_not_exists(uploads) OR uploads <= :uploadsLeft) \
-                     AND (attribute_not_exists(bytes) OR bytes <= :bytesLeft)",
-                )
-                .expression_attribute_values(":uploadsLeft", left(room.uploads, count.uploads))
-                .expression_attribute_values(":bytesLeft", left(room.bytes, count.bytes))
-        } else {
-            update
-        };
+        let update = update
+            .condition_expression(
+                "(attribute_not_exists(uploads) OR uploads <= :uploadsLeft) \
+                 AND (attribute_not_exists(bytes) OR bytes <= :bytesLeft) \
+                 AND (attribute_not_exists(#uploads) OR #uploads <= :uploadsOfClientLeft) \
+                 AND (attribute_not_exists(#bytes) OR #bytes <= :bytesOfClientLeft)",
+            )
+            .expression_attribute_values(":uploadsLeft", left(room.uploads, count.uploads))
+            .expression_attribute_values(":bytesLeft", left(room.bytes, count.bytes))
+            .expression_attribute_values(
+                ":uploadsOfClientLeft",
+                left(of_client.uploads, count.uploads),
+            )
+            .expression_attribute_values(":bytesOfClientLeft", left(of_client.bytes, count.bytes));
         update.build().map_err(building)
     }
 
@@ -426,26 +496,58 @@ async fn first(query: QueryFluentBuilder) -> Result<Option<Content>> {
 }
 
 fn content_item(key: &DocumentKey, content: &Content) -> Result<Item> {
-    let sk = format!("content#{:06}", content.sequence);
-    item(key, &sk, content, content.due())
+    item(key, &content_key(content.sequence), content, content.due())
+}
+
+fn content_key(sequence: u32) -> String {
+    format!("content#{sequence:010}")
+}
+
+fn version_key(version: &Version) -> String {
+    format!("version#{version}")
+}
+
+/// Entries of a document's history that were moved out of its own item.
+#[derive(Default, Serialize, Deserialize)]
+struct History {
+    entries: Vec<Entry>,
+}
+
+/// Where in the history the last content of a version is.
+#[derive(Serialize, Deserialize)]
+struct Pointer {
+    sequence: u32,
 }
 
 fn history_item(key: &DocumentKey, first: u64, entries: &[Entry]) -> Result<Item> {
-    #[derive(Serialize)]
-    struct History<'a> {
-        entries: &'a [Entry],
-    }
+    let entries = entries.to_vec();
     item(
         key,
-        &format!("history#{first:06}"),
+        &format!("history#{first:010}"),
         &History { entries },
         None,
     )
 }
 
 fn leftover_item(key: &DocumentKey, leftover: &Leftover) -> Result<Item> {
-    let sk = format!("leftover#{}", leftover.name());
-    item(key, &sk, leftover, Some(leftover.due()))
+    let mut item = item(key, &leftover.name(), leftover, Some(leftover.due()))?;
+    item.insert("pk".to_owned(), text(key.leftover_partition()));
+    Ok(item)
+}
+
+/// The names under which a counter has the uploads and the bytes of one client.
+pub fn counted_of_client(client: &str) -> [String; 2] {
+    [format!("uploads#{client}"), format!("bytes#{client}")]
+}
+
+/// The entry by which the document is found by an id of others: nothing but its key.
+fn link_key(key: &DocumentKey, link: &Link) -> Item {
+    [
+        ("pk", key.tenant.link_partition(link)),
+        ("sk", key.id.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), text(value)))
+    .into()
 }
 
 /// `value` as an item of the document's partition, listed by the index if it is due some time.

@@ -9,7 +9,7 @@
 
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::update_item::UpdateItemError,
+    operation::{query::QueryError, update_item::UpdateItemError},
     types::{AttributeValue, ReturnValue},
 };
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use super::documents::{Documents, Item, read, text};
 use crate::{
     Error, Result,
     document::{Content, Document, LOOK_AGAIN, Leftover},
-    tenant::DocumentKey,
+    tenant::{DocumentKey, TenantId},
 };
 
 /// How many queues the index has.
@@ -78,6 +78,27 @@ pub(super) fn attributes(key: &DocumentKey, due: Timestamp) -> [(String, Attribu
 }
 
 impl Documents {
+    /// The documents of a tenant about which something is pending, whenever it is due.
+    pub async fn pending(&self, tenant: &TenantId) -> Result<Vec<Document>> {
+        let mut documents = Vec::new();
+        for number in 0..QUEUES {
+            let query = self.client.query().table_name(&self.table);
+            let query = query
+                .index_name("due")
+                .key_condition_expression("queue = :queue");
+            let query = query.expression_attribute_values(":queue", queue(number));
+            let mut items = query.into_paginator().items().send();
+            while let Some(item) = items.next().await.transpose().map_err(reading)? {
+                let entry = Entry::read(&item).filter(|entry| entry.sk == "document");
+                let key = entry.and_then(|entry| DocumentKey::of_partition(&entry.pk));
+                if let Some(key) = key.filter(|key| key.tenant == *tenant) {
+                    documents.extend(self.load(&key).await?);
+                }
+            }
+        }
+        Ok(documents)
+    }
+
     /// A page of what is due in a queue at `now`.
     pub async fn due(&self, number: u8, now: Timestamp, from: Option<Item>) -> Result<Page> {
         let answer = self
@@ -92,7 +113,7 @@ impl Documents {
             .set_exclusive_start_key(from)
             .send()
             .await
-            .map_err(|error| Error::unavailable("reading what is due", error))?;
+            .map_err(reading)?;
         Ok(Page {
             entries: answer.items().iter().filter_map(Entry::read).collect(),
             next: answer.last_evaluated_key,
@@ -121,15 +142,15 @@ impl Documents {
             Err(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(None),
             Err(error) => return Err(Error::unavailable("taking what is due", error)),
         };
-        let key = || {
-            let unknown = || Error::unavailable("taking what is due", "not a key of ours");
-            DocumentKey::of_partition(&entry.pk).ok_or_else(unknown)
-        };
-        Ok(Some(match entry.sk.split('#').next() {
-            Some("content") => Due::Past(key()?, read(item)?),
-            Some("leftover") => Due::Leftover(key()?, read(item)?),
-            _ => Due::Document(read(item)?),
-        }))
+        if let Some(key) = DocumentKey::of_leftover_partition(&entry.pk) {
+            return Ok(Some(Due::Leftover(key, read(item)?)));
+        }
+        if !entry.sk.starts_with("content#") {
+            return Ok(Some(Due::Document(read(item)?)));
+        }
+        let unknown = || Error::unavailable("taking what is due", "not a key of ours");
+        let key = DocumentKey::of_partition(&entry.pk).ok_or_else(unknown)?;
+        Ok(Some(Due::Past(key, read(item)?)))
     }
 
     /// Forgets a leftover: it is gone from S3, or turned out to be a document's.
@@ -138,13 +159,17 @@ impl Documents {
             .client
             .delete_item()
             .table_name(&self.table)
-            .key("pk", text(key.partition()))
-            .key("sk", text(format!("leftover#{}", leftover.name())))
+            .key("pk", text(key.leftover_partition()))
+            .key("sk", text(leftover.name()))
             .send()
             .await;
         sent.map(drop)
             .map_err(|error| Error::unavailable("forgetting a leftover", error))
     }
+}
+
+fn reading(error: SdkError<QueryError>) -> Error {
+    Error::unavailable("reading what is due", error)
 }
 
 fn queue(number: u8) -> AttributeValue {

@@ -15,14 +15,17 @@ use aws_sdk_s3::{
     operation::{head_object::HeadObjectError, put_object::builders::PutObjectFluentBuilder},
     presigning::PresigningConfig,
     primitives::ByteStream,
-    types::{ChecksumMode, CompletedMultipartUpload, CompletedPart},
+    types::{
+        ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
+    },
 };
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::{
     Error, Result,
-    checksum::{Checksum, Sha256},
+    checksum::{Checksum, Digest},
+    metadata::MediaType,
     metrics::TimesCalls,
     parts::{Part, PartPlan},
 };
@@ -36,6 +39,16 @@ const COMPLETE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Files {
     client: Client,
     bucket: String,
+}
+
+/// A file that came whole.
+pub struct File {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Their SHA-256.
+    pub sha256: Checksum,
+    /// Their media type, which the object carries.
+    pub media_type: MediaType,
 }
 
 /// Permission to send one part straight to S3, for whoever holds it.
@@ -71,6 +84,8 @@ pub enum Completion {
     Done(StoredObject),
     /// S3 has not said; ask again later.
     Working,
+    /// The parts are not the bytes that were declared, so S3 made no object.
+    Refused,
 }
 
 impl PartPlan {
@@ -93,21 +108,19 @@ impl Files {
             .force_path_style(is_stand_in())
             .interceptor(TimesCalls)
             .build();
-        Self {
-            client: Client::from_conf(config),
-            bucket,
-        }
+        Self::of(Client::from_conf(config), bucket)
+    }
+
+    /// The bucket of this name, through this client.
+    pub fn of(client: Client, bucket: String) -> Self {
+        Self { client, bucket }
     }
 
     /// Stores bytes under a key that names them, unless they are there already; says whether they were not.
-    /// S3 itself checks them against `sha256` before it answers.
-    pub async fn put(&self, key: &str, bytes: Bytes, sha256: &Checksum) -> Result<bool> {
+    /// S3 itself checks them against their SHA-256 before it answers.
+    pub async fn put(&self, key: &str, file: &File) -> Result<bool> {
         for _ in 0..3 {
-            let sent = self
-                .put_object(key, &bytes, sha256)
-                .if_none_match("*")
-                .send()
-                .await;
+            let sent = self.put_object(key, file).if_none_match("*").send().await;
             match sent {
                 Ok(_) => return Ok(true),
                 Err(error) if error.code() == Some("PreconditionFailed") => return Ok(false),
@@ -120,29 +133,39 @@ impl Files {
     }
 
     /// Stores the same bytes once more, as another version of the object that is there.
-    pub async fn put_again(&self, key: &str, bytes: Bytes, sha256: &Checksum) -> Result<()> {
-        let sent = self.put_object(key, &bytes, sha256).send().await;
+    pub async fn put_again(&self, key: &str, file: &File) -> Result<()> {
+        let sent = self.put_object(key, file).send().await;
         sent.map(drop)
             .map_err(|error| Error::unavailable("storing a document", error))
     }
 
-    fn put_object(&self, key: &str, bytes: &Bytes, sha256: &Checksum) -> PutObjectFluentBuilder {
+    fn put_object(&self, key: &str, file: &File) -> PutObjectFluentBuilder {
         self.client
             .put_object()
             .bucket(&self.bucket)
             .key(key)
-            .checksum_sha256(sha256.base64())
-            .body(ByteStream::from(bytes.clone()))
+            .checksum_sha256(file.sha256.base64())
+            .content_type(file.media_type.as_str())
+            .body(ByteStream::from(file.bytes.clone()))
     }
 
-    /// Opens a multipart upload and gives S3's id of it. No checksum algorithm is named: S3 then computes
-    /// CRC64NVME by itself and asks nothing of the parts.
-    pub async fn open_upload(&self, key: &str) -> Result<String> {
+    /// Opens a multipart upload and gives S3's id of it. Where a CRC64NVME is declared S3 is to compare it; of no other
+    /// algorithm is it told, since it would want that of every part. It computes CRC64NVME by itself in any case.
+    pub async fn open_upload(
+        &self,
+        key: &str,
+        media_type: &MediaType,
+        declared: Option<Checksum>,
+    ) -> Result<String> {
+        let is_crc64nvme = crc64nvme(declared).is_some();
         let answer = self
             .client
             .create_multipart_upload()
             .bucket(&self.bucket)
             .key(key)
+            .content_type(media_type.as_str())
+            .set_checksum_algorithm(is_crc64nvme.then_some(ChecksumAlgorithm::Crc64Nvme))
+            .set_checksum_type(is_crc64nvme.then_some(ChecksumType::FullObject))
             .send()
             .await
             .map_err(|error| Error::unavailable("opening a multipart upload", error))?;
@@ -215,13 +238,15 @@ impl Files {
         Ok(Some(answer.parts().iter().map(part).collect()))
     }
 
-    /// Joins the parts into the object. S3 may answer 200 with an error inside, take longer than we can
-    /// wait or have done it when its answer was lost: all of that is [`Completion::Working`].
+    /// Joins the parts into the object, which S3 does only where they have the size planned and the CRC64NVME declared. S3
+    /// may answer 200 with an error inside, take longer than we can wait or have done it when its answer was lost: all of
+    /// that is [`Completion::Working`].
     pub async fn complete(
         &self,
         key: &str,
         upload_id: &str,
         plan: PartPlan,
+        declared: Option<Checksum>,
         received: &[ReceivedPart],
     ) -> Result<Completion> {
         // Parts beyond the plan cannot be: their URLs were never made.
@@ -245,6 +270,8 @@ impl Files {
             .key(key)
             .upload_id(upload_id)
             .mpu_object_size(plan.size.bytes().cast_signed())
+            .set_checksum_crc64_nvme(crc64nvme(declared))
+            .set_checksum_type(crc64nvme(declared).map(|_| ChecksumType::FullObject))
             .multipart_upload(parts)
             .customize()
             .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
@@ -258,6 +285,15 @@ impl Files {
             })),
             // Someone else has just completed or aborted it, or S3 is busy: the next request will see.
             Err(error) if no_such_upload(&error) || is_transient(&error) => Ok(Completion::Working),
+            // The second is about the size. Whatever else either is about, the same call gets the same answer.
+            Err(error) if matches!(error.code(), Some("BadDigest" | "InvalidRequest")) => {
+                tracing::warn!(
+                    code = error.code(),
+                    message = error.message(),
+                    "S3 refused to join parts"
+                );
+                Ok(Completion::Refused)
+            }
             Err(error) => Err(Error::unavailable("joining an upload's parts", error)),
         }
     }
@@ -311,8 +347,9 @@ impl Files {
         Ok(())
     }
 
-    /// The SHA-256 of an object of about `size` bytes, read once from end to end and never held whole.
-    pub async fn sha256(&self, key: &str, size: u64) -> Result<Checksum> {
+    /// Computes the checksum, by the algorithm of `declared`, of an object of about `size` bytes: read once from end to end
+    /// and never held whole.
+    pub async fn read_back(&self, key: &str, size: u64, declared: &Checksum) -> Result<Checksum> {
         let read = async {
             let sent = self
                 .client
@@ -324,13 +361,13 @@ impl Files {
             let mut body = sent
                 .map_err(|error| Error::unavailable("reading an object back", error))?
                 .body;
-            let mut sha256 = Sha256::default();
+            let mut digest = Digest::like(declared);
             while let Some(chunk) = body.next().await {
-                sha256.update(
+                digest.update(
                     &chunk.map_err(|error| Error::unavailable("reading an object back", error))?,
                 );
             }
-            Ok(sha256.finish())
+            Ok(digest.finish())
         };
         tokio::time::timeout(time_to_read(size), read)
             .await
@@ -374,6 +411,12 @@ fn is_stand_in() -> bool {
 /// while to begin.
 pub fn time_to_read(size: u64) -> Duration {
     Duration::from_secs(5 + (size >> 24))
+}
+
+/// The value of a CRC64NVME, as S3's headers have it; `None` of any other checksum.
+fn crc64nvme(declared: Option<Checksum>) -> Option<String> {
+    let declared = declared.filter(|declared| matches!(declared, Checksum::Crc64Nvme(_)));
+    declared.map(|declared| declared.base64())
 }
 
 fn no_such_upload<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {

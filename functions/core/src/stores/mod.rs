@@ -5,16 +5,18 @@
 mod documents;
 mod due;
 mod files;
+mod issuer_keys;
 mod tenants;
 
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
-pub use documents::{Documents, Usage, Written};
+pub use documents::{Documents, Usage, Written, counted_of_client};
 pub use due::{Due, Entry, Page, QUEUES};
-pub use files::{Completion, Files, PartLink, ReceivedPart, StoredObject, time_to_read};
-pub use tenants::{Changed, Tenants};
+pub use files::{Completion, File, Files, PartLink, ReceivedPart, StoredObject, time_to_read};
+pub use issuer_keys::{Claim, StoredKeys};
+pub use tenants::{Changed, OfIssuer, Tenants};
 
 use crate::{config::StoreConfig, metrics::TimesCalls};
 

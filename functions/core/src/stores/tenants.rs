@@ -1,12 +1,12 @@
 //! The tenants' items in DynamoDB: a table of their own, so that what can write documents cannot make tenants.
 //!
-//! The api function needs `dynamodb:Query` on it. Who adds and removes tenants (`cargo run -- tenant`) needs
-//! `dynamodb:PutItem` and `dynamodb:DeleteItem` besides.
+//! The api and the reconcile function need `dynamodb:Query` on it, the latter `dynamodb:GetItem` too. Who adds and removes tenants (`cargo run -- tenant`)
+//! needs `dynamodb:PutItem` and `dynamodb:DeleteItem` besides; for keys see `issuer_keys.rs`.
 //!
 //! | `issuer` | `tenant` | what |
 //! |-|-|-|
 //! | the issuer's URL | the tenant's id | the [`Tenant`], for whoever has a token of that issuer |
-//! | `*` | the tenant's id | the same, for whoever knows the tenant; there can be only one |
+//! | `*` | the tenant's id | the same, for whoever knows the tenant; there can be only one, and it stays when the tenant is removed |
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
@@ -18,10 +18,15 @@ use aws_sdk_dynamodb::{
     },
 };
 
-use super::documents::{read, text};
+use jiff::Timestamp;
+
+use super::{
+    documents::{Item, read, text},
+    issuer_keys::{StoredKeys, place_of},
+};
 use crate::{
     Error, Result,
-    tenant::{Issuer, Tenant, TenantId},
+    tenant::{Issuer, KeyPlace, Tenant, TenantId},
 };
 
 /// Where every tenant is listed; no issuer is called so.
@@ -31,8 +36,17 @@ const UNCHANGED: &str = "config.revision = :before";
 
 /// The table of tenants.
 pub struct Tenants {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
+}
+
+/// What the table has of one issuer.
+#[derive(Debug, Default)]
+pub struct OfIssuer {
+    /// Its tenants; none, for an issuer that nobody has.
+    pub tenants: Vec<Tenant>,
+    /// Its keys, by the place that they are from.
+    pub keys: Vec<(KeyPlace, StoredKeys)>,
 }
 
 /// What became of a change.
@@ -55,14 +69,46 @@ impl Tenants {
         Self { client, table }
     }
 
-    /// The tenants of an issuer: one read, for an issuer that nobody has too.
-    pub async fn of_issuer(&self, issuer: &Issuer) -> Result<Vec<Tenant>> {
-        self.query(&issuer.to_string()).await
+    /// The tenants of an issuer and its keys: one read, for an issuer that nobody has too.
+    pub async fn of_issuer(&self, issuer: &Issuer) -> Result<OfIssuer> {
+        let mut found = OfIssuer::default();
+        let mut tenants = Vec::new();
+        for item in self.query(&issuer.to_string()).await? {
+            match place_of(issuer, &item) {
+                Some(place) => found.keys.push((place, read(item)?)),
+                None => tenants.push(item),
+            }
+        }
+        found.tenants = read_tenants(tenants);
+        Ok(found)
+    }
+
+    /// Every tenant, and those that were removed: their names are still taken.
+    pub async fn ever(&self) -> Result<Vec<Tenant>> {
+        Ok(read_tenants(self.query(DIRECTORY).await?))
     }
 
     /// Every tenant.
     pub async fn all(&self) -> Result<Vec<Tenant>> {
-        self.query(DIRECTORY).await
+        let mut tenants = self.ever().await?;
+        tenants.retain(|tenant| tenant.removed.is_none());
+        Ok(tenants)
+    }
+
+    /// Whether there is such a tenant, and it was not removed.
+    pub async fn has(&self, tenant: &TenantId) -> Result<bool> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("issuer", text(DIRECTORY))
+            .key("tenant", text(tenant.to_string()))
+            .send()
+            .await
+            .map_err(|error| Error::unavailable("reading a tenant", error))?;
+        let config = answer.item.and_then(|mut item| item.remove("config"));
+        let config = config.and_then(|config| config.as_m().ok().cloned());
+        Ok(config.is_some_and(|config| !config.contains_key("removed")))
     }
 
     /// Adds a tenant, or puts it in the place of `replaced`, as which it must be there still.
@@ -88,15 +134,19 @@ impl Tenants {
         self.write(writes).await
     }
 
-    /// Removes a tenant, as which it must be there still. Its documents stay.
-    pub async fn remove(&self, tenant: &Tenant) -> Result<Changed> {
+    /// Removes a tenant, as which it must be there still. Its documents stay, and what they are called by with them.
+    pub async fn remove(&self, tenant: &Tenant, now: Timestamp) -> Result<Changed> {
+        let removed = Tenant {
+            removed: Some(now),
+            revision: tenant.revision + 1,
+            ..tenant.clone()
+        };
         let directory = self
-            .delete(DIRECTORY, &tenant.tenant)
+            .put(DIRECTORY, &removed)?
             .condition_expression(UNCHANGED)
             .expression_attribute_values(":before", number(tenant.revision));
         let by_issuer = self.delete(&tenant.issuer.to_string(), &tenant.tenant);
-        self.write(vec![delete(directory)?, delete(by_issuer)?])
-            .await
+        self.write(vec![put(directory)?, delete(by_issuer)?]).await
     }
 
     fn put(&self, key: &str, tenant: &Tenant) -> Result<PutBuilder> {
@@ -137,8 +187,8 @@ impl Tenants {
         Err(Error::unavailable("writing a tenant's items", error))
     }
 
-    async fn query(&self, key: &str) -> Result<Vec<Tenant>> {
-        let mut items = self
+    async fn query(&self, key: &str) -> Result<Vec<Item>> {
+        let items = self
             .client
             .query()
             .table_name(&self.table)
@@ -147,23 +197,27 @@ impl Tenants {
             .into_paginator()
             .items()
             .send();
-        let mut tenants = Vec::new();
-        while let Some(item) = items.next().await {
-            let mut item = item.map_err(|error| Error::unavailable("reading tenants", error))?;
-            let config = item
-                .remove("config")
-                .and_then(|config| config.as_m().ok().cloned());
-            match read(config.unwrap_or_default()) {
-                Ok(tenant) => tenants.push(tenant),
-                // Not the others' loss.
-                Err(error) => {
-                    let cause = Error::for_the_log(&error);
-                    tracing::error!(cause, tenant = ?item.get("tenant"), "a tenant's item cannot be read");
-                }
+        let items: std::result::Result<_, _> = items.collect().await;
+        items.map_err(|error| Error::unavailable("reading tenants", error))
+    }
+}
+
+/// The tenants that these items hold. One that cannot be read is not the others' loss.
+fn read_tenants(items: Vec<Item>) -> Vec<Tenant> {
+    let mut tenants = Vec::new();
+    for mut item in items {
+        let config = item
+            .remove("config")
+            .and_then(|config| config.as_m().ok().cloned());
+        match read(config.unwrap_or_default()) {
+            Ok(tenant) => tenants.push(tenant),
+            Err(error) => {
+                let cause = Error::for_the_log(&error);
+                tracing::error!(cause, tenant = ?item.get("tenant"), "a tenant's item cannot be read");
             }
         }
-        Ok(tenants)
     }
+    tenants
 }
 
 fn number(number: u64) -> AttributeValue {

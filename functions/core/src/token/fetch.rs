@@ -1,6 +1,6 @@
 //! Fetches what an issuer publishes. Who adds a tenant says where, so this is no way into our own network: no
 //! redirect is followed, and no private, loopback or link-local address is asked, whatever a name resolves
-//! to, but for the hosts that the deployment names ([`crate::config::TokenConfig::private_issuers`]).
+//! to, but for issuers at the origins that the deployment names ([`crate::config::TokenConfig::private_issuers`]).
 //!
 //! It is the HTTP client of the AWS SDK, which is there anyway.
 
@@ -23,12 +23,20 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::byte_stream::ByteStream;
 use http::Uri;
 
-use crate::{error::with_causes, tenant::KeyUrl};
+use crate::{USER_AGENT, error::with_causes, tenant::KeyUrl};
 
 /// Issuers' documents are a few KB.
 const MAX_SIZE: usize = 256 * 1024;
 /// All of it: name, connection, answer, body.
-const TIMEOUT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The headers of every request. Issuers behind a web application firewall answer 403 where the first two are missing;
+/// the last says that compressed bodies are not read.
+const HEADERS: [(&str, &str); 3] = [
+    ("user-agent", USER_AGENT),
+    ("accept", "application/json, application/jwk-set+json"),
+    ("accept-encoding", "identity"),
+];
 
 /// Whatever went wrong; for the log only.
 pub type FetchError = Box<dyn StdError + Send + Sync>;
@@ -39,32 +47,37 @@ pub struct Fetcher {
     // Made when they are needed: each reads the system's certificates.
     public: OnceLock<Connector>,
     private: OnceLock<Connector>,
-    private_hosts: Vec<String>,
+    private_origins: Vec<String>,
 }
 
 impl Fetcher {
-    /// One that asks public addresses over TLS, and these hosts anyhow.
-    pub fn new(private_hosts: Vec<String>) -> Self {
+    /// One that asks public addresses over TLS, and issuers at these origins anyhow. An origin is a scheme, a host and a
+    /// port; as a port `*` stands for any.
+    pub fn new(private_origins: Vec<String>) -> Self {
         Self {
             public: OnceLock::new(),
             private: OnceLock::new(),
-            private_hosts,
+            private_origins,
         }
     }
 
-    /// What is at `url`, if that may be asked and answers 200 in time with no more than [`MAX_SIZE`].
-    pub async fn get(&self, url: &KeyUrl) -> Result<Vec<u8>, FetchError> {
-        let url = url.to_string();
-        let got = self.ask(&url).await;
+    /// What is at `url`, if that may be asked and answers 200 in time with no more than [`MAX_SIZE`]. `given` is the URL that
+    /// led there and that an operator gave: the issuer's, or that of its keys.
+    pub async fn get(&self, url: &KeyUrl, given: &KeyUrl) -> Result<Vec<u8>, FetchError> {
+        let (url, given) = (url.to_string(), given.to_string());
+        let got = self.ask(&url, &given).await;
         got.map_err(|error| {
             format!("{url} cannot be fetched: {}", with_causes(error.as_ref())).into()
         })
     }
 
-    async fn ask(&self, url: &str) -> Result<Vec<u8>, FetchError> {
-        let connector = self.connector_for(&url.parse()?)?;
+    async fn ask(&self, url: &str, given: &str) -> Result<Vec<u8>, FetchError> {
+        let connector = self.connector_for(&url.parse()?, &given.parse()?)?;
         let get = async {
-            let request = HttpRequest::get(url)?;
+            let mut request = HttpRequest::get(url)?;
+            for (name, value) in HEADERS {
+                request.headers_mut().insert(name, value);
+            }
             let answer = connector.call(request).await?;
             let status = answer.status().as_u16();
             if status != 200 {
@@ -84,9 +97,11 @@ impl Fetcher {
     }
 
     /// Who may ask this. An address in place of a name is never looked up, so it is judged here.
-    fn connector_for(&self, url: &Uri) -> Result<&Connector, FetchError> {
+    fn connector_for(&self, url: &Uri, given: &Uri) -> Result<&Connector, FetchError> {
         let host = url.host().unwrap_or_default();
-        if self.private_hosts.iter().any(|private| private == host) {
+        let is_named = |uri| self.private_origins.iter().any(|named| is_at(named, uri));
+        // Where a public issuer's discovery document points is none of our network.
+        if is_named(url) && is_named(given) {
             return Ok(self.private.get_or_init(|| connector(Anything)));
         }
         if url.scheme_str() != Some("https") {
@@ -99,6 +114,25 @@ impl Fetcher {
             _ => Ok(self.public.get_or_init(|| connector(PublicOnly))),
         }
     }
+}
+
+/// Returns whether a URL is at an origin such as `http://127.0.0.1:7081` or `http://127.0.0.1:*`.
+fn is_at(origin: &str, url: &Uri) -> bool {
+    let Some((scheme, rest)) = origin.split_once("://") else {
+        return false;
+    };
+    let usual = |scheme| if scheme == "https" { 443 } else { 80 };
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (rest, None),
+    };
+    let port_of_url = url.port_u16().unwrap_or_else(|| usual(scheme));
+    let has_port = match port {
+        Some("*") => true,
+        Some(port) => port.parse() == Ok(port_of_url),
+        None => port_of_url == usual(scheme),
+    };
+    url.scheme_str() == Some(scheme) && url.host() == Some(host) && has_port
 }
 
 fn connector(resolver: impl ResolveDns + Clone + 'static) -> Connector {
@@ -236,10 +270,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_may_not_be_asked_is_refused_before_anything_is_sent() {
-        let fetcher = Fetcher::new(vec!["127.0.0.1".to_owned()]);
+        let fetcher = Fetcher::new(vec!["http://127.0.0.1:7081".to_owned()]);
+        let url = |url: &str| url.parse::<KeyUrl>().unwrap();
+        let (private, public) = (url("http://127.0.0.1:7081"), url("https://login.example"));
         for (url, because) in [
             ("http://login.example/keys", "without TLS"),
             ("http://127.0.0.2/keys", "without TLS"),
+            ("http://127.0.0.1:7082/keys", "without TLS"),
+            ("http://127.0.0.1/keys", "without TLS"),
+            ("https://127.0.0.1:7081/keys", "not a public address"),
             ("https://127.0.0.2/keys", "not a public address"),
             (
                 "https://169.254.169.254/latest/meta-data",
@@ -251,9 +290,40 @@ mod tests {
             ("https://127.1/keys", "invalid dns name"),
             ("https://2130706433/keys", "invalid dns name"),
         ] {
-            let error = fetcher.get(&url.parse().unwrap()).await.unwrap_err();
-            let text = error.to_string();
-            assert!(text.contains(because), "{url}: {text}");
+            for given in [&private, &public] {
+                let error = fetcher.get(&url.parse().unwrap(), given).await;
+                let text = error.unwrap_err().to_string();
+                assert!(text.contains(because), "{url}: {text}");
+            }
+        }
+        // An issuer out there does not get us to ask in here, not even where another issuer is.
+        let inside = "http://127.0.0.1:7081/keys".parse().unwrap();
+        let error = fetcher.get(&inside, &public).await.unwrap_err();
+        assert!(error.to_string().contains("without TLS"), "{error}");
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_a_port() {
+        let is_at = |origin, url: &str| is_at(origin, &url.parse().unwrap());
+        assert!(is_at("http://127.0.0.1:*", "http://127.0.0.1:7081/keys"));
+        assert!(is_at(
+            "https://login.internal",
+            "https://login.internal/keys"
+        ));
+        assert!(is_at(
+            "https://login.internal:443",
+            "https://login.internal/"
+        ));
+        assert!(is_at("http://[::1]:80", "http://[::1]/"));
+        assert!(is_at("http://[::1]", "http://[::1]/"));
+        for (origin, url) in [
+            ("127.0.0.1", "http://127.0.0.1/"),
+            ("https://login.internal", "http://login.internal/"),
+            ("https://login.internal", "https://login.internal:8443/"),
+            ("https://login.internal", "https://login.internal.example/"),
+            ("http://127.0.0.1:7081", "http://127.0.0.1:7082/"),
+        ] {
+            assert!(!is_at(origin, url), "{origin} {url}");
         }
     }
 }

@@ -1,237 +1,167 @@
-//! The keys of one issuer, as long as this process lives.
+//! The keys of one issuer: which of them can check a signature, and how long they are believed. Pure rules, the time given.
 //!
-//! They are fetched when they are first needed; again, in the background, when they are [`FRESH`] old; and, for
-//! a token with a key that is not known, at once, but at most every [`UNKNOWN`]. While the issuer is down, the last
-//! good ones go on serving for a day. Lambda freezes a process between requests: what has been asleep for
-//! [`STALE`] asks again before it believes what it knew, and what was being fetched when it fell asleep is as old as that.
+//! They are in the table of tenants, where the reconcile function writes them every [`FRESH`] and every process finds
+//! them. They serve for [`STALE`]: so long, at most, does a key that its issuer has withdrawn. While the issuer is
+//! down, the last good ones go on serving for a day.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, VerificationAlgorithm,
 };
-
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use jiff::Timestamp;
 use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::Mutex;
 
-use super::{
-    age,
-    fetch::{FetchError, Fetcher},
-};
-use crate::{
-    Error, Result,
-    tenant::{Issuer, KeyUrl, Tenant},
-};
+use super::fetch::FetchError;
+use crate::{stores::StoredKeys, tenant::Tenant};
 
 /// When keys are fetched again, while the known ones serve.
 const FRESH: Duration = Duration::from_mins(5);
-/// When keys are fetched again before they serve: a key that the issuer has withdrawn serves no longer than this.
+/// How long keys serve, unless their issuer is known to be down.
 const STALE: Duration = Duration::from_mins(15);
 /// How long keys serve while their issuer is down.
 const KEPT: Duration = Duration::from_hours(24);
 /// How often an issuer is asked for a key that is not known.
-const UNKNOWN: Duration = Duration::from_secs(30);
-/// How long an issuer that is down is left alone, while there are keys that serve...
+pub(super) const UNKNOWN: Duration = Duration::from_secs(30);
+/// How long an issuer that is down is left alone.
 const DOWN: Duration = Duration::from_mins(1);
-/// ...and while there are none.
-const DOWN_AND_NEEDED: Duration = Duration::from_secs(5);
 /// Members of a key that only its owner may have (RFC 7518, section 6).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-/// Bits of an RSA modulus, at least (RFC 7518, section 3.3).
-const MIN_RSA: usize = 2048;
+/// Bits of an RSA modulus: at least what RFC 7518, section 3.3, asks for, at most what signatures are checked with.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
-/// The keys of one issuer.
+/// The keys of one issuer, as they were at some time.
 pub(super) struct Keys {
-    issuer: Issuer,
-    jwks: Option<KeyUrl>,
-    fetcher: Arc<Fetcher>,
-    state: Mutex<State>,
-}
-
-/// What is known at some time. Its times are the clock's: the monotonic one may stand still in a process that is frozen.
-#[derive(Default)]
-struct State {
     set: Set,
-    /// When the fetch of these began.
-    fetched: Option<SystemTime>,
-    /// When the last fetch began, if it failed.
-    failed: Option<SystemTime>,
-    /// When the issuer was asked for a key that was not known.
-    asked_for_unknown: Option<SystemTime>,
-    /// Whether it is being asked in the background.
-    refreshing: bool,
+    times: StoredKeys,
 }
 
 type Set = Vec<Arc<Key>>;
 
 /// A key that signatures can be checked with.
 pub(super) struct Key {
-    id: String,
+    /// Its `kid`. A key without one is never found: no token can name it.
+    id: Option<String>,
     /// What it may have signed: by its `kty` and, where it has one, its `alg`.
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) decoding: DecodingKey,
 }
 
+/// What is known of a key by its id.
+pub(super) enum Found {
+    /// It is this one.
+    Key(Arc<Key>),
+    /// The issuer publishes no such key.
+    Nothing,
+    /// It publishes keys, and none of them has an id.
+    WithoutIds,
+    /// The issuer has just been asked, and did not answer.
+    Unavailable,
+    /// The issuer is to be asked, or somebody is asking it.
+    Ask,
+}
+
+impl From<StoredKeys> for Keys {
+    /// Keys that cannot be read are none: they are fetched again.
+    fn from(times: StoredKeys) -> Self {
+        let set = parse(times.jwks.as_bytes()).unwrap_or_default();
+        Self { set, times }
+    }
+}
+
 impl Keys {
-    /// The keys of this tenant's issuer, not fetched yet.
-    pub(super) fn of(tenant: &Tenant, fetcher: Arc<Fetcher>) -> Self {
-        Self {
-            issuer: tenant.issuer.clone(),
-            jwks: tenant.jwks.clone(),
-            fetcher,
-            state: Mutex::default(),
+    /// The key of this id that may have signed by this algorithm, as far as is known at `now`.
+    pub(super) fn find(&self, id: &str, algorithm: Algorithm, now: Timestamp) -> Found {
+        if self.serves(now)
+            && let Some(key) = self.key(id, algorithm)
+        {
+            return Found::Key(key);
         }
-    }
-
-    /// The key of this id that may have signed by this algorithm, if the issuer publishes one.
-    pub(super) async fn find(
-        self: &Arc<Self>,
-        id: &str,
-        algorithm: Algorithm,
-    ) -> Result<Option<Arc<Key>>> {
-        // Held while the issuer is asked: whoever else needs its answer waits for this one.
-        let mut state = self.state.lock().await;
-        let mut asked = false;
-        let patience = if state.is_younger_than(KEPT) {
-            DOWN
+        let StoredKeys {
+            fetched_at,
+            failed_at,
+            asked_at,
+            ..
+        } = self.times;
+        if !within(asked_at, UNKNOWN, now) || fetched_at.max(failed_at) < asked_at {
+            return Found::Ask;
+        }
+        // It may well be a key of the issuer's: who could not ask cannot say.
+        if failed_at >= asked_at {
+            Found::Unavailable
+        } else if !self.set.is_empty() && self.set.iter().all(|key| key.id.is_none()) {
+            Found::WithoutIds
         } else {
-            DOWN_AND_NEEDED
-        };
-        if !state.is_younger_than(STALE) && !within(state.failed, patience) {
-            self.refresh(&mut state).await;
-            asked = true;
-        }
-        if !state.is_younger_than(KEPT) {
-            return Err(unavailable());
-        }
-        if let Some(key) = state.find(id, algorithm) {
-            let is_due = !state.is_younger_than(FRESH) && !within(state.failed, DOWN);
-            if is_due && !state.refreshing {
-                state.refreshing = true;
-                let keys = Arc::clone(self);
-                tokio::spawn(async move { keys.refresh_behind().await });
-            }
-            return Ok(Some(key));
-        }
-        if !asked && !within(state.asked_for_unknown, UNKNOWN) {
-            state.asked_for_unknown = Some(SystemTime::now());
-            self.refresh(&mut state).await;
-        }
-        match state.find(id, algorithm) {
-            // It may well be a key of the issuer's: who could not ask cannot say.
-            None if within(state.failed, UNKNOWN) => Err(unavailable()),
-            found => Ok(found),
+            Found::Nothing
         }
     }
 
-    /// Nobody waits for this one: the lock is taken only to write down what came of it.
-    async fn refresh_behind(&self) {
-        let began = SystemTime::now();
-        let fetched = published(&self.fetcher, &self.issuer, self.jwks.as_ref()).await;
-        let mut state = self.state.lock().await;
-        state.refreshing = false;
-        self.note(&mut state, began, fetched);
+    fn serves(&self, now: Timestamp) -> bool {
+        let is_younger = |limit| within(self.times.fetched_at, limit, now);
+        is_younger(STALE) || (is_younger(KEPT) && within(self.times.failed_at, STALE, now))
     }
 
-    async fn refresh(&self, state: &mut State) {
-        let began = SystemTime::now();
-        let fetched = published(&self.fetcher, &self.issuer, self.jwks.as_ref()).await;
-        self.note(state, began, fetched);
-    }
-
-    fn note(&self, state: &mut State, began: SystemTime, fetched: Result<Set, FetchError>) {
-        match fetched {
-            Ok(set) => {
-                state.set = set;
-                state.fetched = Some(began);
-                state.failed = None;
-            }
-            Err(error) => {
-                tracing::warn!(issuer = %self.issuer, %error, "an issuer's keys cannot be fetched");
-                state.failed = Some(began);
-            }
-        }
-    }
-}
-
-fn unavailable() -> Error {
-    Error::unavailable("fetching an issuer's keys", "it does not answer")
-}
-
-impl State {
-    fn is_younger_than(&self, limit: Duration) -> bool {
-        within(self.fetched, limit)
-    }
-
-    fn find(&self, id: &str, algorithm: Algorithm) -> Option<Arc<Key>> {
-        let wanted = |key: &&Arc<Key>| key.id == id && key.algorithms.contains(&algorithm);
+    fn key(&self, id: &str, algorithm: Algorithm) -> Option<Arc<Key>> {
+        let wanted =
+            |key: &&Arc<Key>| key.id.as_deref() == Some(id) && key.algorithms.contains(&algorithm);
         self.set.iter().find(wanted).cloned()
     }
 }
 
-/// How many keys a tenant's tokens can be checked with at this moment; for whoever adds the tenant.
-pub async fn count(tenant: &Tenant, fetcher: &Fetcher) -> Result<usize, FetchError> {
-    let usable = |key: &Arc<Key>| {
+/// Returns whether keys are to be fetched again at `now`, by whoever does that before they are needed.
+pub(super) fn is_due(keys: &StoredKeys, now: Timestamp) -> bool {
+    !within(keys.fetched_at, FRESH, now) && !within(keys.failed_at, DOWN, now)
+}
+
+/// Numbers of keys that a tenant's issuer publishes for the signatures that the tenant accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyCount {
+    /// Keys that can verify a token.
+    pub usable: usize,
+    /// Keys that could, but have no `kid` by which a token names its key.
+    pub without_id: usize,
+}
+
+/// Counts the keys of a set that a tenant's tokens can be checked with, for the operator who adds the tenant.
+pub fn count(tenant: &Tenant, jwks: &str) -> Result<KeyCount, FetchError> {
+    let accepted = |key: &&Arc<Key>| {
         let accepts = |algorithm| tenant.accepts(algorithm);
         key.algorithms.iter().copied().any(accepts)
     };
-    let keys = published(fetcher, &tenant.issuer, tenant.jwks.as_ref()).await?;
-    Ok(keys.iter().filter(|key| usable(key)).count())
+    let keys = parse(jwks.as_bytes())?;
+    let keys = keys.iter().filter(accepted);
+    let (named, nameless): (Vec<_>, Vec<_>) = keys.partition(|key| key.id.is_some());
+    Ok(KeyCount {
+        usable: named.len(),
+        without_id: nameless.len(),
+    })
 }
 
-/// The keys that an issuer publishes at this moment.
-async fn published(
-    fetcher: &Fetcher,
-    issuer: &Issuer,
-    jwks: Option<&KeyUrl>,
-) -> Result<Set, FetchError> {
-    let url = locate(fetcher, issuer, jwks).await?;
-    let set = parse(&fetcher.get(&url).await?);
-    set.map_err(|error| format!("{url} is no JWKS: {error}").into())
-}
-
-/// Where an issuer's keys are: where its tenant says or else its discovery document, each time anew. That must be the
-/// issuer's own (RFC 8414, section 3.3).
-async fn locate(
-    fetcher: &Fetcher,
-    issuer: &Issuer,
-    jwks: Option<&KeyUrl>,
-) -> Result<KeyUrl, FetchError> {
-    #[derive(Deserialize)]
-    struct Discovery {
-        issuer: String,
-        jwks_uri: KeyUrl,
-    }
-    if let Some(url) = jwks {
-        return Ok(url.clone());
-    }
-    let document = fetcher.get(&issuer.discovery()).await?;
-    let document: Discovery = serde_json::from_slice(&document)
-        .map_err(|error| format!("{} is no discovery document: {error}", issuer.discovery()))?;
-    if document.issuer != issuer.to_string() {
-        return Err(format!(
-            "the discovery document of {issuer} is {}'s",
-            document.issuer
-        )
-        .into());
-    }
-    Ok(document.jwks_uri)
+#[derive(Serialize, Deserialize)]
+struct Published {
+    keys: Vec<Value>,
 }
 
 /// The keys of a set that signatures can be checked with; what else is in it is none of our business (RFC 7517,
 /// section 5). There may be none: the issuer has withdrawn them.
 pub(super) fn parse(text: &[u8]) -> Result<Set, FetchError> {
-    #[derive(Deserialize)]
-    struct Published {
-        keys: Vec<Value>,
-    }
     let published: Published = serde_json::from_slice(text)?;
     let keys = published.keys.iter().filter_map(key);
     Ok(keys.map(Arc::new).collect())
+}
+
+/// The same as a set of its own, to be stored.
+pub(super) fn usable(text: &[u8]) -> Result<String, FetchError> {
+    let mut published: Published = serde_json::from_slice(text)?;
+    published.keys.retain(|value| key(value).is_some());
+    Ok(serde_json::to_string(&published)?)
 }
 
 fn key(value: &Value) -> Option<Key> {
@@ -239,15 +169,54 @@ fn key(value: &Value) -> Option<Key> {
     if PRIVATE.iter().any(|member| value.get(member).is_some()) {
         return None;
     }
-    let jwk: Jwk = serde_json::from_value(value.clone()).ok()?;
+    let mut jwk: Jwk = serde_json::from_value(value.clone()).ok()?;
+    if let AlgorithmParameters::RSA(rsa) = &mut jwk.algorithm {
+        rsa.n = without_leading_zeros(&rsa.n)?;
+        rsa.e = without_leading_zeros(&rsa.e)?;
+    }
     let algorithms = algorithms(&jwk);
     let decoding = DecodingKey::from_jwk(&jwk).ok()?;
-    let id = jwk.common.key_id?;
-    (!algorithms.is_empty()).then_some(Key {
-        id,
+    let verifies = !algorithms.is_empty() && is_sound(&jwk.algorithm, &decoding)?;
+    verifies.then_some(Key {
+        id: jwk.common.key_id,
         algorithms,
         decoding,
     })
+}
+
+/// Removes the zero bytes in front of a number in base64. Java writes one in front of numbers whose first bit is set,
+/// against RFC 7518, section 2; signatures are only checked with numbers that have none.
+fn without_leading_zeros(base64url: &str) -> Option<String> {
+    let bytes = BASE64URL.decode(base64url).ok()?;
+    let first = bytes.iter().position(|&byte| byte != 0)?;
+    Some(BASE64URL.encode(&bytes[first..]))
+}
+
+/// Returns whether signatures can be checked with these numbers: an RSA key that is odd and of a sane size, a point that is on
+/// its curve. (Of Ed25519 only the length is known before a signature is checked.)
+fn is_sound(parameters: &AlgorithmParameters, key: &DecodingKey) -> Option<bool> {
+    let parses = |algorithm: &'static dyn VerificationAlgorithm| {
+        let bytes = key.try_get_as_bytes().ok()?;
+        Some(ParsedPublicKey::new(algorithm, bytes).is_ok())
+    };
+    match parameters {
+        AlgorithmParameters::RSA(rsa) => {
+            let n = BASE64URL.decode(&rsa.n).ok()?;
+            let e = BASE64URL.decode(&rsa.e).ok()?;
+            let components = RsaPublicKeyComponents { n, e };
+            let algorithm = &RSA_PKCS1_2048_8192_SHA256;
+            let encoded = components.to_parsed_public_key(algorithm).ok()?;
+            // Made of numbers, a key is not looked at; read from DER it is.
+            Some(ParsedPublicKey::new(algorithm, encoded).is_ok())
+        }
+        AlgorithmParameters::EllipticCurve(curve) => match curve.curve {
+            EllipticCurve::P256 => parses(&ECDSA_P256_SHA256_FIXED),
+            EllipticCurve::P384 => parses(&ECDSA_P384_SHA384_FIXED),
+            _ => None,
+        },
+        AlgorithmParameters::OctetKeyPair(_) => parses(&ED25519),
+        _ => None,
+    }
 }
 
 /// The algorithms that `key` may be used with; none for a key that is not for signatures.
@@ -263,7 +232,7 @@ fn algorithms(key: &Jwk) -> Vec<Algorithm> {
         return Vec::new();
     }
     let by_type: &[Algorithm] = match &key.algorithm {
-        AlgorithmParameters::RSA(rsa) if bits(&rsa.n) >= MIN_RSA => {
+        AlgorithmParameters::RSA(rsa) if RSA_BITS.contains(&bits(&rsa.n)) => {
             &[RS256, RS384, RS512, PS256, PS384, PS512]
         }
         AlgorithmParameters::EllipticCurve(curve) => match curve.curve {
@@ -284,16 +253,18 @@ fn algorithms(key: &Jwk) -> Vec<Algorithm> {
 
 /// How many bits a number has, in base64.
 fn bits(base64url: &str) -> usize {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    let bytes = URL_SAFE_NO_PAD.decode(base64url).unwrap_or_default();
+    let bytes = BASE64URL.decode(base64url).unwrap_or_default();
     let first = bytes.iter().position(|&byte| byte != 0);
     first.map_or(0, |first| {
         (bytes.len() - first) * 8 - bytes[first].leading_zeros() as usize
     })
 }
 
-fn within(since: Option<SystemTime>, time: Duration) -> bool {
-    since.is_some_and(|at| age(at) < time)
+/// Returns whether a time, in milliseconds, is less than so long ago, by a clock that may have been set back since.
+fn within(since: Option<i64>, time: Duration, now: Timestamp) -> bool {
+    let age = |at| now.as_millisecond().saturating_sub(at);
+    let limit = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    since.is_some_and(|at| age(at) < limit)
 }
 
 #[cfg(test)]
@@ -315,9 +286,11 @@ mod tests {
     }
 
     fn rsa(bits: usize) -> Value {
-        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-        let n = URL_SAFE_NO_PAD.encode(vec![0xff; bits / 8]);
-        json!({ "kty": "RSA", "kid": "1", "n": n, "e": "AQAB" })
+        rsa_of(&vec![0xff; bits / 8], "AQAB")
+    }
+
+    fn rsa_of(modulus: &[u8], e: &str) -> Value {
+        json!({ "kty": "RSA", "kid": "1", "n": BASE64URL.encode(modulus), "e": e })
     }
 
     #[test]
@@ -335,13 +308,122 @@ mod tests {
             ec(&json!({ "alg": "ES384" })),
             ec(&json!({ "alg": "HS256" })),
             ec(&json!({ "d": "AAAA" })),
-            ec(&json!({ "kid": null })),
+            ec(&json!({ "crv": "P-384" })),
+            // Not on the curve; of the wrong length; nothing.
+            ec(&json!({ "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a1" })),
+            ec(&json!({ "x": "AAA" })),
+            ec(&json!({ "x": "", "y": "" })),
+            json!({ "kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "AAAA" }),
             json!({ "kty": "oct", "kid": "1", "k": "c2VjcmV0" }),
             json!({ "kty": "unheard-of", "kid": "1" }),
             rsa(1024),
+            rsa(16_384),
+            // Even; nothing; as long as 2,048 bits by its zeros alone.
+            rsa_of(&[0xfe; 256], "AQAB"),
+            rsa_of(&[], "AQAB"),
+            rsa_of(&[&[0; 128][..], &[0xff; 128]].concat(), "AQAB"),
+            // Exponents: nothing, 0, 1, even.
+            rsa_of(&[0xff; 256], ""),
+            rsa_of(&[0xff; 256], "AA"),
+            rsa_of(&[0xff; 256], "AQ"),
+            rsa_of(&[0xff; 256], "AQAA"),
+            rsa_of(&[0xff; 256], "no base64"),
         ] {
             assert_eq!(algorithms(&unusable), None, "{unusable}");
         }
+    }
+
+    #[test]
+    fn zeros_in_front_of_an_rsa_keys_numbers_change_nothing() {
+        let javas = rsa_of(&[&[0][..], &[0xff; 256]].concat(), "AAEAAQ");
+        assert_eq!(key(&javas).unwrap().algorithms.len(), 6);
+        assert_eq!(without_leading_zeros("AAEAAQ").as_deref(), Some("AQAB"));
+        assert_eq!(without_leading_zeros("AAAA"), None);
+    }
+
+    fn known(keys: &Value, times: &Value) -> Keys {
+        let mut stored = times.clone();
+        stored["jwks"] = json!(json!({ "keys": keys }).to_string());
+        Keys::from(serde_json::from_value::<StoredKeys>(stored).unwrap())
+    }
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(milliseconds).unwrap()
+    }
+
+    #[test]
+    fn a_key_without_an_id_is_known_but_never_found() {
+        let find = |keys: &Value, id: &str, algorithm| {
+            let known = known(keys, &json!({ "fetchedAt": 1, "askedAt": 1 }));
+            known.find(id, algorithm, at(1))
+        };
+        let nameless = ec(&json!({ "kid": null }));
+        let of_nameless = find(&json!([nameless]), "", Algorithm::ES256);
+        assert!(matches!(of_nameless, Found::WithoutIds));
+        let keys = json!([nameless, rsa(2048)]);
+        assert!(matches!(find(&keys, "2", Algorithm::RS256), Found::Nothing));
+        assert!(matches!(find(&keys, "1", Algorithm::RS256), Found::Key(_)));
+        assert!(matches!(
+            find(&json!([]), "1", Algorithm::RS256),
+            Found::Nothing
+        ));
+    }
+
+    #[test]
+    fn keys_serve_15_minutes_and_a_day_while_their_issuer_is_down() {
+        let minute = 60_000;
+        let keys = json!([ec(&json!({}))]);
+        // When they were fetched and when a fetch failed, in minutes before now; whether they serve.
+        for (fetched, failed, serves) in [
+            (0, None, true),
+            (14, None, true),
+            (15, None, false),
+            (16, Some(1), true),
+            (16, Some(15), false),
+            (24 * 60 - 1, Some(1), true),
+            (24 * 60, Some(1), false),
+            // The clock has been set back since.
+            (-1, None, true),
+        ] {
+            let now = 10_000 * minute;
+            let times = json!({
+                "fetchedAt": now - fetched * minute,
+                "failedAt": failed.map(|failed| now - failed * minute),
+            });
+            let found = known(&keys, &times).find("1", Algorithm::ES256, at(now));
+            let found = matches!(found, Found::Key(_));
+            assert_eq!(found, serves, "{fetched} {failed:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_asked_for_once_in_30_seconds_and_by_one() {
+        let keys = json!([ec(&json!({}))]);
+        let find = |times: Value, now: i64| {
+            let known = known(&keys, &times);
+            known.find("another", Algorithm::ES256, at(now))
+        };
+        let asked = |more: Value| {
+            let mut times = json!({ "fetchedAt": 1000, "askedAt": 500_000 });
+            for (name, value) in more.as_object().unwrap() {
+                times[name] = value.clone();
+            }
+            times
+        };
+        assert!(matches!(
+            find(json!({ "fetchedAt": 1000 }), 2000),
+            Found::Ask
+        ));
+        // Somebody is asking...
+        assert!(matches!(find(asked(json!({})), 500_001), Found::Ask));
+        // ...has been told that there is no such key...
+        let told = asked(json!({ "fetchedAt": 500_000 }));
+        assert!(matches!(find(told.clone(), 529_999), Found::Nothing));
+        assert!(matches!(find(told, 530_000), Found::Ask));
+        // ...or nothing.
+        let failed = asked(json!({ "failedAt": 500_000 }));
+        assert!(matches!(find(failed.clone(), 529_999), Found::Unavailable));
+        assert!(matches!(find(failed, 530_000), Found::Ask));
     }
 
     #[test]

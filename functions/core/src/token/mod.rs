@@ -6,14 +6,12 @@
 
 mod fetch;
 mod keys;
-mod tenants;
+mod known;
+mod search;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use jsonwebtoken::{
     Algorithm, Header, Validation, dangerous::insecure_decode, decode, errors::ErrorKind,
 };
@@ -21,41 +19,50 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use fetch::{FetchError, Fetcher};
-pub use keys::count as count_keys;
+pub use keys::{KeyCount, count as count_keys};
+pub use search::{published, refresh};
 
 use crate::{
     Error, Result,
     caller::{Caller, Scopes},
     error::TokenFault,
     stores::Tenants,
-    tenant::{Issuer, KeyUrl, Signature, Tenant},
+    tenant::{Issuer, Signature, Tenant},
 };
-use keys::{Key, Keys};
-use tenants::KnownTenants;
+use keys::{Found, Key};
+use known::{Known, KnownIssuers};
 
 /// A longer token is refused unread.
 const MAX_TOKEN: usize = 8 * 1024;
 /// Seconds by which clocks may differ.
 const LEEWAY: u64 = 60;
+/// Keycloak's names for tokens that are not for access, in the claim `typ`, in lower case.
+const NOT_FOR_ACCESS: [&str; 8] = [
+    "id",
+    "serialized-id",
+    "refresh",
+    "offline",
+    "logout",
+    "logout+jwt",
+    "initialaccesstoken",
+    "registrationaccesstoken",
+];
 /// A client's name and a token's id are at most this long, in bytes; a longer id is cut.
 const MAX_NAME: usize = 256;
 
 /// Checks the tokens of all tenants.
 pub struct Verifier {
-    tenants: KnownTenants,
-    fetcher: Arc<Fetcher>,
-    /// By issuer and, where that is given, the place of its keys. They are tenants' only, so they are few.
-    keys: Mutex<HashMap<Place, Arc<Keys>>>,
+    tenants: Tenants,
+    fetcher: Fetcher,
+    known: KnownIssuers,
 }
-
-/// Where keys are: an issuer and, where it is given, their URL.
-type Place = (Issuer, Option<KeyUrl>);
 
 /// What is read of a token before its signature is checked.
 #[derive(Deserialize)]
 struct Unverified {
     iss: Option<String>,
     aud: Option<Audience>,
+    client_id: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -67,18 +74,13 @@ enum Audience {
 
 type Claims = Map<String, Value>;
 
-/// How long ago that was; for ever, where the clock has gone back since.
-fn age(at: SystemTime) -> Duration {
-    at.elapsed().unwrap_or(Duration::MAX)
-}
-
 impl Verifier {
-    /// For the tokens of these tenants, whose issuers' keys may come from the private hosts given too.
-    pub fn new(tenants: Tenants, private_hosts: Vec<String>) -> Self {
+    /// For the tokens of these tenants, whose issuers may be at the private origins given too.
+    pub fn new(tenants: Tenants, private_origins: Vec<String>) -> Self {
         Self {
-            tenants: KnownTenants::of(tenants),
-            fetcher: Arc::new(Fetcher::new(private_hosts)),
-            keys: Mutex::default(),
+            tenants,
+            fetcher: Fetcher::new(private_origins),
+            known: KnownIssuers::default(),
         }
     }
 
@@ -89,11 +91,13 @@ impl Verifier {
         let unverified = unverified.map_err(|_| TokenFault::Malformed)?;
         let header = unverified.header;
         check_kind(&header)?;
-        let key_id = header.kid.as_ref().ok_or(TokenFault::Signature)?;
-        let tenant = self.tenant(&unverified.claims).await?;
-        let key = self.keys_of(&tenant).find(key_id, header.alg).await?;
-        let key = key.ok_or(TokenFault::Signature)?;
+        let key_id = header.kid.as_ref().ok_or(TokenFault::NoKeyId)?;
+        let issuer = issuer(&unverified.claims)?;
+        let known = self.known.of(&self.tenants, &issuer).await?;
+        let tenant = tenant(&known, &unverified.claims)?;
+        let key = self.key(&known, &tenant, key_id, header.alg).await?;
         let claims = verify(token, &key, &tenant)?;
+        check_use(&claims)?;
         let scopes = Scopes::of(scopes(&claims, &tenant)).ok_or(Error::MissingScope(None))?;
         Ok(Caller {
             client: client(&claims, &tenant)?,
@@ -101,40 +105,71 @@ impl Verifier {
             tenant: tenant.tenant,
             scopes,
             sees_all: tenant.shared,
+            trusts_unverified: tenant.trust_unverified,
             limits: tenant.limits,
+            salt: tenant.salt,
         })
     }
 
-    /// The one tenant whose issuer and audience the token claims to have.
-    async fn tenant(&self, claims: &Unverified) -> Result<Tenant> {
-        let claim = |name: &str| TokenFault::Claim(name.to_owned());
-        let issuer = claims.iss.clone().ok_or_else(|| claim("iss"))?;
-        let issuer = Issuer::try_from(issuer).map_err(|_| TokenFault::Issuer)?;
-        let audiences = match claims.aud.as_ref().ok_or_else(|| claim("aud"))? {
-            Audience::One(audience) => std::slice::from_ref(audience),
-            Audience::Several(audiences) => audiences,
+    /// The key of the tenant's issuer that has this id.
+    async fn key(
+        &self,
+        known: &Known,
+        tenant: &Tenant,
+        id: &str,
+        algorithm: Algorithm,
+    ) -> Result<Arc<Key>> {
+        let place = tenant.key_place();
+        let keys = known.keys(&place);
+        let found = keys.map_or(Found::Ask, |keys| {
+            keys.find(id, algorithm, Timestamp::now())
+        });
+        let found = match found {
+            Found::Ask => {
+                let keys = search::search(&self.tenants, &self.fetcher, &place).await?;
+                let keys = self.known.note(&place, keys);
+                keys.find(id, algorithm, Timestamp::now())
+            }
+            found => found,
         };
-        let tenants = self.tenants.of_issuer(&issuer).await?;
-        if tenants.is_empty() {
-            return Err(TokenFault::Issuer.into());
-        }
-        let meant = |tenant: &&Tenant| {
-            let mut names = tenant.audiences.iter();
-            names.any(|name| audiences.contains(name))
-        };
-        let mut meant = tenants.iter().filter(meant);
-        match (meant.next(), meant.next()) {
-            (Some(tenant), None) => Ok(tenant.clone()),
-            (None, _) => Err(TokenFault::Audience.into()),
-            (Some(_), Some(_)) => Err(TokenFault::SeveralTenants.into()),
+        match found {
+            Found::Key(key) => Ok(key),
+            Found::Nothing => Err(TokenFault::Signature.into()),
+            Found::WithoutIds => Err(TokenFault::KeysWithoutIds.into()),
+            Found::Unavailable | Found::Ask => Err(Error::IssuerUnavailable(tenant.tenant.clone())),
         }
     }
+}
 
-    fn keys_of(&self, tenant: &Tenant) -> Arc<Keys> {
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = (tenant.issuer.clone(), tenant.jwks.clone());
-        let new = || Arc::new(Keys::of(tenant, Arc::clone(&self.fetcher)));
-        Arc::clone(keys.entry(place).or_insert_with(new))
+/// The issuer that the token claims to have.
+fn issuer(claims: &Unverified) -> Result<Issuer, TokenFault> {
+    let issuer = claims.iss.clone();
+    let issuer = issuer.ok_or_else(|| TokenFault::Claim("iss".to_owned()))?;
+    Issuer::try_from(issuer).map_err(|_| TokenFault::Issuer)
+}
+
+/// The one tenant of the issuer whose audience the token claims to have.
+fn tenant(known: &Known, claims: &Unverified) -> Result<Tenant, TokenFault> {
+    let tenants = &known.tenants;
+    if tenants.is_empty() {
+        return Err(TokenFault::Issuer);
+    }
+    if claims.aud.is_none() && !tenants.iter().any(|tenant| tenant.client_as_audience) {
+        return Err(TokenFault::Audience);
+    }
+    let meant = |tenant: &&Tenant| match &claims.aud {
+        Some(Audience::One(name)) => tenant.audiences.contains(name),
+        Some(Audience::Several(names)) => {
+            let mut names = names.iter();
+            names.any(|name| tenant.audiences.contains(name))
+        }
+        None => tenant.is_meant_by_client(claims.client_id.as_ref()),
+    };
+    let mut meant = tenants.iter().filter(meant);
+    match (meant.next(), meant.next()) {
+        (Some(tenant), None) => Ok(tenant.clone()),
+        (None, _) => Err(TokenFault::Audience),
+        (Some(_), Some(_)) => Err(TokenFault::SeveralTenants),
     }
 }
 
@@ -182,13 +217,48 @@ fn verify(token: &str, key: &Key, tenant: &Tenant) -> Result<Claims, TokenFault>
     };
     validation.set_issuer(&[&tenant.issuer]);
     validation.set_audience(&tenant.audiences);
-    validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-    decode(token, &key.decoding, &validation)
-        .map(|data| data.claims)
-        .map_err(|error| fault(&error))
+    let required = if tenant.client_as_audience {
+        &["exp", "iss"][..]
+    } else {
+        &["exp", "iss", "aud"]
+    };
+    validation.set_required_spec_claims(required);
+    let data = decode::<Claims>(token, &key.decoding, &validation);
+    let claims = data.map_err(|error| fault(&error))?.claims;
+    // An `aud` that is there has been compared.
+    let lacks_audience = claims.get("aud").is_none_or(Value::is_null);
+    if lacks_audience && !tenant.is_meant_by_client(claims.get("client_id")) {
+        return Err(TokenFault::Audience);
+    }
+    Ok(claims)
+}
+
+/// Asks for a token that is for access, by whatever its issuer says of that in its claims, and good in anybody's hands.
+fn check_use(claims: &Claims) -> Result<(), TokenFault> {
+    let said = |name: &str| claims.get(name).filter(|value| !value.is_null());
+    // Amazon Cognito.
+    if said("token_use").is_some_and(|token_use| token_use != "access") {
+        return Err(TokenFault::NotForAccess("token_use"));
+    }
+    let kind = said("typ").and_then(Value::as_str).unwrap_or_default();
+    if NOT_FOR_ACCESS.contains(&kind.to_ascii_lowercase().as_str()) {
+        return Err(TokenFault::NotForAccess("typ"));
+    }
+    // RFC 7800, by RFC 8705 (mutual TLS) and RFC 9449 (DPoP).
+    if said("cnf").is_some() {
+        return Err(TokenFault::Bound);
+    }
+    Ok(())
 }
 
 impl Tenant {
+    /// Returns whether a token without `aud` is for this tenant by the client that it names.
+    fn is_meant_by_client(&self, client: Option<&Value>) -> bool {
+        let client = client.and_then(Value::as_str);
+        let mut names = self.audiences.iter();
+        self.client_as_audience && names.any(|name| Some(name.as_str()) == client)
+    }
+
     /// Whether its tokens may be signed so.
     fn accepts(&self, algorithm: Algorithm) -> bool {
         Signature::try_from(algorithm).is_ok_and(|signature| self.algorithms.contains(&signature))
@@ -221,7 +291,8 @@ fn claim<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
     whole.or_else(|| name.match_indices('.').find_map(inside))
 }
 
-/// The scopes, wherever the tenant's tokens have them: in a string, separated by spaces, or in a list.
+/// The scopes, wherever the tenant's tokens have them: in a string, separated by spaces, or in a list; without the
+/// prefix that the tenant's issuer puts in front of them.
 fn scopes<'a>(claims: &'a Claims, tenant: &Tenant) -> Vec<&'a str> {
     let mut scopes = Vec::new();
     for value in tenant
@@ -235,7 +306,11 @@ fn scopes<'a>(claims: &'a Claims, tenant: &Tenant) -> Vec<&'a str> {
             _ => {}
         }
     }
+    let prefix = tenant.scope_prefix.as_str();
+    let scopes = scopes.into_iter();
     scopes
+        .filter_map(|scope| scope.strip_prefix(prefix))
+        .collect()
 }
 
 fn client(claims: &Claims, tenant: &Tenant) -> Result<String, TokenFault> {
@@ -320,6 +395,9 @@ mod fuzz {
             return false;
         };
         token_id(&claims);
+        if check_use(&claims).is_err() {
+            return false;
+        }
         Scopes::of(scopes(&claims, tenant)).is_some() && client(&claims, tenant).is_ok()
     }
 
@@ -369,6 +447,8 @@ mod fuzz {
             "aud",
             "exp",
             "nbf",
+            "token_use",
+            "cnf",
             "scope",
             "client_id",
             "keys",

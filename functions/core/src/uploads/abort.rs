@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, discard, load, retry, write};
+use super::{
+    ATTEMPTS, clean_up,
+    fate::{Fate, fate},
+    load, retry, write,
+};
 use crate::{
     Error, Result, Stores,
     caller::Caller,
@@ -23,14 +27,20 @@ pub async fn abort(
     let act = caller.acts(now);
     let mut document = load(stores, caller, id).await?;
     for attempt in 0..ATTEMPTS {
-        let UploadAt::Here(upload) = document.upload_at(link) else {
-            return Ok(());
+        let upload = match document.upload_at(link) {
+            UploadAt::Pending(upload) => upload,
+            UploadAt::Ended(upload) => {
+                // Perhaps by this request's first try, which got no further than the item.
+                clean_up(stores, &document, upload, now).await;
+                return Ok(());
+            }
+            UploadAt::Current(_) | UploadAt::Elsewhere => {
+                return match fate(stores, &document, link).await? {
+                    Fate::Unknown => Err(Error::NoSuchUpload),
+                    _ => Ok(()),
+                };
+            }
         };
-        if upload.state != UploadState::Uploading {
-            // Perhaps by this request's first try, which got no further than the item.
-            discard(stores, &document, upload).await;
-            return Ok(());
-        }
         // The item first: from here on no complete can make the upload a content.
         let change = document.end_upload(upload, UploadState::Aborted, &act);
         match write(stores, &change, now).await? {

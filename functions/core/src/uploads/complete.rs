@@ -6,14 +6,26 @@
 use jiff::Timestamp;
 
 use super::{
+    fate::{Fate, fate},
     finish::{Finished, finish},
-    link as link_parts, load, past,
+    link as link_parts, load,
 };
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::{DocumentId, UploadAt, UploadState, Version},
+    document::{Content, DocumentId, UploadState, Verification, Version},
 };
+
+/// What became of a request to complete an upload.
+#[derive(Debug)]
+pub enum Completed {
+    /// The document is stored.
+    Stored,
+    /// Everything is there, and has yet to be compared with what was declared.
+    Verifying(Box<Content>),
+    /// S3 is still joining the parts.
+    Joining,
+}
 
 /// Completes the upload of one of the caller's documents; the same answer on every repeat.
 ///
@@ -25,23 +37,16 @@ pub async fn complete(
     id: DocumentId,
     link: Option<&Version>,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Completed> {
     let document = load(stores, caller, id).await?;
-    let upload = match document.upload_at(link) {
-        UploadAt::Here(upload) => upload,
-        UploadAt::Stored(_) => return Ok(()),
-        UploadAt::Elsewhere => {
-            return match past(stores, &document, link).await?.0 {
-                UploadState::Stored => Ok(()),
-                ended => Err(Error::UploadGone(ended)),
-            };
-        }
+    let upload = match fate(stores, &document, link).await? {
+        Fate::Pending(upload) => upload,
+        Fate::Content(content) => return tell(caller, content),
+        Fate::Ended(state) => return Err(Error::UploadGone(state)),
+        Fate::Unknown => return Err(Error::NoSuchUpload),
     };
-    if upload.state != UploadState::Uploading {
-        return Err(Error::UploadGone(upload.state));
-    }
     match finish(stores, &document, upload, &caller.acts(now)).await? {
-        Finished::Stored => Ok(()),
+        Finished::Content(content) => tell(caller, content),
         // What arrived whole in time is stored, however late that is noticed; the rest is not awaited any more.
         Finished::Missing(_) if upload.state_at(now) == UploadState::Expired => {
             Err(Error::UploadGone(UploadState::Expired))
@@ -51,10 +56,17 @@ pub async fn complete(
             let view = link_parts(stores, &key, upload, missing, &caller.limits, now).await?;
             Err(Error::UploadIncomplete(document.id, Box::new(view)))
         }
-        Finished::Working => Err(Error::StillCompleting(document.id)),
+        Finished::Working => Ok(Completed::Joining),
         Finished::Gone(state) => Err(Error::UploadGone(state)),
-        Finished::Mismatch { declared, computed } => {
-            Err(Error::ChecksumMismatch { declared, computed })
-        }
+    }
+}
+
+fn tell(caller: &Caller, content: Box<Content>) -> Result<Completed> {
+    if content.verification == Verification::Corrupt {
+        Err(Error::UploadGone(UploadState::Corrupt))
+    } else if caller.takes_for_stored(&content) {
+        Ok(Completed::Stored)
+    } else {
+        Ok(Completed::Verifying(content))
     }
 }

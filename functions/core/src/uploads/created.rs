@@ -4,13 +4,14 @@
 use jiff::Timestamp;
 
 use super::{
+    fate::points_to,
     finish::{Finished, finish},
-    points_to,
     verify::{Verified, verify},
 };
 use crate::{
     Result, Stores,
-    document::{Act, Document, Leftover, Remains, UploadAt, UploadState, Version},
+    document::{Act, Document, Leftover, Remains, UploadAt, Version},
+    stores::Tenants,
     tenant::DocumentKey,
 };
 
@@ -25,16 +26,19 @@ pub enum Created {
     Finished,
     /// Nothing points to it yet: noted, to be removed if that stays so.
     Stray,
+    /// Nothing points to it yet, and without S3's id of its version it can never be removed.
+    Unversioned,
     /// It is not one of ours.
     Foreign,
 }
 
-/// Looks at the object of this key, and of S3's `s3_version` of it. Events come late, twice and in any order:
-/// what counts is what the item says now.
+/// Looks at the object of this key. Only removing it takes S3's id of its version. Events come late, twice and in any
+/// order: what counts is what the item says now.
 pub async fn created(
     stores: &Stores,
+    tenants: &Tenants,
     object_key: &str,
-    s3_version: &str,
+    s3_version: Option<&str>,
     now: Timestamp,
 ) -> Result<Created> {
     let Some((key, version)) = DocumentKey::of_object(object_key) else {
@@ -44,9 +48,11 @@ pub async fn created(
         return note_stray(stores, &key, version, s3_version, now).await;
     };
     match document.upload_at(Some(&version)) {
-        UploadAt::Here(upload) if upload.state == UploadState::Uploading => {
+        // The sweep ends it.
+        UploadAt::Pending(_) if !tenants.has(&key.tenant).await? => Ok(Created::Known),
+        UploadAt::Pending(upload) => {
             match finish(stores, &document, upload, &Act::of_the_service(now)).await? {
-                Finished::Stored => {}
+                Finished::Content(_) => {}
                 // Whatever else it was, its item says so.
                 _ => return Ok(Created::Known),
             }
@@ -56,9 +62,9 @@ pub async fn created(
                 verified => Ok(verified),
             }
         }
-        UploadAt::Stored(_) => verify_new(stores, document, &version, now).await,
+        UploadAt::Current(_) => verify_new(stores, document, &version, now).await,
         // Ended, and so listed as a leftover.
-        UploadAt::Here(_) => Ok(Created::Known),
+        UploadAt::Ended(_) => Ok(Created::Known),
         UploadAt::Elsewhere if points_to(stores, &document, &version).await? => Ok(Created::Known),
         UploadAt::Elsewhere => note_stray(stores, &key, version, s3_version, now).await,
     }
@@ -80,9 +86,12 @@ async fn note_stray(
     stores: &Stores,
     key: &DocumentKey,
     version: Version,
-    s3_version: &str,
+    s3_version: Option<&str>,
     now: Timestamp,
 ) -> Result<Created> {
+    let Some(s3_version) = s3_version else {
+        return Ok(Created::Unversioned);
+    };
     let stray = Leftover {
         version,
         remains: Remains::Object(s3_version.to_owned()),

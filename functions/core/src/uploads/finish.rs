@@ -1,29 +1,27 @@
 //! What completing an upload takes, whoever asks: its sender, the sweep, or the event of its object.
 
-use super::{ATTEMPTS, retry, write};
+use super::{
+    ATTEMPTS,
+    fate::{Fate, fate},
+    retry, write,
+};
 use crate::{
     Error, Result, Stores,
-    checksum::Checksum,
-    document::{Act, Document, Upload, UploadAt, UploadState, Version},
+    document::{Act, Content, Document, Upload, UploadState, Version},
     parts::Part,
     stores::{Completion, StoredObject, Written},
 };
 
 /// What became of an upload.
 pub(super) enum Finished {
-    /// It is a content of the document: the current one, or one that was replaced since.
-    Stored,
+    /// It is this content of the document: the current one, or one that was replaced since.
+    Content(Box<Content>),
     /// These parts are not there.
     Missing(Vec<Part>),
     /// S3 is still joining the parts.
     Working,
     /// It has ended otherwise; as [`UploadState::Aborted`] where S3 knows neither the upload nor an object.
     Gone(UploadState),
-    /// Its bytes were not the ones declared.
-    Mismatch {
-        declared: Checksum,
-        computed: Checksum,
-    },
 }
 
 /// Joins the parts of the document's open upload, if they are all there, and writes down that they are the
@@ -46,14 +44,20 @@ pub(super) async fn finish(
             if !missing.is_empty() {
                 return Ok(Finished::Missing(missing));
             }
-            let id = &upload.upload_id;
-            match stores
-                .files
-                .complete(&key, id, upload.plan, &received)
+            let Upload {
+                upload_id,
+                plan,
+                checksum,
+                ..
+            } = upload;
+            let files = &stores.files;
+            match files
+                .complete(&key, upload_id, *plan, *checksum, &received)
                 .await?
             {
                 Completion::Done(object) => object,
                 Completion::Working => return Ok(Finished::Working),
+                Completion::Refused => return refuse(stores, document, upload, act).await,
             }
         }
     };
@@ -61,13 +65,23 @@ pub(super) async fn finish(
         (Some(declared), Some(computed))
             if declared.algorithm() == computed.algorithm() && declared != computed =>
         {
-            // Where another request was first, it saw the same.
-            let change = document.end_upload(upload, UploadState::ChecksumMismatch, act);
-            write(stores, &change, act.at).await?;
-            Ok(Finished::Mismatch { declared, computed })
+            refuse(stores, document, upload, act).await
         }
         _ => record(stores, document, &upload.version, object, act).await,
     }
+}
+
+/// Writes down that the upload's bytes are not the ones declared.
+async fn refuse(
+    stores: &Stores,
+    document: &Document,
+    upload: &Upload,
+    act: &Act,
+) -> Result<Finished> {
+    let end = UploadState::ChecksumMismatch;
+    // Where another request was first, it saw the same.
+    write(stores, &document.end_upload(upload, end, act), act.at).await?;
+    Ok(Finished::Gone(end))
 }
 
 /// Writes down that an upload, joined, is the document's content.
@@ -80,23 +94,22 @@ async fn record(
 ) -> Result<Finished> {
     let mut document = document.clone();
     for attempt in 0..ATTEMPTS {
-        let ended = match document.upload_at(Some(joined)) {
-            UploadAt::Here(upload) if upload.state == UploadState::Uploading => {
+        let ended = match fate(stores, &document, Some(joined)).await? {
+            Fate::Pending(upload) => {
                 // As it is now: its metadata may have been corrected meanwhile.
                 let content = upload.clone().into_content(object.crc64nvme, act.at);
-                match write(stores, &document.complete(content, act), act.at).await? {
-                    Written::Done => return Ok(Finished::Stored),
+                let change = document.complete(content.clone(), act);
+                match write(stores, &change, act.at).await? {
+                    Written::Done => return Ok(Finished::Content(Box::new(content))),
                     Written::Lost(current) => document = retry(stores, current, attempt).await?,
                 }
                 continue;
             }
-            UploadAt::Here(upload) => upload.state,
-            UploadAt::Stored(_) => return Ok(Finished::Stored),
-            UploadAt::Elsewhere => match super::past(stores, &document, Some(joined)).await?.0 {
-                UploadState::Superseded => UploadState::Superseded,
-                UploadState::Stored => return Ok(Finished::Stored),
-                corrupt => return Ok(Finished::Gone(corrupt)),
-            },
+            Fate::Content(content) => {
+                return Ok(Finished::Content(content));
+            }
+            Fate::Ended(state) => state,
+            Fate::Unknown => UploadState::Superseded,
         };
         // Aborted or overtaken while S3 was joining, so it never became a content: nothing points to it.
         stores.files.delete(&document.object_key(joined)).await?;

@@ -1,7 +1,7 @@
 //! The use cases, one file each: a document [received](fn@receive) whole, an upload [started](fn@start), asked
 //! after ([status](fn@status)), [completed](fn@complete) or [aborted](fn@abort); and behind the senders' backs,
 //! what S3 [created](fn@created) looked at, what it holds [verified](verify()), what is due
-//! [swept](fn@sweep).
+//! [swept](fn@sweep), what a tenant has [open](fn@open) listed for its operator.
 //!
 //! Between any two calls the process may die. The order of the calls sees to it that what is left behind
 //! is either invisible (an upload that no item points to: the bucket's lifecycle rule ends it) or listed as
@@ -11,7 +11,9 @@
 mod abort;
 mod complete;
 mod created;
+mod fate;
 mod finish;
+mod open;
 mod receive;
 mod start;
 mod status;
@@ -24,8 +26,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use abort::abort;
-pub use complete::complete;
+pub use complete::{Completed, complete};
 pub use created::{Created, created};
+pub use open::{end, open};
 pub use receive::receive;
 pub use start::{Started, start};
 pub use status::{UploadStatus, status};
@@ -35,9 +38,7 @@ pub use verify::{Verified, verify};
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::{
-        Change, Document, DocumentId, Entry, Upload, UploadAt, UploadState, Verification, Version,
-    },
+    document::{Change, Document, DocumentId, Entry, Leftover, Upload, Version},
     parts::{Part, PartPlan},
     stores::{PartLink, Written},
     tenant::{DocumentKey, Limits},
@@ -84,45 +85,11 @@ async fn load(stores: &Stores, caller: &Caller, id: DocumentId) -> Result<Docume
         tenant: caller.tenant.clone(),
         id,
     };
-    let document = stores.documents.load(&key).await?;
-    let document = document
-        .filter(|document| caller.sees_all || document.client == caller.client)
-        .ok_or(Error::NotFound)?;
+    let client = Some(caller.client.as_str()).filter(|_| !caller.sees_all);
+    let document = stores.documents.load_of(&key, client).await?;
+    let document = document.ok_or(Error::NotFound)?;
     document.require(&caller.scopes)?;
     Ok(document)
-}
-
-/// What became of an upload, `link`, that the document's item no longer tells of.
-async fn past(
-    stores: &Stores,
-    document: &Document,
-    link: Option<&Version>,
-) -> Result<(UploadState, u64)> {
-    let content = stores.documents.past(&document.key(), link).await?;
-    Ok(match content {
-        Some(content) if content.verification == Verification::Corrupt => {
-            (UploadState::Corrupt, content.size)
-        }
-        Some(content) => (UploadState::Stored, content.size),
-        None => (UploadState::Superseded, 0),
-    })
-}
-
-/// Whether a content of the document, current or replaced, or an upload that may become one has this
-/// version.
-async fn points_to(stores: &Stores, document: &Document, version: &Version) -> Result<bool> {
-    match document.upload_at(Some(version)) {
-        UploadAt::Here(upload) if upload.state == UploadState::Uploading => Ok(true),
-        UploadAt::Stored(_) => Ok(true),
-        _ if document.revision == 0 => Ok(false),
-        _ => {
-            let past = stores
-                .documents
-                .past(&document.key(), Some(version))
-                .await?;
-            Ok(past.is_some())
-        }
-    }
 }
 
 /// What is missing of an open upload; `None` where S3 no longer knows it and has no object of it either.
@@ -177,7 +144,7 @@ async fn write(stores: &Stores, change: &Change, now: Timestamp) -> Result<Writt
     if matches!(written, Written::Done) {
         note(change);
         if let Some(ended) = &change.ended {
-            discard(stores, &change.next, ended).await;
+            clean_up(stores, &change.next, ended, now).await;
         }
     }
     Ok(written)
@@ -228,7 +195,27 @@ async fn retry(stores: &Stores, current: Box<Document>, attempt: usize) -> Resul
 /// sender's: the sweep or the bucket's lifecycle rule ends what is left.
 async fn discard(stores: &Stores, document: &Document, upload: &Upload) {
     let key = document.object_key(&upload.version);
-    if let Err(error) = end_in_s3(stores, &key, &upload.upload_id).await {
+    left_to_the_sweep(end_in_s3(stores, &key, &upload.upload_id).await);
+}
+
+/// Ends in S3 an upload that is listed as a leftover. Where it never had a part it is that no longer: an upload begun and
+/// aborted over and over must not fill the list.
+async fn clean_up(stores: &Stores, document: &Document, upload: &Upload, now: Timestamp) {
+    let clean_up = async {
+        let key = document.object_key(&upload.version);
+        let received = stores.files.received(&key, &upload.upload_id).await?;
+        if received.is_none_or(|parts| !parts.is_empty()) {
+            return end_in_s3(stores, &key, &upload.upload_id).await;
+        }
+        stores.files.abort(&key, &upload.upload_id).await?;
+        let leftover = Leftover::of_upload(upload, now);
+        stores.documents.forget(&document.key(), &leftover).await
+    };
+    left_to_the_sweep(clean_up.await);
+}
+
+fn left_to_the_sweep(ended: Result<()>) {
+    if let Err(error) = ended {
         tracing::warn!(
             cause = error.for_the_log(),
             "an ended upload is left to the sweep"

@@ -3,28 +3,30 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, points_to, retry, write};
+use super::{ATTEMPTS, fate::points_to, retry, write};
 use crate::{
     Error, Result, Stores,
-    caller::{Caller, SenderKey},
+    caller::Caller,
     checksum::Checksum,
     document::{Content, Document, DocumentId, Verification, Version},
+    identity::Request,
     metadata::Metadata,
-    stores::Written,
+    name::IdempotencyKey,
+    stores::{File, Written},
 };
 
 /// Stores the file and answers when it is safe. The same file again, under the same key, is a no-op: its
-/// object is named by its bytes, and its item says so already.
+/// object is named by its bytes, and its item says so already. Two calls to AWS; with an `Idempotency-Key` three.
 pub async fn receive(
     stores: &Stores,
     caller: &Caller,
-    key: &SenderKey,
+    key: Option<&IdempotencyKey>,
     metadata: Metadata,
     bytes: Bytes,
     now: Timestamp,
 ) -> Result<DocumentId> {
     caller.check_size(bytes.len() as u64)?;
-    caller.scopes.require(metadata.okd.document_type)?;
+    caller.scopes.require(metadata.class())?;
     let sha256 = Checksum::sha256(&bytes);
     let content = Content {
         sequence: 0,
@@ -37,34 +39,73 @@ pub async fn receive(
     };
     check_declared(&content)?;
 
-    let id = caller.document_id(content.metadata.subject, key);
+    let metadata = &content.metadata;
+    let request = Request {
+        caller,
+        metadata,
+        idempotency_key: key,
+    };
+    let id = request.document_of_file(&sha256);
     let mut document = Document::empty(caller, id);
+    if key.is_some() {
+        // A key that was used for something else is refused before any bytes are stored.
+        document = reload(stores, document).await?;
+        if document.check_repeat(request.name(), metadata, Some(&content))? {
+            return Ok(id);
+        }
+    }
     let object = document.object_key(&content.version);
-    if !stores.files.put(&object, bytes.clone(), &sha256).await? {
+    let file = File {
+        bytes,
+        sha256,
+        media_type: metadata.media_type.clone(),
+    };
+    if !stores.files.put(&object, &file).await? {
         // A repeat, most often. But it may be what a request left that died here, and the sweep be about to
         // remove it: where no item points to it, it is stored again as a version of our own.
-        document = stores
-            .documents
-            .load(&document.key())
-            .await?
-            .unwrap_or(document);
-        if !points_to(stores, &document, &content.version).await? {
-            stores.files.put_again(&object, bytes, &sha256).await?;
+        document = reload(stores, document).await?;
+        if !points_to(stores, &document, &content.version).await? || is_retyped(&document, &content)
+        {
+            stores.files.put_again(&object, &file).await?;
         }
     }
     let act = caller.acts(now);
     for attempt in 0..ATTEMPTS {
+        if document.check_repeat(request.name(), metadata, Some(&content))? {
+            return Ok(id);
+        }
         // What it was may be of a type that this token is not for.
         document.require(&caller.scopes)?;
         let Some(change) = document.receive(content.clone(), &act) else {
             return Ok(id);
         };
+        document.check_contents()?;
         match write(stores, &change, now).await? {
             Written::Done => return Ok(id),
             Written::Lost(current) => document = retry(stores, current, attempt).await?,
         }
     }
     Err(Error::Contended)
+}
+
+/// Returns whether the content may come with another media type than its object has in S3. That is known to be the same only
+/// where it is the current content's, and no later `format` has changed that.
+fn is_retyped(document: &Document, content: &Content) -> bool {
+    let current = document.content.as_ref();
+    current
+        .filter(|current| current.version == content.version)
+        .is_none_or(|current| {
+            let metadata = content.metadata.clone();
+            let metadata = metadata.with_the_same_file(&current.metadata);
+            current.metadata.okd.format.is_some()
+                || current.metadata.media_type != metadata.media_type
+        })
+}
+
+/// Reads a document as it is now; `document` itself where it is not written yet.
+async fn reload(stores: &Stores, document: Document) -> Result<Document> {
+    let there = stores.documents.load(&document.key()).await?;
+    Ok(there.unwrap_or(document))
 }
 
 /// Refuses bytes that are not the ones that their sender describes.

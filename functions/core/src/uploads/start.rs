@@ -5,20 +5,29 @@ use jiff::Timestamp;
 use super::{ATTEMPTS, UploadView, discard, link, retry, view, write};
 use crate::{
     Error, Result, Stores,
-    caller::{Caller, SenderKey},
+    caller::Caller,
     document::{
-        Act, Change, Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version,
+        Act, Change, Content, Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState,
+        Version,
     },
+    identity::Request,
     metadata::OfferedFile,
-    parts::PartPlan,
+    name::IdempotencyKey,
+    parts::{DocumentSize, PartPlan},
     stores::Written,
 };
+
+/// Documents that one message names one after the other, where nothing else names them. One more is refused: a repeat of
+/// it could not be told from the next.
+const GENERATIONS: u32 = 16;
 
 /// What became of an offered file.
 #[derive(Debug)]
 pub enum Started {
     /// That very content is stored already: there is nothing to send.
     Stored(DocumentId),
+    /// Nor is there for this one, which has yet to be compared with what was declared.
+    Verifying(DocumentId, Box<Content>),
     /// Its parts are awaited.
     Uploading(DocumentId, UploadView),
 }
@@ -28,29 +37,65 @@ pub enum Started {
 pub async fn start(
     stores: &Stores,
     caller: &Caller,
-    key: &SenderKey,
+    key: Option<&IdempotencyKey>,
     offered: OfferedFile,
     now: Timestamp,
 ) -> Result<Started> {
     caller.check_size(offered.size.bytes())?;
-    caller.scopes.require(offered.metadata.okd.document_type)?;
-    let document = Document::empty(caller, caller.document_id(offered.metadata.subject, key));
+    caller.scopes.require(offered.metadata.class())?;
+    let request = Request {
+        caller,
+        metadata: &offered.metadata,
+        idempotency_key: key,
+    };
+    for generation in 0..GENERATIONS {
+        let document = Document::empty(caller, request.document_of_offer(generation));
+        // Of the first one most often nothing is there yet: that is not read, but found when it is written.
+        if generation > 0 {
+            let there = stores.documents.load(&document.key()).await?;
+            if there.is_some_and(|there| there.is_taken(now)) {
+                continue;
+            }
+        }
+        if let Some(started) = start_as(stores, document, &request, offered.size, now).await? {
+            return Ok(started);
+        }
+    }
+    Err(Error::Nameless)
+}
+
+/// Offers the file to this document; `None` where the message means another one by now.
+async fn start_as(
+    stores: &Stores,
+    document: Document,
+    request: &Request<'_>,
+    size: DocumentSize,
+    now: Timestamp,
+) -> Result<Option<Started>> {
+    let Request {
+        caller, metadata, ..
+    } = *request;
     let version = Version::of_upload();
+    let object = document.object_key(&version);
     let upload_id = stores
         .files
-        .open_upload(&document.object_key(&version))
+        .open_upload(
+            &object,
+            &metadata.media_type,
+            metadata.okd.document_checksum,
+        )
         .await?;
     let fresh = Upload {
         version,
         upload_id,
-        plan: PartPlan::from(offered.size),
-        checksum: offered.metadata.okd.document_checksum,
+        plan: PartPlan::from(size),
+        checksum: metadata.okd.document_checksum,
         expires_at: now + UPLOAD_LIFETIME,
         counter: Some(document.id.queue(caller.limits.counters())),
         state: UploadState::Uploading,
-        metadata: offered.metadata,
+        metadata: metadata.clone(),
     };
-    let decided = decide(stores, document.clone(), &fresh, caller, &caller.acts(now)).await;
+    let decided = decide(stores, document.clone(), &fresh, request, &caller.acts(now)).await;
     // After a failure the item may point to it all the same: the lifecycle rule ends it, if it does not.
     if !matches!(
         decided,
@@ -58,24 +103,26 @@ pub async fn start(
     ) {
         discard(stores, &document, &fresh).await;
     }
-    match decided? {
-        Decision::Stored => Ok(Started::Stored(document.id)),
-        Decision::Resumed(view) => Ok(Started::Uploading(document.id, view)),
+    Ok(match decided? {
+        Decision::Stored(content) if caller.takes_for_stored(&content) => {
+            Some(Started::Stored(document.id))
+        }
+        Decision::Stored(content) => Some(Started::Verifying(document.id, content)),
+        Decision::Resumed(view) => Some(Started::Uploading(document.id, view)),
         Decision::Begun => {
             let parts = fresh.plan.parts().collect();
-            let key = document.object_key(&fresh.version);
-            Ok(Started::Uploading(
-                document.id,
-                link(stores, &key, &fresh, parts, &caller.limits, now).await?,
-            ))
+            let view = link(stores, &object, &fresh, parts, &caller.limits, now).await?;
+            Some(Started::Uploading(document.id, view))
         }
-    }
+        Decision::Taken => None,
+    })
 }
 
 enum Decision {
-    Stored,
+    Stored(Box<Content>),
     Resumed(UploadView),
     Begun,
+    Taken,
 }
 
 /// Offers the file to the document as it turns out to be, and writes what follows.
@@ -83,17 +130,23 @@ async fn decide(
     stores: &Stores,
     mut document: Document,
     fresh: &Upload,
-    caller: &Caller,
+    request: &Request<'_>,
     act: &Act,
 ) -> Result<Decision> {
+    let caller = request.caller;
     let (mut full, counters) = (0, caller.limits.counters());
     for attempt in 0..ATTEMPTS + usize::from(counters) {
+        document.check_repeat(request.name(), &fresh.metadata, None)?;
         // What it was may be of a type that this token is not for.
         document.require(&caller.scopes)?;
-        let (change, decision) = match document
-            .offer(counted(&document, fresh, full, counters), act)
-        {
-            Offer::Stored(change) => (change, Decision::Stored),
+        let offer = document.offer(
+            counted(&document, fresh, full, counters),
+            request.name(),
+            act,
+        );
+        let (change, decision) = match offer {
+            Offer::Stored(content, change) => (change, Decision::Stored(content)),
+            Offer::Taken => return Ok(Decision::Taken),
             Offer::Begin(change) => {
                 let within = Some(caller.limits);
                 (Some(Change { within, ..change }), Decision::Begun)
@@ -115,6 +168,7 @@ async fn decide(
         let Some(change) = change else {
             return Ok(decision);
         };
+        document.check_contents()?;
         match write(stores, &change, act.at).await {
             Ok(Written::Done) => return Ok(decision),
             Ok(Written::Lost(current)) => document = retry(stores, current, attempt).await?,
@@ -141,13 +195,14 @@ fn counted(document: &Document, fresh: &Upload, full: u8, counters: u8) -> Uploa
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::{
         document::Version,
-        metadata::{Metadata, Subject, SubjectKind},
+        metadata::{Metadata, SentFile, Subject, SubjectKind},
         parts::DocumentSize,
     };
-    use uuid::Uuid;
 
     fn upload(counter: u8) -> Upload {
         let subject = Subject {
@@ -167,7 +222,7 @@ mod tests {
             expires_at: Timestamp::UNIX_EPOCH,
             counter: Some(counter),
             state: UploadState::Uploading,
-            metadata: Metadata::parse(subject, metadata.as_bytes()).unwrap(),
+            metadata: Metadata::parse(subject, metadata.as_bytes(), SentFile::default()).unwrap(),
         }
     }
 

@@ -2,11 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{UploadView, load, past, view};
+use super::{
+    UploadView,
+    fate::{Fate, fate},
+    load, view,
+};
 use crate::{
-    Result, Stores,
+    Error, Result, Stores,
     caller::Caller,
-    document::{DocumentId, UploadAt, UploadState, Version},
+    document::{Content, DocumentId, UploadState, Verification, Version},
 };
 
 /// Where a document's upload stands.
@@ -14,6 +18,8 @@ use crate::{
 pub enum UploadStatus {
     /// Parts may be sent; where none is missing, complete is what is left to call.
     Open(UploadView),
+    /// Everything is there, and has yet to be compared with what was declared.
+    Verifying(Box<Content>),
     /// The document is stored, with this many bytes.
     Stored(u64),
     /// The last upload ended without a document.
@@ -29,15 +35,19 @@ pub async fn status(
     now: Timestamp,
 ) -> Result<UploadStatus> {
     let document = load(stores, caller, id).await?;
-    let upload = match document.upload_at(link) {
-        UploadAt::Here(upload) => upload,
-        UploadAt::Stored(content) => return Ok(UploadStatus::Stored(content.size)),
-        UploadAt::Elsewhere => {
-            return Ok(match past(stores, &document, link).await? {
-                (UploadState::Stored, size) => UploadStatus::Stored(size),
-                (ended, _) => UploadStatus::Ended(ended),
-            });
+    let upload = match fate(stores, &document, link).await? {
+        Fate::Pending(upload) => upload,
+        Fate::Content(content) if content.verification == Verification::Corrupt => {
+            return Ok(UploadStatus::Ended(UploadState::Corrupt));
         }
+        Fate::Content(content) if caller.takes_for_stored(&content) => {
+            return Ok(UploadStatus::Stored(content.size));
+        }
+        Fate::Content(content) => {
+            return Ok(UploadStatus::Verifying(content));
+        }
+        Fate::Ended(state) => return Ok(UploadStatus::Ended(state)),
+        Fate::Unknown => return Err(Error::NoSuchUpload),
     };
     match upload.state_at(now) {
         UploadState::Uploading => {

@@ -4,7 +4,10 @@
 //! Each entry is taken first, which makes it due again only later, and then seen to: a sweep that dies, or two
 //! at once, do nothing twice that matters, and an entry that fails is no obstacle to the others.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -12,17 +15,17 @@ use tokio::sync::Mutex;
 
 use super::{
     end_in_s3,
+    fate::points_to,
     finish::{Finished, finish},
-    points_to,
     verify::{Verified, verify, verify_past},
     write,
 };
 use crate::{
     Result, Stores,
-    document::{Act, Content, Document, Leftover, Remains, UploadState, Version},
+    document::{Act, Content, Document, Leftover, Remains, Upload, UploadState, Version},
     parts::MAX_DOCUMENT,
     stores::{Due, Entry, QUEUES, Written, time_to_read},
-    tenant::DocumentKey,
+    tenant::{DocumentKey, Tenant, TenantId},
 };
 
 /// Entries seen to at once.
@@ -70,11 +73,18 @@ pub fn longest() -> Duration {
     time_to_read(MAX_DOCUMENT) + Duration::from_secs(10)
 }
 
-/// Sees to what is due at `now`, and begins with nothing after `until`.
-pub async fn sweep(stores: &Stores, now: Timestamp, until: Instant) -> Result<Swept> {
+/// Sees to what is due at `now`, and begins with nothing after `until`. `tenants` are all that there ever were.
+pub async fn sweep(
+    stores: &Stores,
+    tenants: &[Tenant],
+    now: Timestamp,
+    until: Instant,
+) -> Result<Swept> {
     let mut swept = Swept::default();
+    let removed = tenants.iter().filter(|tenant| tenant.removed.is_some());
     let turn = Turn {
         stores,
+        removed: removed.map(|tenant| &tenant.tenant).collect(),
         now,
         until,
         reading: Mutex::new(()),
@@ -132,6 +142,8 @@ impl Swept {
 /// One sweep, as each of its entries sees it.
 struct Turn<'a> {
     stores: &'a Stores,
+    /// The tenants that were removed: what they have open ends.
+    removed: HashSet<&'a TenantId>,
     now: Timestamp,
     until: Instant,
     /// Objects are read back one at a time: together they would share the line, and none be done in time.
@@ -202,21 +214,34 @@ async fn settle_upload(turn: &Turn<'_>, document: &Document) -> Result<Outcome> 
     let Some(upload) = pending.filter(|upload| upload.state == UploadState::Uploading) else {
         return Ok(Outcome::Waiting);
     };
-    let Turn { stores, now, .. } = *turn;
+    let (stores, now) = (turn.stores, turn.now);
+    if turn.removed.contains(&document.tenant) {
+        return expire(turn, document, upload).await;
+    }
     let expired = upload.state_at(now) == UploadState::Expired;
     let act = Act::of_the_service(now);
     match finish(stores, document, upload, &act).await? {
-        Finished::Stored => Ok(Outcome::Completed),
-        Finished::Mismatch { .. } => Ok(Outcome::Mismatched),
+        Finished::Content(_) => Ok(Outcome::Completed),
+        Finished::Gone(UploadState::ChecksumMismatch) => Ok(Outcome::Mismatched),
+        Finished::Missing(missing) if upload.is_idle_at(now, missing.len()) => {
+            expire(turn, document, upload).await
+        }
         // Where S3 knows neither upload nor object, it may yet be joining: that too has until then.
-        Finished::Missing(_) | Finished::Gone(UploadState::Aborted) if expired => {
-            let change = document.end_upload(upload, UploadState::Expired, &act);
-            match write(stores, &change, now).await? {
-                Written::Done => Ok(Outcome::Expired),
-                Written::Lost(_) => Ok(Outcome::Waiting),
-            }
+        Finished::Missing(_) | Finished::Working | Finished::Gone(UploadState::Aborted)
+            if expired =>
+        {
+            expire(turn, document, upload).await
         }
         Finished::Missing(_) | Finished::Working | Finished::Gone(_) => Ok(Outcome::Waiting),
+    }
+}
+
+async fn expire(turn: &Turn<'_>, document: &Document, upload: &Upload) -> Result<Outcome> {
+    let act = Act::of_the_service(turn.now);
+    let change = document.end_upload(upload, UploadState::Expired, &act);
+    match write(turn.stores, &change, turn.now).await? {
+        Written::Done => Ok(Outcome::Expired),
+        Written::Lost(_) => Ok(Outcome::Waiting),
     }
 }
 

@@ -1,12 +1,11 @@
-//! A SHA-256 was declared over an upload, which S3 cannot compute: the object is read back once, and whoever
-//! was told "stored" learns if the bytes were others than were meant.
+//! A checksum was declared over an upload that S3 did not compute, as it cannot compute a SHA-256: the object is read back
+//! once, and only then is anybody told that the document is stored.
 
 use jiff::Timestamp;
 
 use super::{ATTEMPTS, retry, write};
 use crate::{
     Error, Result, Stores,
-    checksum::Checksum,
     document::{Act, Content, Document, Verification, Version},
     stores::Written,
     tenant::DocumentKey,
@@ -80,13 +79,14 @@ pub(super) async fn verify_past(
     }
 }
 
-/// Whether the object has the SHA-256 that was declared.
+/// Returns whether the object has the checksum that was declared.
 async fn read_back(stores: &Stores, key: &DocumentKey, content: &Content) -> Result<bool> {
     let Some(declared) = content.unverified() else {
         return Ok(true);
     };
     let object = key.object(&content.version);
-    let computed: Checksum = stores.files.sha256(&object, content.size).await?;
+    let files = &stores.files;
+    let computed = files.read_back(&object, content.size, &declared).await?;
     Ok(declared == computed)
 }
 
@@ -99,7 +99,7 @@ fn found(key: &DocumentKey, version: &Version, holds: bool) -> Verified {
         tenant = %key.tenant,
         document = %key.id,
         %version,
-        "a stored document does not have the SHA-256 that its sender declared"
+        "a document does not have the checksum that its sender declared"
     );
     Verified::Corrupt
 }

@@ -1,0 +1,169 @@
+//! The keys of issuers, beside their tenants in the table of these: what one process fetched all others have.
+//!
+//! Whoever adds a tenant writes them, the reconcile function every few minutes, and the api function where a token has a key
+//! that is not known. The latter two need `dynamodb:UpdateItem` for these attributes only, which are none of a tenant's.
+//!
+//! | `issuer` | `tenant` | what |
+//! |-|-|-|
+//! | the issuer's URL | `#keys`, or `#keys` and the URL that its tenant names | the [`StoredKeys`] |
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    documents::{Item, read, text},
+    tenants::Tenants,
+};
+use crate::{
+    Error, Result,
+    tenant::{Issuer, KeyPlace},
+};
+
+/// What the second half of the key of such an item begins with; no tenant is called so.
+const KEYS: &str = "#keys";
+
+/// What is known of the keys at one place. Times are milliseconds since 1970.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StoredKeys {
+    /// The usable ones, as a JWK Set (RFC 7517, section 5).
+    pub jwks: String,
+    /// When the fetch of these began.
+    pub fetched_at: Option<i64>,
+    /// How long it took, in milliseconds.
+    pub took: u64,
+    /// When the last fetch began, if it failed.
+    pub failed_at: Option<i64>,
+    /// When somebody last took the right to ask for a key that was not known.
+    pub asked_at: Option<i64>,
+}
+
+/// Who may ask an issuer for a key that is not known.
+#[derive(Debug)]
+pub enum Claim {
+    /// We may, and everybody else waits; this is what was known before.
+    Ours(StoredKeys),
+    /// Somebody does or just did; this is what is known now.
+    Others(StoredKeys),
+}
+
+impl Tenants {
+    /// What is known of the keys at a place.
+    pub async fn keys(&self, place: &KeyPlace) -> Result<StoredKeys> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("issuer", text(place.issuer.to_string()))
+            .key("tenant", text(sort_key(place)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Error::unavailable("reading an issuer's keys", error))?;
+        answer.item.map_or_else(|| Ok(StoredKeys::default()), read)
+    }
+
+    /// Takes the right to ask an issuer for a key that is not known, unless somebody took it less than `pause` ago.
+    pub async fn claim_keys(
+        &self,
+        place: &KeyPlace,
+        now: Timestamp,
+        pause: Duration,
+    ) -> Result<Claim> {
+        let sent = self
+            .update_keys(place)
+            .update_expression("SET askedAt = :now")
+            .condition_expression("attribute_not_exists(askedAt) OR askedAt <= :before")
+            .expression_attribute_values(":now", milliseconds(now))
+            .expression_attribute_values(":before", milliseconds(now - pause))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent.map_err(SdkError::into_service_error) {
+            Ok(answer) => Ok(Claim::Ours(read(answer.attributes.unwrap_or_default())?)),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(Claim::Others(read(failed.item.unwrap_or_default())?))
+            }
+            Err(error) => Err(Error::unavailable("claiming an issuer's keys", error)),
+        }
+    }
+
+    /// Writes down the keys that a fetch found which began at `began`. Says what is known then: newer ones stay.
+    pub async fn note_keys(
+        &self,
+        place: &KeyPlace,
+        jwks: String,
+        began: Timestamp,
+        took: Duration,
+    ) -> Result<StoredKeys> {
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let sent = self
+            .update_keys(place)
+            .update_expression("SET jwks = :jwks, fetchedAt = :began, took = :took REMOVE failedAt")
+            .condition_expression("attribute_not_exists(fetchedAt) OR fetchedAt <= :began")
+            .expression_attribute_values(":jwks", text(jwks))
+            .expression_attribute_values(":began", milliseconds(began))
+            .expression_attribute_values(":took", AttributeValue::N(took.to_string()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent.map_err(SdkError::into_service_error) {
+            Ok(answer) => read(answer.attributes.unwrap_or_default()),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                read(failed.item.unwrap_or_default())
+            }
+            Err(error) => Err(Error::unavailable("writing an issuer's keys", error)),
+        }
+    }
+
+    /// Writes down that a fetch failed which began at `began`.
+    pub async fn note_failure(&self, place: &KeyPlace, began: Timestamp) -> Result<StoredKeys> {
+        let sent = self
+            .update_keys(place)
+            .update_expression("SET failedAt = :began")
+            .expression_attribute_values(":began", milliseconds(began))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        let answer = sent.map_err(|error| Error::unavailable("writing an issuer's keys", error))?;
+        read(answer.attributes.unwrap_or_default())
+    }
+
+    fn update_keys(&self, place: &KeyPlace) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("issuer", text(place.issuer.to_string()))
+            .key("tenant", text(sort_key(place)))
+    }
+}
+
+fn sort_key(place: &KeyPlace) -> String {
+    match &place.jwks {
+        Some(url) => format!("{KEYS} {url}"),
+        None => KEYS.to_owned(),
+    }
+}
+
+/// Which keys of its issuer an item of the table has; `None` of a tenant's.
+pub(super) fn place_of(issuer: &Issuer, item: &Item) -> Option<KeyPlace> {
+    let sort_key = item.get("tenant")?.as_s().ok()?;
+    let url = sort_key.strip_prefix(KEYS)?.trim_start();
+    Some(KeyPlace {
+        issuer: issuer.clone(),
+        jwks: url.parse().ok(),
+    })
+}
+
+fn milliseconds(time: Timestamp) -> AttributeValue {
+    AttributeValue::N(time.as_millisecond().to_string())
+}

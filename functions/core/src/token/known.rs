@@ -1,0 +1,88 @@
+//! What this process knows of issuers: their tenants and keys, read by issuer and believed for a while.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::keys::Keys;
+use crate::{
+    Result,
+    stores::{StoredKeys, Tenants},
+    tenant::{Issuer, KeyPlace, Tenant},
+};
+
+/// How long what was read of an issuer is believed: so late, at most, a tenant that was added, changed or removed
+/// is so for everybody.
+const BELIEVED: Duration = Duration::from_mins(1);
+/// Issuers remembered at once; whoever makes issuers up makes us read, and no more.
+const REMEMBERED: usize = 1000;
+
+#[derive(Default)]
+pub(super) struct KnownIssuers {
+    known: Mutex<HashMap<Issuer, Known>>,
+}
+
+/// What is known of one issuer.
+#[derive(Clone)]
+pub(super) struct Known {
+    /// Its tenants; none, for an issuer that nobody has.
+    pub(super) tenants: Arc<[Tenant]>,
+    keys: HashMap<KeyPlace, Arc<Keys>>,
+    /// By the clock: the monotonic one may stand still in a process that Lambda has frozen.
+    read: Timestamp,
+}
+
+impl KnownIssuers {
+    /// What is known of an issuer, read where that is not known yet or no longer believed. (Two that ask at once both read.)
+    pub(super) async fn of(&self, table: &Tenants, issuer: &Issuer) -> Result<Known> {
+        let now = Timestamp::now();
+        let known = self.lock().get(issuer).cloned();
+        if let Some(known) = known.filter(|known| known.is_believed(now)) {
+            return Ok(known);
+        }
+        let found = table.of_issuer(issuer).await?;
+        let keys = found.keys.into_iter();
+        let known = Known {
+            tenants: found.tenants.into(),
+            keys: keys
+                .map(|(place, stored)| (place, Arc::new(Keys::from(stored))))
+                .collect(),
+            read: now,
+        };
+        let mut all = self.lock();
+        if all.len() >= REMEMBERED {
+            all.retain(|_, known| known.is_believed(now) && !known.tenants.is_empty());
+        }
+        all.insert(issuer.clone(), known.clone());
+        Ok(known)
+    }
+
+    /// Remembers newer keys.
+    pub(super) fn note(&self, place: &KeyPlace, keys: StoredKeys) -> Arc<Keys> {
+        let keys = Arc::new(Keys::from(keys));
+        if let Some(known) = self.lock().get_mut(&place.issuer) {
+            known.keys.insert(place.clone(), Arc::clone(&keys));
+        }
+        keys
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Issuer, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Its keys at this place, if any were ever fetched.
+    pub(super) fn keys(&self, place: &KeyPlace) -> Option<&Arc<Keys>> {
+        self.keys.get(place)
+    }
+
+    fn is_believed(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.read);
+        !age.is_negative() && age.unsigned_abs() < BELIEVED
+    }
+}

@@ -1,0 +1,149 @@
+//! The access key of the local stores and its secret: made at random for each data folder and kept in it, as lines that
+//! a shell can read.
+
+use std::{fmt, fs, path::Path};
+
+use aws_lc_rs::{
+    constant_time::verify_slices_are_equal,
+    digest::{SHA256, digest},
+    hmac::{self, HMAC_SHA256},
+};
+use http::{HeaderMap, header, request::Parts};
+use uuid::Uuid;
+
+use crate::Result;
+
+/// The file in the data folder.
+pub const ACCESS_KEY_FILE: &str = "access-key.sh";
+const ID: &str = "export AWS_ACCESS_KEY_ID=";
+const SECRET: &str = "export AWS_SECRET_ACCESS_KEY=";
+
+/// An access key and its secret.
+#[derive(Clone)]
+pub struct AccessKey {
+    /// The key's id.
+    pub id: String,
+    /// The secret that signs.
+    pub secret: String,
+}
+
+impl fmt::Debug for AccessKey {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the access key {}", self.id)
+    }
+}
+
+impl AccessKey {
+    /// Reads the key of a data folder, and makes one first if there is none.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let file = folder.join(ACCESS_KEY_FILE);
+        if !file.exists() {
+            let (id, secret) = (Uuid::new_v4().simple(), Uuid::new_v4().simple());
+            // The id says that it is no key of AWS.
+            fs::write(&file, format!("{ID}local-{id}\n{SECRET}{secret}\n"))?;
+        }
+        Self::read(folder)
+    }
+
+    /// Reads the key of a data folder.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let file = folder.join(ACCESS_KEY_FILE);
+        let text =
+            fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let value = |name: &str| {
+            let mut lines = text.lines();
+            let value = lines.find_map(|line| line.strip_prefix(name));
+            value
+                .map(str::to_owned)
+                .ok_or_else(|| format!("{} holds no key; delete it", file.display()))
+        };
+        Ok(Self {
+            id: value(ID)?,
+            secret: value(SECRET)?,
+        })
+    }
+
+    /// Returns whether this key signed the request: AWS Signature Version 4, in the `Authorization` header. Here a signature
+    /// does not expire.
+    pub(crate) fn has_signed(&self, request: &Parts, body: &[u8]) -> bool {
+        let Some(signed) = Signed::read(&request.headers) else {
+            return false;
+        };
+        let expected = self.signature(&signed, request, body);
+        signed.key == self.id
+            && verify_slices_are_equal(expected.as_bytes(), signed.signature.as_bytes()).is_ok()
+    }
+
+    fn signature(&self, signed: &Signed, request: &Parts, body: &[u8]) -> String {
+        let (method, path) = (&request.method, request.uri.path());
+        let query = request.uri.query().unwrap_or_default();
+        let header = |name: &str| format!("{name}:{}\n", text(&request.headers, name));
+        let headers: String = signed.headers.split(';').map(header).collect();
+        let names = signed.headers;
+        let canonical = format!(
+            "{method}\n{path}\n{query}\n{headers}\n{names}\n{}",
+            sha256(body)
+        );
+        let time = text(&request.headers, "x-amz-date");
+        let to_sign = format!(
+            "{ALGORITHM}\n{time}\n{}\n{}",
+            signed.scope,
+            sha256(canonical.as_bytes())
+        );
+        let key = format!("AWS4{}", self.secret).into_bytes();
+        let key = signed
+            .scope
+            .split('/')
+            .fold(key, |key, word| mac(&key, word));
+        hex(&mac(&key, &to_sign))
+    }
+}
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// The parts of an `Authorization` header.
+struct Signed<'a> {
+    key: &'a str,
+    scope: &'a str,
+    headers: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Signed<'a> {
+    fn read(headers: &'a HeaderMap) -> Option<Self> {
+        let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let fields = header.strip_prefix(ALGORITHM)?;
+        let field = |name: &str| {
+            fields
+                .split(',')
+                .find_map(|field| field.trim().strip_prefix(name))
+        };
+        let (key, scope) = field("Credential=")?.split_once('/')?;
+        Some(Self {
+            key,
+            scope,
+            headers: field("SignedHeaders=")?,
+            signature: field("Signature=")?,
+        })
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().trim()
+}
+
+fn mac(key: &[u8], text: &str) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(HMAC_SHA256, key), text.as_bytes())
+        .as_ref()
+        .to_vec()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex(digest(&SHA256, bytes).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
