@@ -1,17 +1,21 @@
 //! The access key of the local stores and its secret: made at random for each data folder and kept in it, as lines that
-//! a shell can read.
+//! a shell can read. And the sessions of roles that the stand-in for [STS](crate::sts) begins: nothing is kept of them, since
+//! the key and its secret say it all.
 
-use std::{fmt, fs, path::Path};
+use std::{collections::BTreeMap, fmt, fs, path::Path};
 
 use aws_lc_rs::{
     constant_time::verify_slices_are_equal,
     digest::{SHA256, digest},
     hmac::{self, HMAC_SHA256},
 };
-use http::{HeaderMap, header, request::Parts};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use http::{HeaderMap, Uri, header, request::Parts};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Result;
+use crate::{Result, s3::percent};
 
 /// The file in the data folder.
 pub const ACCESS_KEY_FILE: &str = "access-key.sh";
@@ -25,6 +29,25 @@ pub struct AccessKey {
     pub id: String,
     /// The secret that signs.
     pub secret: String,
+}
+
+/// A role that a session has, as the session's token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// The role's logical id.
+    pub name: String,
+    /// The session's tags.
+    pub tags: BTreeMap<String, String>,
+    /// When the session ends.
+    pub until: Timestamp,
+}
+
+/// The credentials of a session.
+pub struct Session {
+    /// The key that signs.
+    pub key: AccessKey,
+    /// What goes with each request that it signs.
+    pub token: String,
 }
 
 impl fmt::Debug for AccessKey {
@@ -64,43 +87,112 @@ impl AccessKey {
         })
     }
 
-    /// Returns whether this key signed the request: AWS Signature Version 4, in the `Authorization` header. Here a signature
+    /// Begins a session of a role.
+    pub fn begin_session(&self, role: &Role) -> Result<Session> {
+        let id = format!("{SESSION}{}", Uuid::new_v4().simple());
+        let claims = serde_json::to_vec(&(&id, role))?;
+        let claims = BASE64_URL_SAFE_NO_PAD.encode(claims);
+        let token = format!("{claims}.{}", self.derived(&claims));
+        let secret = self.derived(&id);
+        let key = Self { id, secret };
+        Ok(Session { key, token })
+    }
+
+    /// The secret of this key, or of a session's.
+    pub(crate) fn secret_of(&self, id: &str) -> Option<String> {
+        match id {
+            id if id == self.id => Some(self.secret.clone()),
+            id if id.starts_with(SESSION) => Some(self.derived(id)),
+            _ => None,
+        }
+    }
+
+    /// The role of the session whose key is named in a request; `None` where it is no session's. Whether that key signed the
+    /// request is another question.
+    pub(crate) fn role_of(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> Result<Option<Role>, NoSession> {
+        let parameter = |name: &str| {
+            let mut pairs = uri.query().unwrap_or_default().split('&');
+            let value = pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            value.and_then(percent::decode)
+        };
+        let credential = parameter("X-Amz-Credential");
+        let signed = Signed::read(headers).map(|signed| signed.key);
+        let id = match &credential {
+            Some(credential) => credential.split('/').next(),
+            None => signed,
+        };
+        let Some(id) = id.filter(|id| id.starts_with(SESSION)) else {
+            return Ok(None);
+        };
+        let token = parameter("X-Amz-Security-Token");
+        let token = token.unwrap_or_else(|| text(headers, "x-amz-security-token").to_owned());
+        let role = self
+            .role_in(&token, id)
+            .filter(|role| role.until > Timestamp::now());
+        role.map(Some).ok_or(NoSession)
+    }
+
+    fn role_in(&self, token: &str, id: &str) -> Option<Role> {
+        let (claims, signature) = token.split_once('.')?;
+        let expected = self.derived(claims);
+        verify_slices_are_equal(expected.as_bytes(), signature.as_bytes()).ok()?;
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?;
+        let (of, role): (String, Role) = serde_json::from_slice(&claims).ok()?;
+        (of == id).then_some(role)
+    }
+
+    fn derived(&self, text: &str) -> String {
+        hex(&mac(self.secret.as_bytes(), text))
+    }
+
+    /// Returns whether this key, or a session's, signed the request: AWS Signature Version 4, in the `Authorization` header. Here a signature
     /// does not expire.
     pub(crate) fn has_signed(&self, request: &Parts, body: &[u8]) -> bool {
         let Some(signed) = Signed::read(&request.headers) else {
             return false;
         };
-        let expected = self.signature(&signed, request, body);
-        signed.key == self.id
-            && verify_slices_are_equal(expected.as_bytes(), signed.signature.as_bytes()).is_ok()
-    }
-
-    fn signature(&self, signed: &Signed, request: &Parts, body: &[u8]) -> String {
-        let (method, path) = (&request.method, request.uri.path());
-        let query = request.uri.query().unwrap_or_default();
-        let header = |name: &str| format!("{name}:{}\n", text(&request.headers, name));
-        let headers: String = signed.headers.split(';').map(header).collect();
-        let names = signed.headers;
-        let canonical = format!(
-            "{method}\n{path}\n{query}\n{headers}\n{names}\n{}",
-            sha256(body)
-        );
-        let time = text(&request.headers, "x-amz-date");
-        let to_sign = format!(
-            "{ALGORITHM}\n{time}\n{}\n{}",
-            signed.scope,
-            sha256(canonical.as_bytes())
-        );
-        let key = format!("AWS4{}", self.secret).into_bytes();
-        let key = signed
-            .scope
-            .split('/')
-            .fold(key, |key, word| mac(&key, word));
-        hex(&mac(&key, &to_sign))
+        let Some(secret) = self.secret_of(signed.key) else {
+            return false;
+        };
+        let expected = signature(&secret, &signed, request, body);
+        verify_slices_are_equal(expected.as_bytes(), signed.signature.as_bytes()).is_ok()
     }
 }
 
+fn signature(secret: &str, signed: &Signed, request: &Parts, body: &[u8]) -> String {
+    let (method, path) = (&request.method, request.uri.path());
+    let query = request.uri.query().unwrap_or_default();
+    let header = |name: &str| format!("{name}:{}\n", text(&request.headers, name));
+    let headers: String = signed.headers.split(';').map(header).collect();
+    let names = signed.headers;
+    let canonical = format!(
+        "{method}\n{path}\n{query}\n{headers}\n{names}\n{}",
+        sha256(body)
+    );
+    let time = text(&request.headers, "x-amz-date");
+    let to_sign = format!(
+        "{ALGORITHM}\n{time}\n{}\n{}",
+        signed.scope,
+        sha256(canonical.as_bytes())
+    );
+    let key = format!("AWS4{secret}").into_bytes();
+    let key = signed
+        .scope
+        .split('/')
+        .fold(key, |key, word| mac(&key, word));
+    hex(&mac(&key, &to_sign))
+}
+
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// How the ids of sessions' keys begin.
+const SESSION: &str = "local-session-";
+
+/// A session's key without its token, or with one that has ended or is another's.
+pub(crate) struct NoSession;
 
 /// The parts of an `Authorization` header.
 struct Signed<'a> {

@@ -1,4 +1,5 @@
 //! AWS's JSON protocol, which DynamoDB and `EventBridge` speak: a POST whose header `X-Amz-Target` names the operation.
+//! (STS speaks its older Query protocol, in which the body does; what is around that is the same.)
 //! Whatever answers stands behind the [`Wire`].
 
 use std::{future::Future, sync::Arc};
@@ -15,7 +16,7 @@ use crate::{
     access_key::AccessKey,
     guard::Guard,
     policies::Need,
-    wire::{Wire, Wording, process_of},
+    wire::{Caller, Wire, Wording},
 };
 
 /// An answer.
@@ -46,6 +47,8 @@ pub struct Port {
     pub access_key: AccessKey,
     /// Between functions and services.
     pub wire: Arc<Wire>,
+    /// How an answer is worded that is not the service's own.
+    pub word: fn(Wording) -> Answer,
 }
 
 /// Has `effect` answer calls, behind the wire, until the process ends.
@@ -71,17 +74,21 @@ pub async fn serve<E>(
                 }
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await?.to_bytes();
+                let role = port.access_key.role_of(&parts.headers, &parts.uri);
+                let role = role
+                    .ok()
+                    .filter(|_| port.access_key.has_signed(&parts, &body));
                 // What another key signed is meant for AWS.
-                if !port.access_key.has_signed(&parts, &body) {
+                let Some(role) = role else {
                     let body = json!({ "__type": "UnrecognizedClientException", "message": "Not signed with the local access key." });
                     return Ok(answer(StatusCode::BAD_REQUEST, &body));
-                }
-                let process = process_of(&parts.headers);
+                };
+                let caller = Caller::of(&parts.headers, role);
                 let call = read(parts.headers, body);
                 let (operation, needs) = describe(&call);
                 let answer = port
                     .wire
-                    .pass(&process, &operation, &needs, word, effect(call));
+                    .pass(&caller, &operation, &needs, port.word, effect(call));
                 let answer = answer.await;
                 answer.ok_or_else(|| crate::Error::from("the connection is made to break"))
             }
@@ -102,8 +109,8 @@ fn read(headers: HeaderMap, body: Bytes) -> Call {
     }
 }
 
-/// An answer that is not the service's own.
-fn word(wording: Wording) -> Answer {
+/// An answer that is not the service's own, as JSON.
+pub fn word(wording: Wording) -> Answer {
     let (status, kind) = match wording {
         Wording::Failed | Wording::FailedInside => {
             (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")

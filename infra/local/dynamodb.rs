@@ -1,10 +1,12 @@
-//! DynamoDB on SQLite: the `dynoxide-rs` server, embedded, and a front that puts it behind the [wire](crate::wire).
+//! DynamoDB on SQLite: the `dynoxide-rs` engine, called inside this process, behind the [wire](crate::wire).
 
 use std::{path::Path, sync::Arc};
 
+use dynoxide::{Database, DynoxideError};
 use http::StatusCode;
-use serde_json::Value;
-use tokio::{net::TcpListener, sync::Notify};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::{
     Result, TENANTS,
@@ -16,28 +18,54 @@ use crate::{
 /// As which a `Query` of the table of tenants passes the wire: a process makes one in a while, whatever it is asked.
 pub const TENANTS_READ: &str = "QueryTenants";
 
-/// Serves the tables of `file` until the process ends; gives the server's URL.
-pub async fn serve(file: &Path) -> Result<String> {
-    let path = file.to_str().ok_or("the data folder's path is not UTF-8")?;
-    let database = dynoxide::Database::new(path).map_err(|error| format!("{path}: {error}"))?;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    tokio::spawn(dynoxide::server::serve_with_shutdown(
-        listener,
-        database,
-        std::future::pending(),
-    ));
-    Ok(url)
+/// Where the tables are.
+#[derive(Clone)]
+pub enum Tables {
+    /// In a file, by the engine in this process. It has no port of its own that anybody could call past the wire.
+    Inside(Database),
+    /// In another DynamoDB, by its URL.
+    Elsewhere(reqwest::Client, String),
 }
 
-/// Passes calls on to `target`, over the wire, until the process ends; notifies `written` of each that may have written.
-pub async fn front(port: Port, target: String, written: Arc<Notify>) {
-    let http = reqwest::Client::new();
+impl Tables {
+    /// The tables of `file`, which is made where there is none; those of another DynamoDB where its URL is given.
+    pub fn open(file: &Path, elsewhere: Option<String>) -> Result<Self> {
+        if let Some(url) = elsewhere {
+            return Ok(Self::Elsewhere(reqwest::Client::new(), url));
+        }
+        let path = file.to_str().ok_or("the data folder's path is not UTF-8")?;
+        let database = Database::new(path).map_err(|error| format!("{path}: {error}"))?;
+        Ok(Self::Inside(database))
+    }
+
+    async fn answer(&self, call: Call) -> Answer {
+        match self {
+            Self::Inside(database) => {
+                let database = database.clone();
+                // SQLite waits for the disk.
+                let done = tokio::task::spawn_blocking(move || {
+                    run(&database, &call.operation, &call.body)
+                });
+                match done.await {
+                    Ok(Ok(output)) => Answer::new(output.into()),
+                    Ok(Err(refusal)) => refused(&refusal),
+                    Err(_) => failed(),
+                }
+            }
+            Self::Elsewhere(http, url) => {
+                pass_on(http, url, call).await.unwrap_or_else(|_| failed())
+            }
+        }
+    }
+}
+
+/// Answers calls from `tables`, over the wire, until the process ends; notifies `written` of each that may have written.
+pub async fn serve(port: Port, tables: Tables, written: Arc<Notify>) {
     let effect = move |call: Call| {
-        let (http, target, written) = (http.clone(), target.clone(), written.clone());
+        let (tables, written) = (tables.clone(), written.clone());
         async move {
             let writes = !matches!(call.operation.as_str(), "GetItem" | "Query" | "Scan");
-            let answer = pass_on(&http, &target, call).await;
+            let answer = tables.answer(call).await;
             if writes {
                 written.notify_one();
             }
@@ -47,12 +75,59 @@ pub async fn front(port: Port, target: String, written: Arc<Notify>) {
     aws_json::serve(port, describe, effect).await;
 }
 
+/// Runs one operation. There are those that the service, its commands and its tests use.
+fn run(tables: &Database, operation: &str, input: &[u8]) -> Result<Vec<u8>, DynoxideError> {
+    match operation {
+        "GetItem" => with(input, |input| tables.get_item(input)),
+        "PutItem" => with(input, |input| tables.put_item(input)),
+        "UpdateItem" => with(input, |input| tables.update_item(input)),
+        "DeleteItem" => with(input, |input| tables.delete_item(input)),
+        "Query" => with(input, |input| tables.query(input)),
+        "Scan" => with(input, |input| tables.scan(input)),
+        "BatchGetItem" => with(input, |input| tables.batch_get_item(input)),
+        "BatchWriteItem" => with(input, |input| tables.batch_write_item(input)),
+        "TransactGetItems" => with(input, |input| tables.transact_get_items(input)),
+        "TransactWriteItems" => with(input, |input| tables.transact_write_items(input)),
+        "CreateTable" => with(input, |input| tables.create_table(input)),
+        "DescribeTable" => with(input, |input| tables.describe_table(input)),
+        "ListTables" => with(input, |input| tables.list_tables(input)),
+        _ => {
+            let text = format!("the local DynamoDB does not know {operation}");
+            Err(DynoxideError::ValidationException(text))
+        }
+    }
+}
+
+/// Runs `operation` on this input, read from JSON; gives its output as JSON.
+fn with<I: DeserializeOwned, O: Serialize>(
+    input: &[u8],
+    operation: impl FnOnce(I) -> dynoxide::Result<O>,
+) -> Result<Vec<u8>, DynoxideError> {
+    let input = serde_json::from_slice(input)
+        .map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
+    serde_json::to_vec(&operation(input)?)
+        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+}
+
+fn refused(refusal: &DynoxideError) -> Answer {
+    let status = StatusCode::from_u16(refusal.status_code());
+    let mut answer = Answer::new(refusal.to_json().into());
+    *answer.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+    answer
+}
+
+fn failed() -> Answer {
+    let body = json!({ "__type": "InternalServerError", "message": "No answer." });
+    aws_json::answer(StatusCode::INTERNAL_SERVER_ERROR, &body)
+}
+
 fn describe(call: &Call) -> Described {
     let table = call.input["TableName"].as_str().unwrap_or_default();
     let resource = match call.input["IndexName"].as_str() {
         Some(index) => format!("{}/index/{index}", arn(table)),
         None => arn(table),
     };
+    let partition = partition_of(&call.input);
     match call.operation.as_str() {
         "TransactWriteItems" => {
             let writes = call.input["TransactItems"].as_array().into_iter().flatten();
@@ -63,11 +138,11 @@ fn describe(call: &Call) -> Described {
             (call.operation.clone(), needs.collect())
         }
         "Query" if table == physical_name(TENANTS) => {
-            let need = Need::of("dynamodb:Query", resource);
+            let need = Need::of("dynamodb:Query", resource).in_partition(partition);
             (TENANTS_READ.to_owned(), vec![need])
         }
         operation => {
-            let need = Need::of(format!("dynamodb:{operation}"), resource);
+            let need = Need::of(format!("dynamodb:{operation}"), resource).in_partition(partition);
             (operation.to_owned(), vec![need])
         }
     }
@@ -79,22 +154,26 @@ fn need_of(kind: &str, item: &Value) -> Need {
         "ConditionCheck" => "dynamodb:ConditionCheckItem".to_owned(),
         kind => format!("dynamodb:{kind}Item"),
     };
-    Need::of(action, arn(item["TableName"].as_str().unwrap_or_default()))
+    let table = item["TableName"].as_str().unwrap_or_default();
+    Need::of(action, arn(table)).in_partition(partition_of(item))
 }
 
-async fn pass_on(http: &reqwest::Client, target: &str, call: Call) -> Answer {
-    let sent = http.post(target).headers(call.headers).body(call.body);
-    let mut response = Answer::default();
-    *response.status_mut() = StatusCode::BAD_GATEWAY;
-    let Ok(answer) = sent.send().await else {
-        return response;
-    };
+/// The partition that a call or a write is about, as the service's own tables and queries name it.
+fn partition_of(input: &Value) -> Option<&str> {
+    let places = [
+        &input["Key"]["pk"],
+        &input["Item"]["pk"],
+        &input["ExpressionAttributeValues"][":pk"],
+    ];
+    places.iter().find_map(|value| value["S"].as_str())
+}
+
+async fn pass_on(http: &reqwest::Client, url: &str, call: Call) -> reqwest::Result<Answer> {
+    let sent = http.post(url).headers(call.headers).body(call.body);
+    let answer = sent.send().await?;
     let (status, headers) = (answer.status(), answer.headers().clone());
-    let Ok(body) = answer.bytes().await else {
-        return response;
-    };
+    let mut response = Answer::new(answer.bytes().await?.into());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    *response.body_mut() = body.into();
-    response
+    Ok(response)
 }

@@ -25,6 +25,7 @@ pub mod sender;
 pub mod setup;
 pub mod soak;
 pub mod stream;
+pub mod sts;
 pub mod template;
 pub mod tenant;
 pub mod welcome;
@@ -45,6 +46,7 @@ use tokio::{net::TcpListener, sync::Notify};
 use access_key::AccessKey;
 use aws_json::Port;
 use bus::Bus;
+use dynamodb::Tables;
 use events::Events;
 use guard::Guard;
 use issuer::Issuer;
@@ -82,7 +84,7 @@ pub const REGION: &str = "eu-central-1";
 pub struct Options {
     /// Where everything is kept.
     pub data: PathBuf,
-    /// The gateway's port; the issuer, S3, DynamoDB and the bus have the next four. With 0 all are chosen freely.
+    /// The gateway's port; the issuer, S3, DynamoDB, the bus and STS have the next five. With 0 all are chosen freely.
     pub port: u16,
     /// The host in every URL. Everything listens on it where it is an address, and on loopback where it is a name.
     pub host: String,
@@ -172,34 +174,35 @@ impl Cloud {
             None => {
                 let s3 = s3::S3::open(&options.data.join("s3"), options.durable)?;
                 let s3 = s3.behind(wire.clone()).guarded_by(guard.clone());
-                let (listener, url) = host.bind(2).await?;
-                let AccessKey { id, secret } = access_key.clone();
-                let served = s3
-                    .clone()
-                    .serve(listener, id, secret, std::future::pending());
-                tokio::spawn(served);
+                let url = serve_s3(&s3, &host, &access_key).await?;
                 (url, Some(s3))
             }
         };
         let tables = options.data.join("dynamodb.sqlite");
-        let target = match &options.dynamodb_endpoint {
-            Some(endpoint) => endpoint.clone(),
-            None => dynamodb::serve(&tables).await?,
-        };
-        let port = |listener| Port {
+        let served = Tables::open(&tables, options.dynamodb_endpoint.clone())?;
+        let port = |listener, word| Port {
             listener,
+            word,
             guard: guard.clone(),
             access_key: access_key.clone(),
             wire: wire.clone(),
         };
         let (listener, dynamodb_url) = host.bind(3).await?;
         let written = Arc::new(Notify::new());
-        tokio::spawn(dynamodb::front(port(listener), target, written.clone()));
+        tokio::spawn(dynamodb::serve(
+            port(listener, aws_json::word),
+            served,
+            written.clone(),
+        ));
         let bus = Bus::open(&options.data, options.durable, options.webhook.clone())?;
         let (listener, bus_url) = host.bind(4).await?;
-        tokio::spawn(bus.serve(port(listener)));
+        tokio::spawn(bus.serve(port(listener, aws_json::word)));
+
+        let (listener, sts_url) = host.bind(5).await?;
+        tokio::spawn(sts::serve(port(listener, sts::word), sts::roles(&template)));
 
         let endpoints = [
+            ("AWS_ENDPOINT_URL_STS", sts_url.as_str()),
             ("AWS_ENDPOINT_URL_S3", s3_url.as_str()),
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.as_str()),
             ("AWS_ENDPOINT_URL_EVENTBRIDGE", bus_url.as_str()),
@@ -261,6 +264,17 @@ impl Cloud {
         let function = function.ok_or(Failed::Error)?;
         function.invoke(events::clock(time)).await.map(drop)
     }
+}
+
+/// Serves S3 until the process ends; gives its URL.
+async fn serve_s3(s3: &s3::S3, host: &Host<'_>, access_key: &AccessKey) -> Result<String> {
+    let (listener, url) = host.bind(2).await?;
+    let AccessKey { id, secret } = access_key.clone();
+    tokio::spawn(
+        s3.clone()
+            .serve(listener, id, secret, std::future::pending()),
+    );
+    Ok(url)
 }
 
 /// Reads the template with the parameters that it has here. (What an account may ask of AWS's gateway, and not what one

@@ -33,7 +33,7 @@ struct Arguments {
     /// Keep nothing: use a folder that is removed in the end.
     #[arg(long)]
     ephemeral: bool,
-    /// The gateway's port; the issuer, S3, DynamoDB and the bus have the next four. 0: any free ones.
+    /// The gateway's port; the issuer, S3, DynamoDB, the bus and STS have the next five. 0: any free ones.
     #[arg(long, default_value_t = 7080, value_parser = clap::value_parser!(u16).range(..=65531))]
     port: u16,
     /// Use the S3 at this URL instead of the one built in.

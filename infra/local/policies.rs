@@ -2,15 +2,20 @@
 //! function, so that what is missing in a policy is missing here too; and what was asked for is kept, so that a
 //! test can find what a policy allows and nobody needs.
 //!
-//! As much of IAM as the template uses: statements that allow named actions on resources, which may end in `*`, or deny
-//! them on all resources but some; and what SAM allows by itself to what reads a stream. Conditions it does not look at:
-//! `infra/rehearse.py` does.
+//! As much of IAM as the template uses: statements that allow named actions on resources, in which `*` stands for any
+//! characters and `${aws:PrincipalTag/NAME}` for a tag of the caller's session, or deny them on all resources but some; the
+//! condition on a table's partitions (`dynamodb:LeadingKeys`); and what SAM allows by itself to what reads a stream. At other
+//! conditions it does not look: `infra/rehearse.py` does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::{Result, template::Template};
+use crate::{
+    Result,
+    s3::cors::matches,
+    template::{Template, arn, physical_name},
+};
 
 /// What a call takes: an action such as `s3:PutObject`, and the ARN that it is done to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +24,8 @@ pub struct Need {
     pub action: String,
     /// The ARN; see [`crate::template::arn`].
     pub resource: String,
+    /// The partition of a table.
+    pub partition: Option<String>,
 }
 
 impl Need {
@@ -27,28 +34,73 @@ impl Need {
         Self {
             action: action.into(),
             resource: resource.into(),
+            partition: None,
         }
+    }
+
+    /// The same in this partition of the table.
+    #[must_use]
+    pub fn in_partition(self, partition: Option<&str>) -> Self {
+        let partition = partition.map(str::to_owned);
+        Self { partition, ..self }
     }
 }
 
-/// One action on one resource, allowed by a statement of a function's policy.
+/// Who needs something.
+#[derive(Debug, Clone, Copy)]
+pub struct Principal<'a> {
+    /// The logical id of a function or a role.
+    pub name: &'a str,
+    /// The tags of its session; a function has none.
+    pub tags: Option<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> Principal<'a> {
+    /// A function by its own rights.
+    pub fn function(name: &'a str) -> Self {
+        Self { name, tags: None }
+    }
+
+    /// A pattern of a policy with the session's tags in place; `None` where it names one that the session has not.
+    fn fill(&self, pattern: &str) -> Option<String> {
+        let mut filled = String::new();
+        let mut rest = pattern;
+        while let Some((before, after)) = rest.split_once("${aws:PrincipalTag/") {
+            let (name, after) = after.split_once('}')?;
+            filled.push_str(before);
+            filled.push_str(self.tags?.get(name)?);
+            rest = after;
+        }
+        Some(filled + rest)
+    }
+
+    fn is_like(&self, pattern: &str, text: &str) -> bool {
+        self.fill(pattern)
+            .is_some_and(|pattern| matches(&pattern, text))
+    }
+}
+
+/// One action on one resource, allowed by a statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Allowed {
-    /// The function's logical id.
-    pub function: String,
-    /// The action, and the resource, which may end in `*`.
+    /// The logical id of the function or role.
+    pub principal: String,
+    /// The action, and the pattern of the resource.
     pub need: Need,
+    /// The patterns of the partitions that it is allowed in; none where it is in all.
+    pub partitions: Vec<String>,
 }
 
 impl Allowed {
-    /// Whether this allows `function` what it needs.
-    pub fn covers(&self, function: &str, need: &Need) -> bool {
-        let resource = &self.need.resource;
-        let matches = match resource.strip_suffix('*') {
-            Some(start) => need.resource.starts_with(start),
-            None => need.resource == *resource,
-        };
-        self.function == function && self.need.action == need.action && matches
+    /// Whether this allows `principal` what it needs.
+    pub fn covers(&self, principal: Principal, need: &Need) -> bool {
+        let partition = need.partition.as_deref().unwrap_or_default();
+        let mut partitions = self.partitions.iter();
+        self.principal == principal.name
+            && self.need.action == need.action
+            && principal.is_like(&self.need.resource, &need.resource)
+            && (self.partitions.is_empty()
+                || partitions.any(|pattern| principal.is_like(pattern, partition)))
     }
 }
 
@@ -77,7 +129,7 @@ pub struct Policies {
     keys: BTreeMap<String, String>,
     /// What was allowed, and asked for.
     needed: BTreeSet<Allowed>,
-    /// What functions asked for in vain.
+    /// What was asked for in vain, by whom.
     refused: BTreeSet<(String, Need)>,
 }
 
@@ -88,25 +140,51 @@ impl Policies {
             keys: template.keys(),
             ..Self::default()
         };
-        for (function, properties) in template.functions() {
-            let documents = each(&properties["Policies"]);
-            for statement in documents.flat_map(|document| each(&document["Statement"])) {
-                let of = |resources: &str| {
-                    products(function, &statement["Action"], &statement[resources])
-                };
+        let of_functions = template.functions();
+        let of_functions = of_functions.flat_map(|(function, properties)| {
+            each(&properties["Policies"]).map(move |document| (function, document))
+        });
+        let of_roles = template.roles_of_functions();
+        let of_roles = of_roles.flat_map(|(role, properties)| {
+            each(&properties["Policies"]).map(move |policy| (role, &policy["PolicyDocument"]))
+        });
+        let managed = template.resources("AWS::IAM::ManagedPolicy");
+        let managed = managed.flat_map(|(_, policy)| {
+            let roles = each(&policy["Roles"]).filter_map(Value::as_str);
+            let principals = roles.filter_map(|role| principal_with(template, role));
+            principals.map(move |principal| (principal, &policy["PolicyDocument"]))
+        });
+        for (principal, document) in of_functions.chain(of_roles).chain(managed) {
+            for statement in each(&document["Statement"]) {
+                let of = |resources: &str| products(principal, statement, resources);
                 match statement["Effect"].as_str() {
                     Some("Allow") => policies.allowed.extend(of("Resource")),
                     Some("Deny") => policies.denied.extend(of("NotResource")),
-                    _ => return Err(format!("{function}: what effect has {statement}?").into()),
+                    _ => return Err(format!("{principal}: what effect has {statement}?").into()),
                 }
             }
         }
         for (function, _) in template.events("DynamoDB") {
-            let managed = needs_of_stream("*").into_iter().map(|need| Allowed {
-                function: function.to_owned(),
-                need,
-            });
-            policies.managed.extend(managed);
+            let managed = needs_of_stream("*").into_iter();
+            policies
+                .managed
+                .extend(managed.map(|need| allowed(function, need)));
+        }
+        for (role, properties) in template.roles_of_functions() {
+            for (function, _) in template.functions() {
+                let trust = each(&properties["AssumeRolePolicyDocument"]["Statement"]);
+                let trusts = |statement: &&Value| {
+                    statement["Principal"]["AWS"] == arn(&physical_name(&format!("{function}Role")))
+                };
+                let actions = trust
+                    .filter(trusts)
+                    .flat_map(|trust| each(&trust["Action"]));
+                let needs = actions.filter_map(Value::as_str);
+                let needs = needs.map(|action| Need::of(action, arn(&physical_name(role))));
+                policies
+                    .allowed
+                    .extend(needs.map(|need| allowed(function, need)));
+            }
         }
         Ok(policies)
     }
@@ -125,31 +203,30 @@ impl Policies {
         )
     }
 
-    /// Whether a function may do all of this; it is kept that it asked.
-    pub(crate) fn allow(&mut self, function: &str, needs: &[Need]) -> bool {
+    /// Whether the principal may do all of this; it is kept that it asked.
+    pub(crate) fn allow(&mut self, principal: Principal, needs: &[Need]) -> bool {
         let mut all = true;
         for need in needs.iter().cloned().chain(self.keys_for(needs)) {
-            if self.allows(function, &need) {
+            if self.allows(principal, &need) {
                 let allowed = self.allowed.iter();
-                let covering = allowed.filter(|allowed| allowed.covers(function, &need));
+                let covering = allowed.filter(|allowed| allowed.covers(principal, &need));
                 self.needed.extend(covering.cloned());
             } else {
-                self.refused.insert((function.to_owned(), need));
+                self.refused.insert((principal.name.to_owned(), need));
                 all = false;
             }
         }
         all
     }
 
-    /// Whether a function may do this.
-    pub fn allows(&self, function: &str, need: &Need) -> bool {
+    /// Whether the principal may do this.
+    pub fn allows(&self, principal: Principal, need: &Need) -> bool {
         let mut allowed = self.allowed.iter().chain(&self.managed);
-        let mut denied = self
-            .denied
-            .iter()
-            .filter(|denied| denied.function == function && denied.need.action == need.action);
-        allowed.any(|allowed| allowed.covers(function, need))
-            && denied.all(|but| but.covers(function, need))
+        let mut denied = self.denied.iter().filter(|denied| {
+            denied.principal == principal.name && denied.need.action == need.action
+        });
+        allowed.any(|allowed| allowed.covers(principal, need))
+            && denied.all(|but| but.covers(principal, need))
     }
 
     /// What it takes besides where the resource is encrypted with a key of the operator's: DynamoDB reads and writes
@@ -177,18 +254,38 @@ impl Policies {
     }
 }
 
-/// Each of the actions on each of the resources.
-fn products(function: &str, actions: &Value, resources: &Value) -> Vec<Allowed> {
-    let actions = each(actions).filter_map(Value::as_str);
-    let products = actions.flat_map(|action| {
-        let resources = each(resources).filter_map(Value::as_str);
+/// The function that has the role of this name, or the role itself.
+fn principal_with<'a>(template: &'a Template, role: &str) -> Option<&'a str> {
+    let functions = template.functions().map(|(name, _)| name);
+    let mut functions = functions.map(|name| (name, format!("{name}Role")));
+    let found = functions.find(|(_, of_function)| physical_name(of_function) == role);
+    let mut roles = template.roles_of_functions().map(|(name, _)| name);
+    let role = roles.find(|name| physical_name(name) == role);
+    found.map(|(name, _)| name).or(role)
+}
+
+fn allowed(principal: &str, need: Need) -> Allowed {
+    Allowed {
+        principal: principal.to_owned(),
+        need,
+        partitions: Vec::new(),
+    }
+}
+
+/// Each of a statement's actions on each of its `Resource`s or `NotResource`s.
+fn products(principal: &str, statement: &Value, resources: &str) -> Vec<Allowed> {
+    let partitions = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    let partitions = each(partitions).filter_map(Value::as_str);
+    let partitions: Vec<String> = partitions.map(str::to_owned).collect();
+    let actions = each(&statement["Action"]).filter_map(Value::as_str);
+    let needs = actions.flat_map(|action| {
+        let resources = each(&statement[resources]).filter_map(Value::as_str);
         resources.map(move |resource| Need::of(action, resource))
     });
-    let function = || function.to_owned();
-    products
+    needs
         .map(|need| Allowed {
-            function: function(),
-            need,
+            partitions: partitions.clone(),
+            ..allowed(principal, need)
         })
         .collect()
 }

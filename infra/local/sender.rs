@@ -22,6 +22,8 @@ use crate::{Error, Result};
 const PARALLEL: usize = 4;
 /// The longest pause before it asks again; schools' systems are in less of a hurry.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause, a part of which is drawn, before it opens an upload again that another sender has ended.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The bytes of a document.
 #[derive(Debug, Clone)]
@@ -120,6 +122,7 @@ impl Sender {
     pub async fn hand_in_by_parts(&self, metadata: &Value, source: &Source) -> Result<HandedIn> {
         let began = Instant::now();
         let mut known: Option<String> = None;
+        let mut pause = Duration::from_millis(20);
         loop {
             let (status, answer) = self.offer(metadata).await?;
             let id = match status {
@@ -147,6 +150,9 @@ impl Sender {
             if began.elapsed() >= self.patience {
                 return Err("the upload always ended before it could be completed".into());
             }
+            // Another sends the same document, and our next upload ends its: whoever waits lets it finish.
+            tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
 

@@ -23,7 +23,7 @@ use crate::{
     policies::needs_of_stream,
     runtime::Function,
     template::{Template, word},
-    wire::Wire,
+    wire::{Caller, Wire},
 };
 
 /// Until a batch is tried again for the first time; then twice as long each time, up to...
@@ -71,7 +71,7 @@ impl Stream {
         };
         // As Lambda does, with the function's rights.
         let needs = needs_of_stream(&word(&source["Stream"]));
-        if !wire.allows(&format!("{name}-stream"), &needs) {
+        if !wire.allows(&Caller::process(format!("{name}-stream")), &needs) {
             return Err(format!("the policy of {name} does not let it read the stream").into());
         }
         let filters = source["FilterCriteria"]["Filters"].as_array();

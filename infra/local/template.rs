@@ -86,6 +86,13 @@ impl Template {
         self.resources("AWS::Serverless::Function")
     }
 
+    /// The logical ids and properties of all roles that functions assume.
+    pub fn roles_of_functions(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let trust = |role: &Value| role["AssumeRolePolicyDocument"]["Statement"].to_string();
+        self.resources("AWS::IAM::Role")
+            .filter(move |(_, role)| trust(role).contains("\"AWS\":"))
+    }
+
     /// Every event of this type that invokes a function: the function's logical id, and the event's properties.
     pub fn events(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
         self.functions().flat_map(move |(function, properties)| {
@@ -215,7 +222,7 @@ impl Context<'_> {
             ("AWS::URLSuffix", _) => Ok(json!("amazonaws.com")),
             ("AWS::AccountId", _) => Ok(json!("000000000000")),
             ("AWS::StackName", _) => Ok(json!("local")),
-            _ if self.resources.contains_key(name) => Ok(json!(physical_name(name))),
+            _ if self.is_made(name) => Ok(json!(physical_name(name))),
             _ => Err(format!("{name} is no resource, and no parameter with a value").into()),
         }
     }
@@ -234,12 +241,13 @@ impl Context<'_> {
         }
     }
 
-    /// Whether this is a resource of the template, or SAM makes it of a function's event: it calls these after both.
+    /// Whether this is a resource of the template, or SAM makes it of a function or one of its events: it calls the role of a
+    /// function after that, and these after both.
     fn is_made(&self, resource: &str) -> bool {
         self.resources.iter().any(|(name, properties)| {
             let rest = resource.strip_prefix(name.as_str());
             let events = &properties["Properties"]["Events"];
-            rest.is_some_and(|rest| rest.is_empty() || events[rest].is_object())
+            rest.is_some_and(|rest| rest.is_empty() || rest == "Role" || events[rest].is_object())
         })
     }
 
@@ -251,6 +259,8 @@ impl Context<'_> {
             let (name, after) = after.split_once('}').ok_or("a ${ without its }")?;
             let value = match values.get(name) {
                 Some(value) => value.clone(),
+                // `${!X}` is `${X}` for somebody else.
+                None if name.starts_with('!') => json!(format!("${{{}}}", &name[1..])),
                 None if name.contains('.') => self.attribute(name)?,
                 None => self.named(name)?,
             };

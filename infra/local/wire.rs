@@ -15,7 +15,10 @@ use std::{
 use fastrand::Rng;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::policies::{Allowed, Need, Policies};
+use crate::{
+    access_key::Role,
+    policies::{Allowed, Need, Policies, Principal},
+};
 
 /// One call, or one event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -191,23 +194,23 @@ impl Wire {
         self.lock().processes.remove(process);
     }
 
-    /// Passes one call on to the store and its answer back; `None` is a connection that breaks. `process` is who
-    /// calls (see [`process_of`]), `needs` what its function's policy must allow. An effect once begun ends, whoever
+    /// Passes one call on to the store and its answer back; `None` is a connection that breaks. `needs` is what the
+    /// caller's policy must allow. An effect once begun ends, whoever
     /// waits for it.
     pub(crate) async fn pass<T: Send + 'static>(
         self: &Arc<Self>,
-        process: &str,
+        caller: &Caller,
         operation: &str,
         needs: &[Need],
         word: impl FnOnce(Wording) -> T,
         effect: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        let from = function_of(process);
+        let (process, from) = (caller.process.as_str(), caller.function());
         let call = Call {
             from: from.to_owned(),
             operation: operation.to_owned(),
         };
-        if !self.allows(process, needs) {
+        if !self.allows(caller, needs) {
             return Some(word(Wording::Denied));
         }
         let fault = self.note(call);
@@ -242,10 +245,17 @@ impl Wire {
         }
     }
 
-    /// Whether the policy of the function of this process allows all of it. To anybody else everything is allowed.
-    pub(crate) fn allows(&self, process: &str, needs: &[Need]) -> bool {
-        let function = function_of(process);
-        function.is_empty() || self.lock().policies.allow(function, needs)
+    /// Whether the policy of the caller's role allows all of it, or else that of its function. To anybody else everything is
+    /// allowed.
+    pub(crate) fn allows(&self, caller: &Caller, needs: &[Need]) -> bool {
+        let principal = match &caller.role {
+            Some(role) => Principal {
+                name: &role.name,
+                tags: Some(&role.tags),
+            },
+            None => Principal::function(caller.function()),
+        };
+        principal.name.is_empty() || self.lock().policies.allow(principal, needs)
     }
 
     /// Has the effect after a delay, also if nobody waits for it any more.
@@ -418,18 +428,37 @@ impl Drop for Held {
     }
 }
 
-/// The function of a process; empty for anybody else.
-fn function_of(process: &str) -> &str {
-    let function = process.rsplit_once('-');
-    function.map_or("", |(function, _)| function)
+/// Who calls.
+pub(crate) struct Caller {
+    /// The process of a function, by the name that its SDK gives itself; empty for anybody else.
+    process: String,
+    /// The role of the session whose key signs.
+    role: Option<Role>,
 }
 
-/// The process that a request comes from, by the name that its SDK gives itself; empty for anybody else.
-pub(crate) fn process_of(headers: &http::HeaderMap) -> String {
-    let agent = headers
-        .get(http::header::USER_AGENT)
-        .and_then(|agent| agent.to_str().ok())
-        .unwrap_or_default();
-    let app = agent.split(' ').find_map(|word| word.strip_prefix("app/"));
-    app.unwrap_or_default().to_owned()
+impl Caller {
+    /// Who makes a request, with a session of this role.
+    pub(crate) fn of(headers: &http::HeaderMap, role: Option<Role>) -> Self {
+        let agent = headers
+            .get(http::header::USER_AGENT)
+            .and_then(|agent| agent.to_str().ok())
+            .unwrap_or_default();
+        let app = agent.split(' ').find_map(|word| word.strip_prefix("app/"));
+        let process = app.unwrap_or_default().to_owned();
+        Self { process, role }
+    }
+
+    /// A process of a function, by its own rights.
+    pub(crate) fn process(name: String) -> Self {
+        Self {
+            process: name,
+            role: None,
+        }
+    }
+
+    /// The logical id of its function.
+    fn function(&self) -> &str {
+        let function = self.process.rsplit_once('-');
+        function.map_or("", |(function, _)| function)
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use okd_local::{
     Cloud, default_template,
     issuer::Issuer,
-    policies::{Allowed, Need, Policies, needs_of_stream},
+    policies::{Allowed, Need, Policies, Principal, needs_of_stream},
     sender::Sender,
     template::Template,
 };
@@ -61,6 +61,14 @@ async fn with_a_key_of_the_operators_a_policy_allows_what_that_takes_besides_and
     compare(&[("KmsKeyArn", key)]).await;
 }
 
+#[tokio::test]
+async fn with_sessions_the_roles_are_allowed_what_some_use_case_needs_and_the_function_reaches_no_document()
+ {
+    compare(&[("TenantSessions", "on")]).await;
+    let key = "arn:aws:kms:eu-central-1:111122223333:key/0f1e2d3c";
+    compare(&[("TenantSessions", "on"), ("KmsKeyArn", key)]).await;
+}
+
 /// SAM lets what reads a stream read all of them.
 #[test]
 fn the_announce_function_may_read_the_stream_of_its_table_and_no_other() {
@@ -72,7 +80,7 @@ fn the_announce_function_may_read_the_stream_of_its_table_and_no_other() {
     for (stream, allowed) in [(own[0], true), ("arn:local:another/StreamArn", false)] {
         for need in needs_of_stream(stream) {
             assert_eq!(
-                policies.allows("AnnounceFunction", &need),
+                policies.allows(Principal::function("AnnounceFunction"), &need),
                 allowed,
                 "{need:?}"
             );

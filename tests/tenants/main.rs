@@ -17,5 +17,6 @@ mod school;
 #[path = "../api/sender.rs"]
 #[expect(dead_code, reason = "the whole system's tests use all of it")]
 mod sender;
+mod sessions;
 mod shapes;
 mod token_endpoint;

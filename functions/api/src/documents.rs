@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use okd_core::{
+    Stores,
     caller::Caller,
     document::DocumentId,
     metadata::{Message, Metadata, OfferedFile, Subject},
@@ -16,7 +17,6 @@ use okd_core::{
 use serde_json::json;
 
 use crate::{
-    App,
     form::Form,
     problem::Refusal,
     routes::Paths,
@@ -28,7 +28,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// Reads either form, calls its use case, answers 200 (stored) or 202 (send the bytes).
 pub(crate) async fn hand_in(
-    app: &App,
+    stores: &Stores,
     caller: &Caller,
     subject: Subject,
     request: Request,
@@ -45,8 +45,8 @@ pub(crate) async fn hand_in(
             caller.check_metadata_size(form.metadata.len())?;
             let metadata = Metadata::parse(subject, &form.metadata, form.sent_file())?;
             let key = idempotency_key(&metadata, &parts.headers)?;
-            let id = uploads::receive(&app.stores, caller, key.as_ref(), metadata, form.file, now)
-                .await?;
+            let id =
+                uploads::receive(stores, caller, key.as_ref(), metadata, form.file, now).await?;
             Ok(stored(id))
         }
         MERGE_PATCH => match Message::parse(subject, &body) {
@@ -58,7 +58,7 @@ pub(crate) async fn hand_in(
             match Message::parse(subject, &body)? {
                 Message::Offer(offered) => {
                     let key = idempotency_key(&offered.metadata, &parts.headers)?;
-                    offer(app, caller, key.as_ref(), *offered, now, paths).await
+                    offer(stores, caller, key.as_ref(), *offered, now, paths).await
                 }
                 Message::Status => Err(Refusal::StatusNotServed),
             }
@@ -69,14 +69,14 @@ pub(crate) async fn hand_in(
 
 /// Form B.
 async fn offer(
-    app: &App,
+    stores: &Stores,
     caller: &Caller,
     key: Option<&IdempotencyKey>,
     offered: OfferedFile,
     now: Timestamp,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
-    match uploads::start(&app.stores, caller, key, offered, now).await? {
+    match uploads::start(stores, caller, key, offered, now).await? {
         Started::Stored(id) => Ok(stored(id)),
         Started::Verifying(id, content) => Ok(still_verifying(id, &content, paths)),
         Started::Uploading(id, view) => {

@@ -24,12 +24,12 @@ use lambda_http::{
     Adapter, Body, LambdaEvent, Request, RequestExt, Response, Service, lambda_runtime, service_fn,
 };
 use okd_core::{
-    Error, Stores,
+    Error,
     caller::Caller,
-    config::{PageConfig, StoreConfig, TokenConfig},
+    config::{PageConfig, SessionConfig, StoreConfig, TokenConfig},
     lambda,
     metrics::Measured,
-    stores::{self, Tenants},
+    stores::{self, TenantStores, Tenants},
     token::Verifier,
 };
 use tracing::Instrument;
@@ -54,7 +54,7 @@ pub const SAFE_HEADERS: [(&str, &str); 3] = [
 pub struct App {
     verifier: Verifier,
     throttle: Throttle,
-    stores: Stores,
+    stores: TenantStores,
     /// The origins whose pages may call.
     origins: Vec<String>,
 }
@@ -71,7 +71,7 @@ pub async fn run() -> Result<(), lambda_http::Error> {
             tokens.private_issuers,
         ),
         throttle: Throttle::default(),
-        stores: Stores::new(&sdk, &StoreConfig::from_env()?),
+        stores: TenantStores::new(sdk, StoreConfig::from_env()?, SessionConfig::from_env()?),
         origins: PageConfig::from_env()?.origins,
     };
     let app = &app;
@@ -165,7 +165,9 @@ async fn call_in_time(
     caller: &mut Option<Caller>,
 ) -> Result<Response<Body>, Refusal> {
     let left = lambda::time_left(request.lambda_context().deadline).saturating_sub(TO_ANSWER);
-    match tokio::time::timeout(left, routes::call(app, found, request, caller)).await {
+    // In a box: it is large, and every future around it would be too.
+    let use_case = Box::pin(routes::call(app, found, request, caller));
+    match tokio::time::timeout(left, use_case).await {
         Ok(answered) => answered,
         Err(_) => routes::out_of_time(found),
     }

@@ -140,15 +140,17 @@ pub(crate) async fn call(
     let id = DocumentId::from(found.id);
     let upload = linked_upload(&request)?;
     let upload = upload.as_ref();
+    let stores = app.stores.of(tenant).await?;
+    let stores = &*stores;
     match (found.route.action, request.method()) {
         (Action::HandIn(_), &Method::PATCH) => Err(Refusal::StatusNotServed),
         (Action::HandIn(kind), _) => {
             let subject = Subject { kind, id: found.id };
-            documents::hand_in(app, caller, subject, request, &paths).await
+            documents::hand_in(stores, caller, subject, request, &paths).await
         }
-        (Action::Upload, &Method::DELETE) => uploads::abort(app, caller, id, upload).await,
-        (Action::Upload, _) => uploads::status(app, caller, id, upload, &paths).await,
-        (Action::Complete, _) => uploads::complete(app, caller, id, upload, &paths).await,
+        (Action::Upload, &Method::DELETE) => uploads::abort(stores, caller, id, upload).await,
+        (Action::Upload, _) => uploads::status(stores, caller, id, upload, &paths).await,
+        (Action::Complete, _) => uploads::complete(stores, caller, id, upload, &paths).await,
     }
 }
 

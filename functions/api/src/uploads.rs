@@ -4,24 +4,24 @@ use http::{StatusCode, header};
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use okd_core::{
-    Error,
+    Error, Stores,
     caller::Caller,
     document::{Content, DocumentId, Version},
     uploads::{self, Completed, UploadStatus, UploadView},
 };
 use serde_json::{Value, json};
 
-use crate::{App, documents::stored, problem::Refusal, routes::Paths};
+use crate::{documents::stored, problem::Refusal, routes::Paths};
 
 /// `GET`: state, progress and fresh URLs.
 pub(crate) async fn status(
-    app: &App,
+    stores: &Stores,
     caller: &Caller,
     id: DocumentId,
     upload: Option<&Version>,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
-    let upload = match uploads::status(&app.stores, caller, id, upload, Timestamp::now()).await? {
+    let upload = match uploads::status(stores, caller, id, upload, Timestamp::now()).await? {
         UploadStatus::Open(view) => upload_json(id, &view, paths),
         UploadStatus::Verifying(content) => verifying_json(id, &content, paths),
         UploadStatus::Stored(size) => json!({ "state": "stored", "documentSize": size }),
@@ -36,13 +36,13 @@ pub(crate) async fn status(
 /// `POST …/complete`: 200 when stored, and the same on every repeat; 202 while S3 works or the bytes have yet to be compared
 /// with what was declared.
 pub(crate) async fn complete(
-    app: &App,
+    stores: &Stores,
     caller: &Caller,
     id: DocumentId,
     upload: Option<&Version>,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
-    match uploads::complete(&app.stores, caller, id, upload, Timestamp::now()).await {
+    match uploads::complete(stores, caller, id, upload, Timestamp::now()).await {
         Ok(Completed::Stored) => Ok(stored(id)),
         Ok(Completed::Verifying(content)) => Ok(still_verifying(id, &content, paths)),
         Ok(Completed::Joining) => Ok(still_completing(id)),
@@ -91,12 +91,12 @@ pub(crate) fn locate(
 
 /// `DELETE`: 204, also when there was nothing left to abort.
 pub(crate) async fn abort(
-    app: &App,
+    stores: &Stores,
     caller: &Caller,
     id: DocumentId,
     upload: Option<&Version>,
 ) -> Result<Response<Body>, Refusal> {
-    uploads::abort(&app.stores, caller, id, upload, Timestamp::now()).await?;
+    uploads::abort(stores, caller, id, upload, Timestamp::now()).await?;
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)

@@ -21,6 +21,15 @@ pub struct TokenConfig {
     pub private_issuers: Vec<String>,
 }
 
+/// The roles that keep tenants apart; the api function reads it.
+#[derive(Debug, Clone)]
+pub struct SessionConfig {
+    /// `OKD_TENANT_ROLE`: the ARN of the role that reaches the documents of the tenant that its session is tagged with.
+    pub tenant_role: String,
+    /// `OKD_SIGNING_ROLE`: the ARN of the role that may put that tenant's parts, and nothing else.
+    pub signing_role: String,
+}
+
 /// Which pages may call; the api function reads it.
 #[derive(Debug, Clone)]
 pub struct PageConfig {
@@ -60,6 +69,18 @@ impl TokenConfig {
             tenants_table: required("OKD_TENANTS_TABLE")?,
             private_issuers: list(&required("OKD_PRIVATE_ISSUERS")?),
         })
+    }
+}
+
+impl SessionConfig {
+    /// Reads the variables named above. A function without one of them must not start. `None` where they are `none`: the
+    /// function then reaches all tenants by its own role.
+    pub fn from_env() -> Result<Option<Self>, ConfigError> {
+        let roles = Self {
+            tenant_role: required("OKD_TENANT_ROLE")?,
+            signing_role: required("OKD_SIGNING_ROLE")?,
+        };
+        Ok(Some(roles).filter(|roles| roles.tenant_role != "none"))
     }
 }
 

@@ -157,14 +157,20 @@ fn allows_headers(rule: &CORSRule, asked: &str) -> bool {
     })
 }
 
-/// A pattern has at most one `*`, which stands for any characters.
+/// In a pattern each `*` stands for any characters.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, end)) => {
-            text.len() >= start.len() + end.len() && text.starts_with(start) && text.ends_with(end)
-        }
-    }
+    let Some((start, pattern)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let (middle, end) = pattern.rsplit_once('*').unwrap_or(("", pattern));
+    let after = |rest: &mut &str, word: &str| {
+        let found = rest.split_once(word).map(|(_, after)| *rest = after);
+        found.is_some()
+    };
+    let Some(mut rest) = text.strip_prefix(start) else {
+        return false;
+    };
+    middle.split('*').all(|word| after(&mut rest, word)) && rest.ends_with(end)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -61,6 +61,7 @@ use tokio::sync::broadcast;
 pub use calls::Call;
 use store::Store;
 
+use crate::access_key::AccessKey;
 use crate::guard::Guard;
 use crate::wire::Wire;
 
@@ -144,7 +145,7 @@ impl S3 {
         }
     }
 
-    /// Answers HTTP/1.1 requests (path-style addressing) signed with this pair of keys, until
+    /// Answers HTTP/1.1 requests (path-style addressing) signed with this key, or a session of it, until
     /// `shutdown` is there; then requests under way have 5 seconds to end.
     pub async fn serve(
         self,
@@ -153,11 +154,11 @@ impl S3 {
         secret_key: impl Into<String>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) {
-        let keys = server::Keys {
-            access_key: access_key.into(),
-            secret_key: secret_key.into().into(),
+        let key = AccessKey {
+            id: access_key.into(),
+            secret: secret_key.into(),
         };
-        server::serve(self, listener, keys, shutdown).await;
+        server::serve(self, listener, key, shutdown).await;
     }
 
     /// The last 10,000 requests answered, oldest first. Not kept on the disk.

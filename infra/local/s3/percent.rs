@@ -20,7 +20,7 @@ pub(crate) fn decode(text: &str) -> Option<String> {
 }
 
 /// The names and values of `a=b&c=d`, where a `+` is a space.
-pub(super) fn decode_form(form: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn decode_form(form: &str) -> Option<Vec<(String, String)>> {
     form.split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {

@@ -28,9 +28,10 @@ use super::calls::Call;
 use super::operations::Operations;
 use super::store::Store;
 use super::{S3, cors, percent};
+use crate::access_key::AccessKey;
 use crate::policies::Need;
 use crate::template::arn;
-use crate::wire::{Wording, process_of};
+use crate::wire::{Caller, Wording};
 
 /// How long requests under way may take to end after the shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(5);
@@ -38,11 +39,11 @@ const SHUTDOWN: Duration = Duration::from_secs(5);
 pub(super) async fn serve(
     s3: S3,
     listener: TcpListener,
-    keys: Keys,
+    key: AccessKey,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let mut builder = S3ServiceBuilder::new(Operations(Arc::clone(&s3.store)));
-    builder.set_auth(keys);
+    builder.set_auth(Keys(key.clone()));
     builder.set_access(Signed);
     let service = builder.build();
     let (stop, stopped) = watch::channel(());
@@ -54,7 +55,7 @@ pub(super) async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(s3.clone(), service.clone(), stream, stopped.clone()));
+                    connections.spawn(connection(s3.clone(), service.clone(), key.clone(), stream, stopped.clone()));
                 }
                 Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
             },
@@ -70,25 +71,30 @@ pub(super) async fn serve(
 async fn connection(
     s3: S3,
     service: S3Service,
+    key: AccessKey,
     stream: TcpStream,
     mut stopped: watch::Receiver<()>,
 ) {
     let _ = stream.set_nodelay(true); // only costs time if it fails
     let answer = service_fn(move |request| {
         let (S3 { store, wire, guard }, service) = (s3.clone(), service.clone());
+        let role = key.role_of(request.headers(), request.uri());
         async move {
             if let Some(refusal) = guard.and_then(|guard| guard.refusal(&request)) {
                 return Ok(refusal);
             }
-            let (process, operation) = (process_of(request.headers()), operation_of(&request));
+            let Ok(role) = role else {
+                return Ok(no_session());
+            };
+            let (caller, operation) = (Caller::of(request.headers(), role), operation_of(&request));
             let (need, to_list) = needs_of(operation, &request);
             let effect = async move { answer(&store, &service, request).await };
-            let answer = wire.pass(&process, operation, &[need], word, effect).await;
+            let answer = wire.pass(&caller, operation, &[need], word, effect).await;
             let answer = answer.ok_or("the connection is made to break")?;
             // Who may not list a bucket is not told that there is no such object.
             let hidden = answer.status() == StatusCode::NOT_FOUND
                 && matches!(operation, "GetObject" | "HeadObject")
-                && !wire.allows(&process, &[to_list]);
+                && !wire.allows(&caller, &[to_list]);
             Ok::<_, &str>(if hidden {
                 word(Wording::Denied)
             } else {
@@ -265,6 +271,11 @@ fn word(wording: Wording) -> Response<Body> {
     error(status, code, "Not the store's own answer.", None)
 }
 
+fn no_session() -> Response<Body> {
+    let message = "The provided token is malformed or otherwise invalid.";
+    error(StatusCode::BAD_REQUEST, "InvalidToken", message, None)
+}
+
 /// An error as S3 writes it, with one element of its own where it has one.
 fn error(
     status: StatusCode,
@@ -334,20 +345,15 @@ impl S3Access for Signed {
     }
 }
 
-/// The one pair of keys that signs.
-pub(super) struct Keys {
-    pub(super) access_key: String,
-    pub(super) secret_key: SecretKey,
-}
+/// The one key that signs, and those of its sessions.
+struct Keys(AccessKey);
 
 #[async_trait::async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        if access_key == self.access_key {
-            return Ok(self.secret_key.clone());
-        }
         let message = "The AWS Access Key Id you provided does not exist in our records.";
-        Err(s3_error!(InvalidAccessKeyId, "{message}"))
+        let secret = self.0.secret_of(access_key).map(SecretKey::from);
+        secret.ok_or_else(|| s3_error!(InvalidAccessKeyId, "{message}"))
     }
 }
 

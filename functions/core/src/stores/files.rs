@@ -39,6 +39,8 @@ const COMPLETE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Files {
     client: Client,
     bucket: String,
+    /// What signs the URLs of parts, and until when it can; the client itself where there is none.
+    signer: Option<(Client, Timestamp)>,
 }
 
 /// A file that came whole.
@@ -113,7 +115,20 @@ impl Files {
 
     /// The bucket of this name, through this client.
     pub fn of(client: Client, bucket: String) -> Self {
-        Self { client, bucket }
+        Self {
+            client,
+            bucket,
+            signer: None,
+        }
+    }
+
+    /// The same bucket, where the URLs of parts are signed with these credentials, which end at `until`.
+    pub(super) fn signed_by(self, sdk: &SdkConfig, until: Timestamp) -> Self {
+        let signer = Self::new(sdk, String::new()).client;
+        Self {
+            signer: Some((signer, until)),
+            ..self
+        }
     }
 
     /// Stores bytes under a key that names them, unless they are there already; says whether they were not.
@@ -174,7 +189,7 @@ impl Files {
             .ok_or_else(|| Error::unavailable("opening a multipart upload", "S3 gave no upload id"))
     }
 
-    /// URLs for `parts`, none of which outlives the upload's `end`. Made here, without a call to S3. They
+    /// URLs for `parts`, none of which outlives the upload's `end` or what signs it. Made here, without a call to S3. They
     /// sign the host and the Content-Length and nothing else.
     pub async fn link(
         &self,
@@ -184,6 +199,10 @@ impl Files {
         now: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<PartLink>> {
+        let (signer, end) = match &self.signer {
+            Some((signer, until)) => (signer, end.min(*until)),
+            None => (&self.client, end),
+        };
         let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
         let lifetime = LINK_LIFETIME.min(left).max(Duration::from_secs(1));
         let presigning = PresigningConfig::expires_in(lifetime)
@@ -191,8 +210,7 @@ impl Files {
         let expires_at = now + lifetime;
         let mut links = Vec::new();
         for part in parts {
-            let request = self
-                .client
+            let request = signer
                 .upload_part()
                 .bucket(&self.bucket)
                 .key(key)

@@ -6,16 +6,22 @@ mod documents;
 mod due;
 mod files;
 mod issuer_keys;
+mod sessions;
 mod tenants;
 
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
 
 pub use documents::{Documents, Usage, Written, counted_of_client};
 pub use due::{Due, Entry, Page, QUEUES};
 pub use files::{Completion, File, Files, PartLink, ReceivedPart, StoredObject, time_to_read};
 pub use issuer_keys::{Claim, StoredKeys};
+pub use sessions::{TENANT_TAG, TenantStores};
 pub use tenants::{Changed, OfIssuer, Tenants};
 
 use crate::{config::StoreConfig, metrics::TimesCalls};
@@ -43,7 +49,8 @@ fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config.interceptor(TimesCalls).build())
 }
 
-/// How every store is spoken to: with the credentials of the environment.
+/// How every store is spoken to: with the credentials of the environment, and over the same connections whatever the
+/// credentials.
 pub async fn connect() -> SdkConfig {
     // Small calls, tried quickly and often: three of them and a completion (10 s) must end before the
     // function's 28 s do.
@@ -59,6 +66,11 @@ pub async fn connect() -> SdkConfig {
                 .with_initial_backoff(Duration::from_millis(50)),
         )
         .timeout_config(timeouts)
+        .http_client(
+            Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                .build_https(),
+        )
         .load()
         .await
 }

@@ -1,0 +1,116 @@
+//! The stores as one tenant's requests reach them.
+//!
+//! Where the deployment has roles for it ([`SessionConfig`]), by credentials that reach no other tenant's items and
+//! objects, so that a fault in our own code cannot either: a session of the tenant's role, tagged with the tenant, by
+//! which the role's policy names partitions and keys (template.yaml). The URLs of parts are signed by a session that may
+//! put parts and nothing else.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_config::{SdkConfig, sts::AssumeRoleProvider};
+use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
+use jiff::Timestamp;
+
+use super::{Documents, Files, Stores};
+use crate::{
+    Error, Result,
+    config::{SessionConfig, StoreConfig},
+    tenant::TenantId,
+};
+
+/// The session tag that holds the tenant; the roles' policies read it as `aws:PrincipalTag/tenant`.
+pub const TENANT_TAG: &str = "tenant";
+/// How long a session lives: as long as AWS lets one that another role began.
+const LIFETIME: Duration = Duration::from_hours(1);
+/// How long a session must still live to be used, so that a part's URL does too.
+const LEFT: Duration = Duration::from_mins(30);
+
+/// The stores, by tenant.
+pub struct TenantStores {
+    sdk: SdkConfig,
+    config: StoreConfig,
+    reach: Reach,
+}
+
+/// By which credentials they are reached.
+enum Reach {
+    /// The function's own, which reach all tenants.
+    Own(Arc<Stores>),
+    /// One session or two for each tenant.
+    Sessions(SessionConfig, Mutex<HashMap<TenantId, Open>>),
+}
+
+/// A tenant's stores, while its sessions live.
+struct Open {
+    stores: Arc<Stores>,
+    until: Timestamp,
+}
+
+impl TenantStores {
+    /// The stores that `config` names; by sessions, where there are roles for them.
+    pub fn new(sdk: SdkConfig, config: StoreConfig, sessions: Option<SessionConfig>) -> Self {
+        let reach = match sessions {
+            None => Reach::Own(Arc::new(Stores::new(&sdk, &config))),
+            Some(roles) => Reach::Sessions(roles, Mutex::default()),
+        };
+        Self { sdk, config, reach }
+    }
+
+    /// This tenant's stores. The first time, and when its sessions near their end, that takes two calls to STS at once.
+    pub async fn of(&self, tenant: &TenantId) -> Result<Arc<Stores>> {
+        let (roles, open) = match &self.reach {
+            Reach::Own(stores) => return Ok(stores.clone()),
+            Reach::Sessions(roles, open) => (roles, open),
+        };
+        let lock = || open.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_good = |open: &Open| open.until > Timestamp::now() + LEFT;
+        if let Some(open) = lock().get(tenant).filter(|open| is_good(open)) {
+            return Ok(open.stores.clone());
+        }
+        let (own, signing) = tokio::try_join!(
+            self.session(&roles.tenant_role, tenant),
+            self.session(&roles.signing_role, tenant)
+        )?;
+        let until = end(&own).min(end(&signing));
+        let (own, signing) = (self.with(own), self.with(signing));
+        let files = Files::new(&own, self.config.bucket.clone());
+        let stores = Arc::new(Stores {
+            documents: Documents::new(&own, self.config.table.clone()),
+            files: files.signed_by(&signing, until),
+        });
+        let mut open = lock();
+        open.retain(|_, open| is_good(open));
+        let begun = Open {
+            stores: stores.clone(),
+            until,
+        };
+        open.insert(tenant.clone(), begun);
+        Ok(stores)
+    }
+
+    async fn session(&self, role: &str, tenant: &TenantId) -> Result<Credentials> {
+        let provider = AssumeRoleProvider::builder(role)
+            .session_name(format!("tenant-{tenant}"))
+            .session_length(LIFETIME)
+            .tags([(TENANT_TAG, tenant.to_string())])
+            .configure(&self.sdk);
+        let session = provider.build().await.provide_credentials().await;
+        session.map_err(|error| Error::unavailable("beginning a tenant's session", error))
+    }
+
+    /// How AWS is spoken to with these credentials, over the connections that are there.
+    fn with(&self, credentials: Credentials) -> SdkConfig {
+        let provider = SharedCredentialsProvider::new(credentials);
+        self.sdk.to_builder().credentials_provider(provider).build()
+    }
+}
+
+/// Until when a session lives. STS always says.
+fn end(session: &Credentials) -> Timestamp {
+    let end = session.expiry().and_then(|end| end.try_into().ok());
+    end.unwrap_or(Timestamp::UNIX_EPOCH)
+}
