@@ -1,5 +1,5 @@
-"""Expands template.yaml as AWS does, for its defaults, for dev and with everything on, with copies elsewhere, and compares what comes of it with
-what it should be. Only what neither the tests nor .ci/deploy would notice is looked at: those run with the template's
+"""Expands template.yaml as AWS does, for its defaults, for dev, with everything on and with copies elsewhere, and compares
+what comes of it with what it should be. Only what neither the tests nor .ci/deploy would notice is looked at: those run with the template's
 routes, variables, keys, indexes, events and policies.
 """
 
@@ -24,6 +24,8 @@ RETAINED = {
     "DocumentsTable", "TenantsTable", "FilesBucket", "DeadLetters", "GatewayAccount", "GatewayAccountRole", "BackupVault",
 }  # fmt: skip
 DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+# What is denied to whoever puts files: to copy another's.
+COPIES = ("s3:PutObject", None, {"Null": {"s3:x-amz-copy-source": "false"}})
 
 failures = []
 
@@ -115,25 +117,54 @@ def look_at_role(expanded, function):
     """Looks at what the tests do not see of a role: refusals, conditions, and what SAM adds."""
     policies = expanded.properties(f"{function}Role")["Policies"]
     statements = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
-    refused = [(s["Action"], s.get("NotResource"), s.get("Condition")) for s in statements if s["Effect"] == "Deny"]
     other_streams = (
         ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
         {"Fn::GetAtt": ["DocumentsTable", "StreamArn"]},
         None,
     )
-    copies = ("s3:PutObject", None, {"Null": {"s3:x-amz-copy-source": "false"}})
-    want(f"{function} is refused", refused, [other_streams] if function == "AnnounceFunction" else [copies])
+    refused = {"ApiFunction": [], "ReconcileFunction": [COPIES], "AnnounceFunction": [other_streams]}[function]
+    look_at_statements(function, statements, refused)
+    sends = [statement["Resource"] for statement in statements if statement["Action"] == "sqs:SendMessage"]
+    want(f"{function}, its dead letters", sends, [] if function == "ApiFunction" else [DEAD_LETTERS])
+
+
+def look_at_statements(name, statements, refused):
+    there = [(s["Action"], s.get("NotResource"), s.get("Condition")) for s in statements if s["Effect"] == "Deny"]
+    want(f"{name} is refused", there, refused)
     for statement in statements:
         keys = {key for operator in statement.get("Condition", {}).values() for key in operator}
         for key in keys & {"dynamodb:LeadingKeys", "dynamodb:Attributes"}:
             there = statement["Condition"].get("Null", {}).get(key)
-            want(f"{function}, a condition on {key} holds of no request without one", there, "false")
-    sends = [statement["Resource"] for statement in statements if statement["Action"] == "sqs:SendMessage"]
-    want(f"{function}, its dead letters", sends, [] if function == "ApiFunction" else [DEAD_LETTERS])
-    for statement in statements:
+            want(f"{name}, a condition on {key} holds of no request without one", there, "false")
         with_key = "kms:" in json.dumps(statement["Action"])
         bound = "kms:ViaService" in json.dumps(statement.get("Condition"))
-        want(f"{function}, the key by way of S3 and DynamoDB only", bound, with_key)
+        want(f"{name}, the key by way of S3 and DynamoDB only", bound, with_key)
+
+
+def look_at_sessions(expanded):
+    """Looks at who has the policy on documents, and at what a tenant's sessions are narrowed to."""
+    policy = expanded.properties("DocumentsPolicy")
+    statements = policy["PolicyDocument"]["Statement"]
+    look_at_statements("DocumentsPolicy", statements, [COPIES])
+    sessions = expanded.parameters["TenantSessions"] == "on"
+    want("what has the policy on documents", policy["Roles"], [{"Ref": "TenantRole" if sessions else "ApiFunctionRole"}])
+    if not sessions:
+        return
+    tenant = "${aws:PrincipalTag/tenant}"
+    for statement in statements:
+        for key in statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", []):
+            want("a session's partitions are its tenant's", key.startswith(f"{tenant}#"), True)
+        if statement["Effect"] == "Allow" and "s3:GetObject" in statement["Action"]:
+            text, values = statement["Resource"]["Fn::Sub"]
+            want("a session's files are its tenant's", (text, values["Tenant"]), ("${FilesBucket.Arn}/${Tenant}*", f"{tenant}/"))
+    [signs] = [
+        statement
+        for statement in expanded.properties("SigningRole")["Policies"][0]["PolicyDocument"]["Statement"]
+        if "s3:" in json.dumps(statement["Action"])
+    ]
+    want("a signing session puts", signs["Action"], "s3:PutObject")
+    want("a signing session copies nothing", signs["Condition"], {"Null": {"s3:x-amz-copy-source": "true"}})
+    want("a signing session's files", signs["Resource"], {"Fn::Sub": "${FilesBucket.Arn}/${!aws:PrincipalTag/tenant}/*"})
 
 
 def look_at_tables(expanded):
@@ -335,7 +366,8 @@ def look_at_the_rest(expanded):
     acl = expanded.parameters["WebAclArn"]
     want("in front of the API", walled, [] if acl == "none" else [acl])
     plans = expanded.of_type("AWS::Backup::BackupPlan").values()
-    vaults = [copy["DestinationBackupVaultArn"] for plan in plans for copy in plan["BackupPlan"]["BackupPlanRule"][0]["CopyActions"]]
+    rules = [plan["BackupPlan"]["BackupPlanRule"][0] for plan in plans]
+    vaults = [copy["DestinationBackupVaultArn"] for rule in rules for copy in rule["CopyActions"]]
     vault = expanded.parameters["BackupVaultArn"]
     want("the tables are copied to", vaults, [] if vault == "none" else [vault])
 
@@ -353,7 +385,7 @@ def parameter_sets():
             "ObjectLock": "on", "MinimumTls": "1.2", "Architecture": "x86_64", "GatewayLogRole": "there",
             "GatewayTracing": "on", "GatewayMetrics": "on", "DefaultEndpoint": "off",
             "ApiConcurrency": 50, "ReconcileConcurrency": 5, "AnnounceConcurrency": 10,
-            "Rollout": "Linear10PercentEvery1Minute",
+            "Rollout": "Linear10PercentEvery1Minute", "TenantSessions": "on",
         },
         "copies": {
             "AlarmEmail": "operator@dms.example", "AlarmTopicArn": TOPIC, "ColdAfterDays": 90,
@@ -364,12 +396,23 @@ def parameter_sets():
     }  # fmt: skip
 
 
+LOOKS = (
+    look_at_functions,
+    look_at_sessions,
+    look_at_tables,
+    look_at_bucket,
+    look_at_api,
+    look_at_events,
+    look_at_the_rest,
+)
+
+
 def main():
     logging.disable(logging.WARNING)
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
     for name, given in parameter_sets().items():
         expanded = Expanded(given)
-        for look in (look_at_functions, look_at_tables, look_at_bucket, look_at_api, look_at_events, look_at_the_rest):
+        for look in LOOKS:
             look(expanded)
         for failure in failures:
             print(f"{name}: {failure}")

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use okd_core::{metadata::LinkKind, tenant::LEFTOVER};
+use okd_core::{metadata::LinkKind, stores::TENANT_TAG, tenant::LEFTOVER};
 use okd_local::{
     REGION, default_template,
     policies::Policies,
     template::{Template, arn, physical_name},
 };
+use serde_json::json;
 
 use crate::{
     cloud::start,
@@ -30,10 +31,15 @@ fn no_function_has_a_variable_that_it_does_not_read() {
     ][..];
     let tokens = &["OKD_PRIVATE_ISSUERS", "OKD_TENANTS_TABLE"][..];
     let pages = &["OKD_UPLOAD_ORIGINS"][..];
+    let sessions = &[
+        "AWS_ENDPOINT_URL_STS",
+        "OKD_SIGNING_ROLE",
+        "OKD_TENANT_ROLE",
+    ][..];
     let bus = &["AWS_ENDPOINT_URL_EVENTBRIDGE", "OKD_BUS"][..];
     let expected = BTreeMap::from([
         ("AnnounceFunction", bus.to_vec()),
-        ("ApiFunction", [stores, tokens, pages].concat()),
+        ("ApiFunction", [stores, tokens, pages, sessions].concat()),
         ("ReconcileFunction", [stores, tokens].concat()),
     ]);
     let expected = expected
@@ -69,25 +75,56 @@ fn the_gateways_own_answers_have_the_headers_of_the_services() {
     }
 }
 
-/// The api function may delete nothing but the entries by which documents are found, and notes of leftovers.
+/// The template with tenants' sessions.
+fn template_with_sessions() -> Template {
+    let on = BTreeMap::from([("TenantSessions".to_owned(), "on".to_owned())]);
+    Template::read(&default_template(), &on).unwrap()
+}
+
+/// The API may delete nothing but the entries by which documents are found, and notes of leftovers.
 #[test]
 fn what_the_api_may_delete_are_links_of_every_kind_and_leftovers_and_nothing_else() {
-    let template = template();
-    let (_, api) = template
-        .functions()
-        .find(|(name, _)| *name == "ApiFunction")
-        .unwrap();
-    let policies = api["Policies"].as_array().unwrap();
-    let mut statements = policies
-        .iter()
-        .flat_map(|policy| policy["Statement"].as_array().unwrap());
-    let deletes = statements
-        .find(|statement| statement["Action"] == "dynamodb:DeleteItem")
-        .unwrap();
-    let keys = &deletes["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
-    let kinds = LinkKind::ALL.map(LinkKind::as_str).into_iter();
-    let kinds = kinds.chain([LEFTOVER]).map(|kind| format!("*#{kind}#*"));
-    assert_eq!(*keys, kinds.collect::<serde_json::Value>());
+    let ours = format!("${{aws:PrincipalTag/{TENANT_TAG}}}");
+    for (template, tenant) in [(template(), "*"), (template_with_sessions(), &ours)] {
+        let (_, policy) = template
+            .resources("AWS::IAM::ManagedPolicy")
+            .next()
+            .unwrap();
+        let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+        let deletes = statements
+            .iter()
+            .find(|statement| statement["Action"] == "dynamodb:DeleteItem")
+            .unwrap();
+        let keys = &deletes["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+        let kinds = LinkKind::ALL.map(LinkKind::as_str).into_iter();
+        let kinds = kinds.chain([LEFTOVER]);
+        let kinds = kinds.map(|kind| format!("{tenant}#{kind}#*"));
+        assert_eq!(*keys, kinds.collect::<serde_json::Value>());
+    }
+}
+
+#[test]
+fn the_roles_of_sessions_trust_the_api_function_alone_and_only_where_it_names_a_tenant() {
+    let template = template_with_sessions();
+    let mut roles = 0;
+    for (name, role) in template.roles_of_functions() {
+        let [trust] = &role["AssumeRolePolicyDocument"]["Statement"]
+            .as_array()
+            .unwrap()[..]
+        else {
+            panic!("{name} trusts more than one");
+        };
+        let function = arn(&physical_name("ApiFunctionRole"));
+        assert_eq!(trust["Principal"], json!({ "AWS": function }), "{name}");
+        let tag = format!("aws:RequestTag/{TENANT_TAG}");
+        assert_eq!(
+            trust["Condition"],
+            json!({ "Null": { tag: "false" } }),
+            "{name}"
+        );
+        roles += 1;
+    }
+    assert_eq!(roles, 2);
 }
 
 #[tokio::test]
@@ -225,6 +262,8 @@ async fn the_endpoints_that_the_template_names_are_those_that_the_sdk_finds_by_i
         found_by!(aws_sdk_dynamodb, dynamodb),
         found_by!(aws_sdk_dynamodb, None)
     );
+    let sts = endpoint("AWS_ENDPOINT_URL_STS");
+    assert_eq!(found_by!(aws_sdk_sts, sts), found_by!(aws_sdk_sts, None));
     let bus = endpoint("AWS_ENDPOINT_URL_EVENTBRIDGE");
     assert_eq!(
         found_by!(aws_sdk_eventbridge, bus),
@@ -243,7 +282,7 @@ fn an_emulator_takes_the_place_of_every_service_that_a_function_calls() {
     let endpoints: Vec<_> = variables
         .filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL"))
         .collect();
-    assert_eq!(endpoints.len(), 5);
+    assert_eq!(endpoints.len(), 6);
     assert!(
         endpoints.iter().all(|(_, url)| url == emulator),
         "{endpoints:?}"
