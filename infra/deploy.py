@@ -42,7 +42,8 @@ def adapt(template):
 
     # DynamoDB's condition keys are absent from most requests, so that no condition may ask that they are there.
     for resource in resources.values():
-        for policy in resource["Properties"].get("Policies", []):
+        properties = resource["Properties"]
+        for policy in [*properties.get("Policies", []), properties.get("PolicyDocument", {})]:
             for statement in policy.get("Statement", []):
                 if any(key.startswith("dynamodb:") for key in statement.get("Condition", {}).get("Null", {})):
                     del statement["Condition"]["Null"]
