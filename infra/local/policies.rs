@@ -5,7 +5,7 @@
 //! As much of IAM as the template uses: statements that allow named actions on resources, in which `*` stands for any
 //! characters and `${aws:PrincipalTag/NAME}` for a tag of the caller's session, or deny them on all resources but some; the
 //! condition on a table's partitions (`dynamodb:LeadingKeys`); and what SAM allows by itself to what reads a stream. At other
-//! conditions it does not look: `infra/rehearse.py` does.
+//! conditions, and at whom a role trusts, it does not look: `infra/rehearse.py` and `tests/operations/template.rs` do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{
     Result,
     s3::cors::matches,
-    template::{Template, arn, physical_name},
+    template::{Template, physical_name},
 };
 
 /// What a call takes: an action such as `s3:PutObject`, and the ARN that it is done to.
@@ -169,22 +169,6 @@ impl Policies {
             policies
                 .managed
                 .extend(managed.map(|need| allowed(function, need)));
-        }
-        for (role, properties) in template.roles_of_functions() {
-            for (function, _) in template.functions() {
-                let trust = each(&properties["AssumeRolePolicyDocument"]["Statement"]);
-                let trusts = |statement: &&Value| {
-                    statement["Principal"]["AWS"] == arn(&physical_name(&format!("{function}Role")))
-                };
-                let actions = trust
-                    .filter(trusts)
-                    .flat_map(|trust| each(&trust["Action"]));
-                let needs = actions.filter_map(Value::as_str);
-                let needs = needs.map(|action| Need::of(action, arn(&physical_name(role))));
-                policies
-                    .allowed
-                    .extend(needs.map(|need| allowed(function, need)));
-            }
         }
         Ok(policies)
     }

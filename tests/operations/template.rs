@@ -86,9 +86,9 @@ fn template_with_sessions() -> Template {
 fn what_the_api_may_delete_are_links_of_every_kind_and_leftovers_and_nothing_else() {
     let ours = format!("${{aws:PrincipalTag/{TENANT_TAG}}}");
     for (template, tenant) in [(template(), "*"), (template_with_sessions(), &ours)] {
-        let (_, policy) = template
-            .resources("AWS::IAM::ManagedPolicy")
-            .next()
+        let mut policies = template.resources("AWS::IAM::ManagedPolicy");
+        let (_, policy) = policies
+            .find(|(name, _)| *name == "DocumentsPolicy")
             .unwrap();
         let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
         let deletes = statements
