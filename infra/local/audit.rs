@@ -6,12 +6,11 @@
 //! - No object and no multipart upload is there that no item points to.
 //! - The tenants' counters come to what is open.
 //! - Every document is found by the ids that its metadata has, and by no other.
-//! - Whatever became of a document has been announced.
+//! - The changes of a document are each later than the one before.
+//! - Whatever became of a document has been announced, and who knows no more than that knows its current content.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs,
-    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -25,9 +24,11 @@ use okd_core::{
     tenant::DocumentKey,
 };
 
-use serde_json::Value;
-
-use crate::{Cloud, Result, bus::ANNOUNCED, setup};
+use crate::{
+    Cloud, Result,
+    announced::{Announced, Moment},
+    setup,
+};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -112,11 +113,7 @@ pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books>
     books
         .faults
         .extend(wrong.map(|object| format!("the history does not lead to {object}")));
-    let announced = announced(&cloud.data)?;
-    let silent = named.announced.iter().filter(|id| !announced.contains(*id));
-    books
-        .faults
-        .extend(silent.map(|id| format!("{id} was not announced")));
+    books.check_announced(&Announced::read(&cloud.data)?, &named);
     books
         .read_objects(&s3, &cloud.bucket, named.contents, handed_in)
         .await;
@@ -137,8 +134,10 @@ struct Named {
     uploads: BTreeSet<String>,
     /// The items about which something is pending.
     pending: BTreeSet<(String, String)>,
-    /// The ids of what must have been announced.
-    announced: BTreeSet<String>,
+    /// The changes of each document.
+    changes: BTreeMap<String, BTreeSet<Moment>>,
+    /// Those that must have been announced.
+    concerning: BTreeSet<(String, Moment)>,
     /// The keys of the entries by which documents should be found, by what their metadata says.
     links: BTreeSet<(String, String)>,
     /// The keys of those that there are.
@@ -170,16 +169,19 @@ impl Named {
             .map(|(object, _)| object)
     }
 
-    fn expect_announced(&mut self, key: &DocumentKey, history: &[Entry]) {
+    fn read_history(&mut self, key: &DocumentKey, history: &[Entry]) {
+        let moment = |entry: &Entry| (entry.revision, entry.at);
+        let changes = self.changes.entry(key.id.to_string()).or_default();
+        changes.extend(history.iter().map(moment));
         let concerns = |entry: &&Entry| match entry.what {
             Deed::Stored | Deed::UploadCompleted | Deed::Verified => true,
             Deed::UploadEnded(state) => state == UploadState::Expired,
             // A correction may be an upload's, of which nothing is announced; there may be nothing to restore.
             Deed::Corrected | Deed::Corrupt | Deed::UploadBegun => false,
         };
-        let ids = history.iter().filter(concerns);
-        let ids = ids.map(|entry| format!("{}/{}/{}", key.id, entry.revision, entry.at));
-        self.announced.extend(ids);
+        let concerning = history.iter().filter(concerns);
+        let concerning = concerning.map(|entry| (key.id.to_string(), moment(entry)));
+        self.concerning.extend(concerning);
     }
 }
 
@@ -237,7 +239,7 @@ impl Books {
                     named
                         .links
                         .extend(partitions.map(|partition| (partition, key.id.to_string())));
-                    named.expect_announced(&key, &document.history);
+                    named.read_history(&key, &document.history);
                     let pending = document.due().is_some();
                     let current = document.content.map(|content| (key, content, true));
                     named.contents.extend(current);
@@ -245,10 +247,6 @@ impl Books {
                 }
                 Some("content") => {
                     let content: Content = serde_dynamo::from_item(item)?;
-                    if content.verification == Verification::Corrupt {
-                        let id = format!("{}/corrupt/{}", key.id, content.version);
-                        named.announced.insert(id);
-                    }
                     let pending = content.due().is_some();
                     named.contents.push((key, content, false));
                     pending
@@ -258,7 +256,7 @@ impl Books {
                     let entries: Vec<Entry> = serde_dynamo::from_attribute_value(
                         entries.ok_or("a history without entries")?,
                     )?;
-                    named.expect_announced(&key, &entries);
+                    named.read_history(&key, &entries);
                     false
                 }
                 Some("version") => {
@@ -278,6 +276,40 @@ impl Books {
         let objects = objects.map(|(key, content, _)| key.object(&content.version));
         named.objects.extend(objects);
         Ok(named)
+    }
+
+    /// Compares what was announced with what the items say.
+    fn check_announced(&mut self, announced: &Announced, named: &Named) {
+        let silent = named.concerning.iter();
+        let silent = silent.filter(|(document, moment)| !announced.has(document, moment));
+        self.faults
+            .extend(silent.map(|change| format!("{change:?} was not announced")));
+        let mut current: BTreeMap<String, String> = BTreeMap::new();
+        for (key, content, is_current) in &named.contents {
+            let object = key.object(&content.version);
+            if *is_current {
+                current.insert(key.id.to_string(), object);
+            } else if content.verification == Verification::Corrupt
+                && !announced.is_corrupt(&object)
+            {
+                self.faults
+                    .push(format!("{object} was not announced to be corrupt"));
+            }
+        }
+        for (document, changes) in &named.changes {
+            if !changes.iter().is_sorted_by(|one, next| one.1 < next.1) {
+                self.faults.push(format!(
+                    "the history of {document} runs backwards: {changes:?}"
+                ));
+            }
+            let known = announced.current(document, changes);
+            let current = current.get(document).map(String::as_str);
+            if known != current {
+                self.faults.push(format!(
+                    "of {document} {known:?} is known to be current, and {current:?} is"
+                ));
+            }
+        }
     }
 
     /// Reads every content back.
@@ -358,19 +390,6 @@ impl Books {
     fn stored(&mut self, key: &DocumentKey) -> &mut Stored {
         self.documents.entry(key.id.to_string()).or_default()
     }
-}
-
-/// The ids of everything that was announced.
-fn announced(folder: &Path) -> Result<BTreeSet<String>> {
-    let text = fs::read_to_string(folder.join(ANNOUNCED))?;
-    let id = |line: &str| -> Result<String> {
-        let event: Value = serde_json::from_str(line)?;
-        Ok(event["detail"]["id"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned())
-    };
-    text.lines().map(id).collect()
 }
 
 /// Every entry of the index, however far in the future it is due.

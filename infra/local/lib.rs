@@ -8,6 +8,7 @@
 //! reads nor passes on real credentials.
 
 pub mod access_key;
+pub mod announced;
 pub mod audit;
 pub mod aws_json;
 pub mod bus;

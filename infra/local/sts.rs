@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use http::StatusCode;
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
@@ -94,7 +94,7 @@ fn begin(form: &Form, roles: &Roles, key: &AccessKey) -> Result<Answer> {
     let role = Role {
         name: roles.get(role).ok_or("there is no such role")?.clone(),
         tags: tags.collect(),
-        until: Timestamp::now().round(Unit::Second)? + Duration::from_secs(seconds),
+        until: Timestamp::from_second(Timestamp::now().as_second())? + Duration::from_secs(seconds),
     };
     let Session {
         key: AccessKey { id, secret },

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::sender::{MIB, Sender, bytes, crc64nvme, offer, sha256, with};
+use crate::sender::{MIB, Sender, bytes, crc64nvme, offer, sha256, with, without};
 
 #[tokio::test]
 async fn pending_and_the_same_checksum_resumes_with_only_the_missing_parts() {
@@ -92,6 +92,53 @@ async fn a_file_stored_inline_need_not_be_sent_again_by_parts() {
     let metadata = with(&offer(5), "documentChecksum", json!(sha256(b"12345")));
     let stored = sender.hand_in(&metadata, b"12345").await.ok();
     assert_eq!(sender.offer(&metadata).await.ok().id(), stored.id());
+}
+
+#[tokio::test]
+async fn a_file_that_came_by_parts_is_not_stored_again_when_it_comes_whole() {
+    let cloud = crate::cloud::own_cloud();
+    let sender = Sender::to(cloud);
+    let declared = with(&offer(5), "documentChecksum", json!(sha256(b"12345")));
+    let first = sender.offer_and_send(&declared, b"12345").await;
+    sender.complete(&first).await.ok();
+    let (id, other) = (first.id(), with(&declared, "documentSize", json!(7)));
+    let other = sender.offer(&without(&other, "documentChecksum")).await;
+    let version = async || {
+        let item = sender.item(&id).await.unwrap();
+        item["content"].as_m().unwrap()["version"].clone()
+    };
+    let by_parts = version().await;
+
+    let whole = sender.hand_in(&declared, b"12345").await.ok();
+    assert_eq!(whole.id(), id);
+    assert_eq!(version().await, by_parts);
+    // Only the name of the file was new.
+    let before = sender.item(&id).await;
+    sender.hand_in(&declared, b"12345").await.ok();
+    assert_eq!(sender.item(&id).await, before);
+    // Other metadata are a correction, and the other file may still come.
+    let better = with(&declared, "documentName", json!("better.pdf"));
+    sender.hand_in(&better, b"12345").await.ok();
+    sender
+        .send_parts(&other.body["upload"], b"another", None)
+        .await;
+    sender.complete(&other).await.ok();
+    assert_ne!(version().await, by_parts);
+    // What was put for nothing is removed.
+    let later = jiff::Timestamp::now() + std::time::Duration::from_hours(3);
+    cloud.events.settled().await;
+    cloud.strike(later).await.unwrap();
+    assert_eq!(sender.objects(&id).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_whose_checksum_is_only_a_crc_is_stored_when_it_comes_whole() {
+    let sender = Sender::new();
+    let declared = with(&offer(5), "documentChecksum", json!(crc64nvme(b"12345")));
+    let first = sender.offer_and_send(&declared, b"12345").await;
+    sender.complete(&first).await.ok();
+    sender.hand_in(&declared, b"12345").await.ok();
+    assert_eq!(sender.objects(&first.id()).await.len(), 2);
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use okd_local::dynamodb::TENANTS_READ;
+use okd_local::{
+    dynamodb::TENANTS_READ,
+    wire::{Call, Fault},
+};
 use serde_json::{Value, json};
 
 use crate::cloud::own_cloud;
@@ -502,6 +505,47 @@ async fn a_sender_that_was_overtaken_gets_410_and_never_the_other_ones_parts() {
         .await;
     sender.complete(&second).await.ok();
     assert!(sender.stored_bytes(&first.id()).await == theirs);
+}
+
+/// The upload is overtaken after its item was read, and before S3 is asked for its parts.
+#[tokio::test]
+async fn a_sender_that_is_overtaken_while_it_asks_is_told_that_and_not_that_it_was_aborted() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    for link in ["status", "complete"] {
+        let paper = with(&offer(5), "documentId", json!(link));
+        let first = sender.offer_and_send(&paper, b"first").await;
+        let list = Call {
+            from: "ApiFunction".to_owned(),
+            operation: "ListParts".to_owned(),
+        };
+        let struck = |cloud: &okd_local::Cloud| -> u64 {
+            cloud.wire.struck().iter().map(|(_, count)| count).sum()
+        };
+        let before = struck(cloud);
+        cloud.wire.plant(list, 0, 1, Fault::Late);
+        let (asks, upload) = (sender.clone(), first.body["upload"].clone());
+        let asked = tokio::spawn(async move { asks.follow(&upload, link).await });
+        let listed = async {
+            while struck(cloud) == before {
+                tokio::task::yield_now().await;
+            }
+        };
+        let listed = tokio::time::timeout(std::time::Duration::from_secs(10), listed);
+        listed.await.unwrap();
+        sender
+            .hand_in(&without(&paper, "documentSize"), b"newer")
+            .await
+            .ok();
+        let answer = asked.await.unwrap();
+        match link {
+            "status" => assert_eq!(answer.body["upload"], json!({ "state": "superseded" })),
+            _ => {
+                let detail = answer.problem(410, "upload-gone");
+                assert!(detail.contains("newer PUT"), "{detail}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

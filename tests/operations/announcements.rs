@@ -121,8 +121,19 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
             (&consumer["consumerKey"], &consumer["documentType"]),
             (&json!("nl-okd"), &json!("examination"))
         );
-        detail["at"].as_str().unwrap().parse::<Timestamp>().unwrap();
+        let at = detail["at"].as_str().unwrap();
+        assert_eq!(at.len(), "2026-11-27T16:00:00.123456789Z".len());
+        at.parse::<Timestamp>().unwrap();
     }
+    // The revision is the order, and the time never says otherwise. What is corrupt has the revision that stored it.
+    let revisions = events
+        .iter()
+        .map(|event| event["detail"]["revision"].as_u64());
+    let revisions: Vec<u64> = revisions.map(Option::unwrap).collect();
+    assert_eq!(revisions, [1, 2, 4, 5, 7, 8, 7, 10]);
+    let mut ordered: Vec<&Value> = events.iter().map(|event| &event["detail"]).collect();
+    ordered.retain(|detail| detail["object"]["verification"] != "corrupt");
+    assert!(ordered.is_sorted_by(|one, next| one["at"].as_str() < next["at"].as_str()));
     let verification = |event: &Value| event["detail"]["object"]["verification"].clone();
     let verifications: Vec<Value> = events.iter().map(verification).collect();
     let expected = json!([
@@ -233,6 +244,9 @@ async fn a_content_found_corrupt_after_it_was_replaced_is_announced_too() {
     );
     let key = |event: &Value| event["detail"]["object"]["key"].clone();
     assert_eq!(key(&events[0]), key(&events[2]));
+    let detail = |index: usize| &events[index]["detail"];
+    assert_eq!(detail(0)["revision"], detail(2)["revision"]);
+    assert!(detail(2)["at"].as_str() > detail(1)["at"].as_str());
 }
 
 #[tokio::test]

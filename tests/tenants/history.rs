@@ -105,7 +105,7 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
         "upload-begun",
         "upload-completed",
         "verified",
-        "stored",
+        "corrected",
         "upload-begun",
         "expired",
     ];

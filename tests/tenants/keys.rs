@@ -186,23 +186,30 @@ async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_k
     neighbour.hand_in(&metadata(), b"x").await.ok();
     school.issuer.hang(true);
     let forger = serve_issuer().await;
-    let mut tokens = Vec::new();
-    for _ in 0..90 {
-        forger.rotate().unwrap();
-        tokens.push(forger.sign(&claims(&school)).unwrap());
+    let attack_on = |school: &School, sender: &Sender| {
+        let mut tokens = Vec::new();
+        for _ in 0..90 {
+            forger.rotate().unwrap();
+            tokens.push(forger.sign(&claims(school)).unwrap());
+        }
+        let attacker = sender.clone();
+        tokio::spawn(async move {
+            let send = async |token: String| {
+                let mut attacker = attacker.clone();
+                attacker.token = token;
+                attacker.hand_in(&metadata(), b"x").await
+            };
+            let answers = futures_util::stream::iter(tokens)
+                .map(send)
+                .buffer_unordered(4);
+            answers.collect::<Vec<Answer>>().await
+        })
+    };
+    // What as many cost whose issuer answers: this machine may be a slow or a busy one.
+    for answer in attack_on(&other, &neighbour).await.unwrap() {
+        answer.problem(401, "unauthenticated");
     }
-    let attack = sender.clone();
-    let attack = tokio::spawn(async move {
-        let send = async |token: String| {
-            let mut attacker = attack.clone();
-            attacker.token = token;
-            attacker.hand_in(&metadata(), b"x").await
-        };
-        let answers = futures_util::stream::iter(tokens)
-            .map(send)
-            .buffer_unordered(4);
-        answers.collect::<Vec<Answer>>().await
-    });
+    let attack = attack_on(&school, &sender);
     // Nobody's good request is slowed down.
     let began = Instant::now();
     neighbour.hand_in(&metadata(), b"x").await.ok();
@@ -212,20 +219,23 @@ async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_k
         answer.problem(503, "issuer-unavailable");
     }
     let log = crate::cloud::log(cloud);
-    let lines = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let refused = lines
-        .filter(|line| line["fields"]["message"] == "answered" && line["fields"]["status"] == 503);
-    let times: Vec<u64> = refused
-        .map(|line| line["fields"]["milliseconds"].as_u64().unwrap())
-        .collect();
-    assert_eq!(times.len(), 90);
-    let all: u64 = times.iter().sum();
+    let cost_of = |status: u64| {
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let answered = lines.filter(|line| {
+            line["fields"]["message"] == "answered" && line["fields"]["status"] == status
+        });
+        let times = answered.map(|line| line["fields"]["milliseconds"].as_u64().unwrap());
+        let times: Vec<u64> = times.collect();
+        assert_eq!(times.len(), 90);
+        times.iter().sum::<u64>()
+    };
+    let (calm, all) = (cost_of(401), cost_of(503));
     eprintln!(
-        "90 unsigned tokens cost {all} ms of function time; two good requests beside them took {waited:?}"
+        "90 unsigned tokens cost {all} ms of function time, and {calm} where the issuer answers; two good requests beside them took {waited:?}"
     );
-    assert!(all < 5000, "{times:?}");
+    assert!(all < 5000 + calm, "{all}, {calm}");
     assert!(
         log.contains(r#""Tenant":"school-"#),
         "the metric names the tenant"

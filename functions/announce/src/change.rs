@@ -156,21 +156,18 @@ fn announce(document: &Document, entry: &Entry) -> Option<Announcement> {
         Deed::UploadBegun | Deed::UploadEnded(_) => return None,
     };
     // A restored table counts its revisions from where it was: so the time too.
-    let id = format!("{}/{}/{}", document.id, entry.revision, entry.at);
-    Some(identified(kind, detail, &id, entry.at))
+    let id = format!("{}/{}/{:.9}", document.id, entry.revision, entry.at);
+    Some(identified(kind, detail, &id, (entry.revision, entry.at)))
 }
 
-/// Of a content found to be corrupt, whether or not it was still the current one.
+/// Of a content found to be corrupt, whether or not it was still the current one: with the revision that made it current.
 fn of_corrupt(key: &DocumentKey, content: &Content) -> Change {
     let id = format!("{}/corrupt/{}", key.id, content.version);
     let detail = stored(key, content);
+    let at = content.verified_at.unwrap_or(content.stored_at);
+    let when = (content.revision, at);
     Change {
-        announced: Some(identified(
-            "document.corrupt",
-            detail,
-            &id,
-            Timestamp::now(),
-        )),
+        announced: Some(identified("document.corrupt", detail, &id, when)),
         counted: Some(Counted {
             form: "parts",
             outcome: "corrupt",
@@ -179,9 +176,16 @@ fn of_corrupt(key: &DocumentKey, content: &Content) -> Change {
     }
 }
 
-fn identified(kind: &'static str, mut detail: Value, id: &str, at: Timestamp) -> Announcement {
+fn identified(
+    kind: &'static str,
+    mut detail: Value,
+    id: &str,
+    (revision, at): (u64, Timestamp),
+) -> Announcement {
     detail["id"] = json!(id);
-    detail["at"] = json!(at);
+    detail["revision"] = json!(revision);
+    // With all its digits, so that it sorts as text too.
+    detail["at"] = json!(format!("{at:.9}"));
     Announcement { kind, at, detail }
 }
 

@@ -35,6 +35,8 @@ const VERIFY_AFTER: Duration = Duration::from_mins(1);
 const LEFT_OVER_AFTER: Duration = Duration::from_hours(2);
 /// How many entries of its history a document's item holds; older ones are moved to items of their own.
 const RECENT: usize = 20;
+/// By how much two changes of a document are apart at least: what a [`Timestamp`] can tell apart.
+const INSTANT: Duration = Duration::from_nanos(1);
 /// How many contents a document has at most, each with its own metadata: what is kept of one document has a bound.
 const MAX_CONTENTS: u32 = 1000;
 
@@ -144,13 +146,13 @@ pub struct By {
     pub token: Option<String>,
 }
 
-/// One change of a document, in its history: who did what, when. Of the person whom the document is about it
-/// says nothing.
+/// One change of a document, in its history: who did what, when. Revisions and times of a history strictly increase,
+/// whatever the clocks of those who made it. Of the person whom the document is about it says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The revision that it made.
     pub revision: u64,
-    /// When.
+    /// When: the act's time or, where the change before is not older, a nanosecond after that.
     pub at: Timestamp,
     /// Who.
     #[serde(flatten)]
@@ -196,6 +198,9 @@ pub struct Content {
     /// Which of the document's contents this is, from 1.
     #[serde(default)]
     pub sequence: u32,
+    /// The document's revision that made it current.
+    #[serde(default)]
+    pub revision: u64,
     /// Names its object.
     pub version: Version,
     /// Bytes.
@@ -206,6 +211,9 @@ pub struct Content {
     pub verification: Verification,
     /// When it became the current content.
     pub stored_at: Timestamp,
+    /// When the declared checksum was compared, where that was done by reading it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
     /// The metadata it came with.
     pub metadata: Metadata,
 }
@@ -226,6 +234,15 @@ impl Content {
             return Some(false);
         }
         (self.unverified().is_none() && !self.checksums.is_empty()).then_some(true)
+    }
+
+    /// Returns whether it is known to be the `file` that came whole: by its SHA-256, since nobody can make another file of the
+    /// same one, and not where that is only declared.
+    fn is(&self, file: &Self) -> bool {
+        let sha256 = file.checksums.iter();
+        let mut sha256 = sha256.filter(|checksum| matches!(checksum, Checksum::Sha256(_)));
+        self.version == file.version
+            || (self.unverified().is_none() && sha256.any(|&sha256| self.has(sha256)))
     }
 
     /// Returns the declared checksum that the bytes have yet to be compared with.
@@ -341,6 +358,7 @@ impl Upload {
         checksums.extend(unverified);
         Content {
             sequence: 0,
+            revision: 0,
             version: self.version,
             size: self.plan.size.bytes(),
             checksums,
@@ -350,6 +368,7 @@ impl Upload {
                 Verification::Done
             },
             stored_at: now,
+            verified_at: None,
             metadata: self.metadata,
         }
     }
@@ -627,19 +646,35 @@ impl Document {
         self.content.is_some() && self.open_upload(now).is_none()
     }
 
-    /// A file arrived whole. `None` where that very content is current, with the same metadata.
+    /// A file arrived whole. `None` where that very content is current, with the same metadata, be its object the one that is
+    /// named by its bytes or that of an upload.
     pub fn receive(&self, content: Content, act: &Act) -> Option<Change> {
-        let current = self
-            .content
-            .as_ref()
-            .filter(|current| current.version == content.version);
-        match current {
+        match self.same_as(&content) {
             Some(current) => {
                 let metadata = content.metadata.with_the_same_file(&current.metadata);
                 self.correct(current, metadata, act)
             }
             None => Some(self.with_content(content, Deed::Stored, act)),
         }
+    }
+
+    /// Returns whether a file that arrived whole is not current already in the object of an upload.
+    pub fn needs_the_object_of(&self, content: &Content) -> bool {
+        self.same_as(content)
+            .is_none_or(|current| current.version == content.version)
+    }
+
+    /// The current content, if it is this one that came whole.
+    fn same_as(&self, content: &Content) -> Option<&Content> {
+        let current = self
+            .content
+            .as_ref()
+            .filter(|current| current.is(content))?;
+        let metadata = content.metadata.clone();
+        let metadata = metadata.with_the_same_file(&current.metadata);
+        // S3 gives an object the type that it was put with, and only what is named by its bytes is put again.
+        let keeps_type = metadata.media_type == current.metadata.media_type;
+        (current.version == content.version || keeps_type).then_some(current)
     }
 
     /// A sender offers a file, for which `fresh` has been opened in S3, by a message that names the document so.
@@ -666,7 +701,7 @@ impl Document {
             let corrected = !open.metadata.is_repeated_by(&upload.metadata);
             let change = corrected.then(|| {
                 let version = upload.version.clone();
-                self.change(Deed::Corrected, version, act, |next| {
+                self.change(Deed::Corrected, version, act, |next, _| {
                     next.upload = Some(upload.clone());
                 })
             });
@@ -687,7 +722,7 @@ impl Document {
         }
         let ended = self.pending_upload().cloned();
         let version = fresh.version.clone();
-        let change = self.change(Deed::UploadBegun, version, act, |next| {
+        let change = self.change(Deed::UploadBegun, version, act, |next, _| {
             next.upload = Some(fresh);
         });
         Offer::Begin(Change { ended, ..change })
@@ -705,7 +740,7 @@ impl Document {
     pub fn end_upload(&self, upload: &Upload, state: UploadState, act: &Act) -> Change {
         let ended = self.pending_upload().cloned();
         let (deed, version) = (Deed::UploadEnded(state), upload.version.clone());
-        let change = self.change(deed, version, act, |next| {
+        let change = self.change(deed, version, act, |next, _| {
             if let Some(upload) = &mut next.upload {
                 upload.state = state;
             }
@@ -717,11 +752,14 @@ impl Document {
     /// longer current, or was verified before.
     pub fn verified(&self, version: &Version, act: &Act) -> Option<Change> {
         self.unverified(version)?;
-        Some(self.change(Deed::Verified, version.clone(), act, |next| {
-            if let Some(content) = &mut next.content {
-                content.verification = Verification::Done;
-            }
-        }))
+        Some(
+            self.change(Deed::Verified, version.clone(), act, |next, at| {
+                if let Some(content) = &mut next.content {
+                    content.verification = Verification::Done;
+                    content.verified_at = Some(at);
+                }
+            }),
+        )
     }
 
     /// The current content, read back, has not the checksum that was declared: it goes into the history as
@@ -732,15 +770,13 @@ impl Document {
         previous: Option<Content>,
         act: &Act,
     ) -> Option<Change> {
-        let content = self.unverified(version)?;
-        let corrupt = Content {
-            verification: Verification::Corrupt,
-            ..content.clone()
-        };
-        let change = self.change(Deed::Corrupt, version.clone(), act, |next| {
+        let mut corrupt = self.unverified(version)?.clone();
+        corrupt.verification = Verification::Corrupt;
+        let change = self.change(Deed::Corrupt, version.clone(), act, |next, at| {
+            corrupt.verified_at = Some(at);
             next.content = None;
             if let Some(previous) = previous {
-                next.make_current(previous);
+                next.make_current(previous, at);
             }
         });
         Some(Change {
@@ -761,13 +797,12 @@ impl Document {
         let repeated = current.metadata.is_repeated_by(&metadata);
         let content = Content {
             metadata,
-            stored_at: act.at,
             ..current.clone()
         };
         let version = content.version.clone();
         (!repeated).then(|| {
-            self.change(Deed::Corrected, version, act, |next| {
-                next.make_current(content);
+            self.change(Deed::Corrected, version, act, |next, at| {
+                next.make_current(content, at);
             })
         })
     }
@@ -776,31 +811,36 @@ impl Document {
     fn with_content(&self, content: Content, deed: Deed, act: &Act) -> Change {
         let ended = self.pending_upload().cloned();
         let version = content.version.clone();
-        let change = self.change(deed, version, act, |next| {
-            next.make_current(content);
+        let change = self.change(deed, version, act, |next, at| {
+            next.make_current(content, at);
             next.upload = None;
         });
         Change { ended, ..change }
     }
 
-    fn make_current(&mut self, content: Content) {
+    fn make_current(&mut self, content: Content, at: Timestamp) {
         self.contents += 1;
         self.content = Some(Content {
             sequence: self.contents,
+            revision: self.revision,
+            stored_at: at,
             ..content
         });
     }
 
-    /// One revision on, with whatever content that puts aside, and an entry in the history.
+    /// One revision on, with whatever content that puts aside, and an entry in the history. `edit` gets the entry's time.
     fn change(
         &self,
         what: Deed,
         version: Version,
         act: &Act,
-        edit: impl FnOnce(&mut Self),
+        edit: impl FnOnce(&mut Self, Timestamp),
     ) -> Change {
         let mut next = self.clone();
         next.revision += 1;
+        // Whoever began first may write last, and by a clock that is slow.
+        let after_the_last = self.history.last().map(|last| last.at + INSTANT);
+        let at = act.at.max(after_the_last.unwrap_or(act.at));
         let archived = if next.history.len() < RECENT {
             Vec::new()
         } else {
@@ -808,12 +848,12 @@ impl Document {
         };
         next.history.push(Entry {
             revision: next.revision,
-            at: act.at,
+            at,
             by: act.by.clone(),
             what,
             version,
         });
-        edit(&mut next);
+        edit(&mut next, at);
         let replaced = self.content.clone().filter(|old| {
             next.content
                 .as_ref()
@@ -898,11 +938,13 @@ mod tests {
         let sha256 = Checksum::sha256(&[number]);
         Content {
             sequence: 0,
+            revision: 0,
             version: Version::of_bytes(&sha256),
             size: 1,
             checksums: vec![sha256],
             verification: Verification::Done,
             stored_at: now,
+            verified_at: None,
             metadata: metadata(number),
         }
     }
@@ -959,10 +1001,10 @@ mod tests {
         /// Whatever a sender does and the verification finds: each change is one revision on, a content that
         /// stops being current is handed to the history under a sequence of its own, and an upload that stops
         /// being pending was completed or is handed over to be ended in S3. What is pending is due. Every change is in
-        /// the history once, the counters come to what is open, and the document is found by the ids that it has. What a
-        /// sender may have been told is stored is never found corrupt.
+        /// the history once, later than the one before whatever the clocks, the counters come to what is open, and the
+        /// document is found by the ids that it has. What a sender may have been told is stored is never found corrupt.
         #[test]
-        fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec(step(), 1..40)) {
+        fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec((step(), -300..300_i64), 1..40)) {
             let caller = Caller {
                 tenant: "school".to_owned().try_into().unwrap(),
                 client: "sis".to_owned(),
@@ -984,9 +1026,9 @@ mod tests {
             let mut links = BTreeSet::new();
             let mut called_stored = BTreeSet::new();
             let mut now = Timestamp::UNIX_EPOCH;
-            for step in steps {
+            for (step, skew) in steps {
                 now += if matches!(step, Step::Wait) { UPLOAD_LIFETIME } else { Duration::from_secs(1) };
-                let act = caller.acts(now);
+                let act = caller.acts(now + jiff::SignedDuration::from_secs(skew));
                 if let Some(content) = document.content.as_ref().filter(|content| caller.takes_for_stored(content)) {
                     called_stored.insert(content.version.to_string());
                 }
@@ -1034,6 +1076,11 @@ mod tests {
                 prop_assert_eq!(all.len() as u64, next.revision);
                 prop_assert!(all.iter().zip(1..).all(|(entry, revision)| entry.revision == revision));
                 prop_assert!(all.iter().all(|entry| entry.by == act.by));
+                prop_assert!(all.is_sorted_by(|one, other| one.at < other.at));
+                if let Some(content) = &next.content {
+                    let made = all.iter().find(|entry| entry.revision == content.revision);
+                    prop_assert_eq!(made.map(|made| made.at), Some(content.stored_at));
+                }
                 prop_assert!(next.history.len() <= RECENT);
                 document = next;
             }

@@ -53,6 +53,15 @@ pub struct File {
     pub media_type: MediaType,
 }
 
+/// What became of bytes that were put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Put {
+    /// They are stored, as the version of the object that S3 gave this id, if its bucket has versions.
+    Stored(Option<String>),
+    /// They were there already.
+    There,
+}
+
 /// Permission to send one part straight to S3, for whoever holds it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PartLink {
@@ -131,14 +140,14 @@ impl Files {
         }
     }
 
-    /// Stores bytes under a key that names them, unless they are there already; says whether they were not.
-    /// S3 itself checks them against their SHA-256 before it answers.
-    pub async fn put(&self, key: &str, file: &File) -> Result<bool> {
+    /// Stores bytes under a key that names them, unless they are there already. S3 itself checks them against their SHA-256
+    /// before it answers.
+    pub async fn put(&self, key: &str, file: &File) -> Result<Put> {
         for _ in 0..3 {
             let sent = self.put_object(key, file).if_none_match("*").send().await;
             match sent {
-                Ok(_) => return Ok(true),
-                Err(error) if error.code() == Some("PreconditionFailed") => return Ok(false),
+                Ok(answer) => return Ok(Put::Stored(answer.version_id)),
+                Err(error) if error.code() == Some("PreconditionFailed") => return Ok(Put::There),
                 // Another request is storing these bytes at this moment.
                 Err(error) if error.code() == Some("ConditionalRequestConflict") => {}
                 Err(error) => return Err(Error::unavailable("storing a document", error)),
@@ -148,9 +157,9 @@ impl Files {
     }
 
     /// Stores the same bytes once more, as another version of the object that is there.
-    pub async fn put_again(&self, key: &str, file: &File) -> Result<()> {
+    pub async fn put_again(&self, key: &str, file: &File) -> Result<Put> {
         let sent = self.put_object(key, file).send().await;
-        sent.map(drop)
+        sent.map(|answer| Put::Stored(answer.version_id))
             .map_err(|error| Error::unavailable("storing a document", error))
     }
 

@@ -37,7 +37,7 @@ pub(super) async fn finish(
         // Joined before and not written down, or gone.
         None => match stores.files.find(&key).await? {
             Some(object) => object,
-            None => return Ok(Finished::Gone(UploadState::Aborted)),
+            None => return look_again(stores, document, upload).await,
         },
         Some(received) => {
             let missing: Vec<Part> = upload.plan.missing(&received).collect();
@@ -69,6 +69,19 @@ pub(super) async fn finish(
         }
         _ => record(stores, document, &upload.version, object, act).await,
     }
+}
+
+/// Finds out what became of an upload that S3 no longer knows: most often another request ended it or took its place since
+/// the item was read, and S3 was told.
+async fn look_again(stores: &Stores, document: &Document, upload: &Upload) -> Result<Finished> {
+    let now = stores.documents.load(&document.key()).await?;
+    let now = now.as_ref().unwrap_or(document);
+    Ok(match fate(stores, now, Some(&upload.version)).await? {
+        Fate::Content(content) => Finished::Content(content),
+        Fate::Ended(state) => Finished::Gone(state),
+        Fate::Pending(_) => Finished::Gone(UploadState::Aborted),
+        Fate::Unknown => Finished::Gone(UploadState::Superseded),
+    })
 }
 
 /// Writes down that the upload's bytes are not the ones declared.

@@ -218,7 +218,7 @@ fn left_to_the_sweep(ended: Result<()>) {
     if let Err(error) = ended {
         tracing::warn!(
             cause = error.for_the_log(),
-            "an ended upload is left to the sweep"
+            "what no document points to is left to the sweep"
         );
     }
 }

@@ -3,16 +3,16 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{ATTEMPTS, fate::points_to, retry, write};
+use super::{ATTEMPTS, fate::points_to, left_to_the_sweep, retry, write};
 use crate::{
     Error, Result, Stores,
     caller::Caller,
     checksum::Checksum,
-    document::{Content, Document, DocumentId, Verification, Version},
+    document::{Content, Document, DocumentId, Leftover, Remains, Verification, Version},
     identity::Request,
     metadata::Metadata,
     name::IdempotencyKey,
-    stores::{File, Written},
+    stores::{File, Put, Written},
 };
 
 /// Stores the file and answers when it is safe. The same file again, under the same key, is a no-op: its
@@ -30,11 +30,13 @@ pub async fn receive(
     let sha256 = Checksum::sha256(&bytes);
     let content = Content {
         sequence: 0,
+        revision: 0,
         version: Version::of_bytes(&sha256),
         size: bytes.len() as u64,
         checksums: vec![sha256, Checksum::crc64nvme(&bytes)],
         verification: Verification::Done,
         stored_at: now,
+        verified_at: None,
         metadata,
     };
     check_declared(&content)?;
@@ -60,22 +62,30 @@ pub async fn receive(
         sha256,
         media_type: metadata.media_type.clone(),
     };
-    if !stores.files.put(&object, &file).await? {
+    let act = caller.acts(now);
+    let mut put = stores.files.put(&object, &file).await?;
+    if put == Put::There {
         // A repeat, most often. But it may be what a request left that died here, and the sweep be about to
         // remove it: where no item points to it, it is stored again as a version of our own.
         document = reload(stores, document).await?;
-        if !points_to(stores, &document, &content.version).await? || is_retyped(&document, &content)
+        let is_needed = document.needs_the_object_of(&content);
+        if is_needed
+            && (!points_to(stores, &document, &content.version).await?
+                || is_retyped(&document, &content))
         {
-            stores.files.put_again(&object, &file).await?;
+            put = stores.files.put_again(&object, &file).await?;
         }
     }
-    let act = caller.acts(now);
     for attempt in 0..ATTEMPTS {
         if document.check_repeat(request.name(), metadata, Some(&content))? {
             return Ok(id);
         }
         // What it was may be of a type that this token is not for.
         document.require(&caller.scopes)?;
+        if !document.needs_the_object_of(&content) {
+            let put = std::mem::replace(&mut put, Put::There);
+            leave_over(stores, &document, &content, put, now).await;
+        }
         let Some(change) = document.receive(content.clone(), &act) else {
             return Ok(id);
         };
@@ -86,6 +96,30 @@ pub async fn receive(
         }
     }
     Err(Error::Contended)
+}
+
+/// Notes the object of bytes that the document has in another one, so that it is removed. Where that fails, what S3 tells of
+/// the object does it.
+async fn leave_over(
+    stores: &Stores,
+    document: &Document,
+    content: &Content,
+    put: Put,
+    now: Timestamp,
+) {
+    let Put::Stored(Some(s3_version)) = put else {
+        return;
+    };
+    let leftover = Leftover {
+        version: content.version.clone(),
+        remains: Remains::Object(s3_version),
+        noted_at: now,
+    };
+    let noted = stores
+        .documents
+        .note_leftover(&document.key(), &leftover)
+        .await;
+    left_to_the_sweep(noted);
 }
 
 /// Returns whether the content may come with another media type than its object has in S3. That is known to be the same only

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::{Content, DocumentId, UploadState, Verification, Version},
+    document::{Content, Document, DocumentId, UploadState, Verification, Version},
 };
 
 /// Where a document's upload stands.
@@ -35,28 +35,40 @@ pub async fn status(
     now: Timestamp,
 ) -> Result<UploadStatus> {
     let document = load(stores, caller, id).await?;
-    let upload = match fate(stores, &document, link).await? {
-        Fate::Pending(upload) => upload,
+    if let Some(status) = look(stores, caller, &document, link, now).await? {
+        return Ok(status);
+    }
+    // Most often another request has ended it, or taken its place, since the item was read.
+    let document = load(stores, caller, id).await?;
+    let status = look(stores, caller, &document, link, now).await?;
+    Ok(status.unwrap_or(UploadStatus::Ended(UploadState::Aborted)))
+}
+
+/// What the document's item and S3 say; `None` where by the item parts may be sent, and S3 does not know the upload.
+async fn look(
+    stores: &Stores,
+    caller: &Caller,
+    document: &Document,
+    link: Option<&Version>,
+    now: Timestamp,
+) -> Result<Option<UploadStatus>> {
+    let status = match fate(stores, document, link).await? {
+        Fate::Pending(upload) => match upload.state_at(now) {
+            UploadState::Uploading => {
+                let view = view(stores, document, upload, &caller.limits, now).await?;
+                return Ok(view.map(UploadStatus::Open));
+            }
+            ended => UploadStatus::Ended(ended),
+        },
         Fate::Content(content) if content.verification == Verification::Corrupt => {
-            return Ok(UploadStatus::Ended(UploadState::Corrupt));
+            UploadStatus::Ended(UploadState::Corrupt)
         }
         Fate::Content(content) if caller.takes_for_stored(&content) => {
-            return Ok(UploadStatus::Stored(content.size));
+            UploadStatus::Stored(content.size)
         }
-        Fate::Content(content) => {
-            return Ok(UploadStatus::Verifying(content));
-        }
-        Fate::Ended(state) => return Ok(UploadStatus::Ended(state)),
+        Fate::Content(content) => UploadStatus::Verifying(content),
+        Fate::Ended(state) => UploadStatus::Ended(state),
         Fate::Unknown => return Err(Error::NoSuchUpload),
     };
-    match upload.state_at(now) {
-        UploadState::Uploading => {
-            let view = view(stores, &document, upload, &caller.limits, now).await?;
-            Ok(view.map_or(
-                UploadStatus::Ended(UploadState::Aborted),
-                UploadStatus::Open,
-            ))
-        }
-        ended => Ok(UploadStatus::Ended(ended)),
-    }
+    Ok(Some(status))
 }

@@ -86,6 +86,7 @@ pub async fn sweep(
         stores,
         removed: removed.map(|tenant| &tenant.tenant).collect(),
         now,
+        began: Instant::now(),
         until,
         reading: Mutex::new(()),
     };
@@ -144,7 +145,9 @@ struct Turn<'a> {
     stores: &'a Stores,
     /// The tenants that were removed: what they have open ends.
     removed: HashSet<&'a TenantId>,
+    /// When it began, by the clock that struck.
     now: Timestamp,
+    began: Instant,
     until: Instant,
     /// Objects are read back one at a time: together they would share the line, and none be done in time.
     reading: Mutex<()>,
@@ -155,12 +158,17 @@ impl Turn<'_> {
         Instant::now() >= self.until
     }
 
+    /// What it is by now: of a long sweep the last decision is younger than the first.
+    fn time(&self) -> Timestamp {
+        self.now + self.began.elapsed()
+    }
+
     async fn verify(&self, document: Document, version: &Version) -> Result<Outcome> {
         let _reading = self.reading.lock().await;
         if self.is_over() {
             return Ok(Outcome::Left);
         }
-        let verified = verify(self.stores, document, version, self.now).await?;
+        let verified = verify(self.stores, document, version, self.time()).await?;
         Ok(verified.into())
     }
 
@@ -169,7 +177,9 @@ impl Turn<'_> {
         if self.is_over() {
             return Ok(Outcome::Left);
         }
-        Ok(verify_past(self.stores, key, content).await?.into())
+        Ok(verify_past(self.stores, key, content, self.time())
+            .await?
+            .into())
     }
 }
 
@@ -214,7 +224,7 @@ async fn settle_upload(turn: &Turn<'_>, document: &Document) -> Result<Outcome> 
     let Some(upload) = pending.filter(|upload| upload.state == UploadState::Uploading) else {
         return Ok(Outcome::Waiting);
     };
-    let (stores, now) = (turn.stores, turn.now);
+    let (stores, now) = (turn.stores, turn.time());
     if turn.removed.contains(&document.tenant) {
         return expire(turn, document, upload).await;
     }
@@ -237,9 +247,10 @@ async fn settle_upload(turn: &Turn<'_>, document: &Document) -> Result<Outcome> 
 }
 
 async fn expire(turn: &Turn<'_>, document: &Document, upload: &Upload) -> Result<Outcome> {
-    let act = Act::of_the_service(turn.now);
+    let now = turn.time();
+    let act = Act::of_the_service(now);
     let change = document.end_upload(upload, UploadState::Expired, &act);
-    match write(turn.stores, &change, turn.now).await? {
+    match write(turn.stores, &change, now).await? {
         Written::Done => Ok(Outcome::Expired),
         Written::Lost(_) => Ok(Outcome::Waiting),
     }

@@ -1,6 +1,8 @@
 //! A checksum was declared over an upload that S3 did not compute, as it cannot compute a SHA-256: the object is read back
 //! once, and only then is anybody told that the document is stored.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 
 use super::{ATTEMPTS, retry, write};
@@ -32,7 +34,9 @@ pub async fn verify(
     let Some(content) = document.unverified(version) else {
         return Ok(Verified::Nothing);
     };
+    let began = Instant::now();
     let holds = read_back(stores, &document.key(), content).await?;
+    let now = now + began.elapsed();
     let act = Act::of_the_service(now);
     for attempt in 0..ATTEMPTS {
         let change = if holds {
@@ -60,7 +64,9 @@ pub(super) async fn verify_past(
     stores: &Stores,
     key: &DocumentKey,
     content: Content,
+    now: Timestamp,
 ) -> Result<Verified> {
+    let began = Instant::now();
     let holds = read_back(stores, key, &content).await?;
     let version = content.version.clone();
     let verification = if holds {
@@ -70,6 +76,7 @@ pub(super) async fn verify_past(
     };
     let noted = Content {
         verification,
+        verified_at: Some(now + began.elapsed()),
         ..content
     };
     if stores.documents.note_verification(key, &noted).await? {

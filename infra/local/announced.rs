@@ -1,0 +1,71 @@
+//! What was announced, and what a DMS knows by that alone: of each document the content of the highest revision, unless
+//! that was found to be corrupt.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{Result, bus::ANNOUNCED};
+
+/// A change of a document: its revision, and when. (A restored table counts its revisions from where it was.)
+pub type Moment = (u64, Timestamp);
+
+/// Every announcement, once.
+#[derive(Debug, Default)]
+pub struct Announced {
+    /// The keys of the objects of contents, by document and change; none where the change was another.
+    contents: BTreeMap<String, BTreeMap<Moment, Option<String>>>,
+    /// The keys of the objects that were found to be corrupt.
+    corrupt: BTreeSet<String>,
+}
+
+impl Announced {
+    /// Reads those of a data folder.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let mut announced = Self::default();
+        for line in fs::read_to_string(folder.join(ANNOUNCED))?.lines() {
+            let event: Value = serde_json::from_str(line)?;
+            let detail = &event["detail"];
+            let text = |name: &str| detail[name].as_str().unwrap_or_default();
+            let key = detail["object"]["key"].as_str().map(str::to_owned);
+            match (event["detail-type"].as_str(), key) {
+                (Some("document.corrupt"), Some(key)) => {
+                    announced.corrupt.insert(key);
+                }
+                (_, key) => {
+                    let revision = detail["revision"].as_u64().ok_or("no revision")?;
+                    let moment = (revision, text("at").parse()?);
+                    let document = announced.contents.entry(text("dmsDocumentId").to_owned());
+                    document.or_default().insert(moment, key);
+                }
+            }
+        }
+        Ok(announced)
+    }
+
+    /// Whether this change was.
+    pub fn has(&self, document: &str, moment: &Moment) -> bool {
+        let changes = self.contents.get(document);
+        changes.is_some_and(|changes| changes.contains_key(moment))
+    }
+
+    /// Whether this object was announced to be corrupt.
+    pub fn is_corrupt(&self, object: &str) -> bool {
+        self.corrupt.contains(object)
+    }
+
+    /// The object of the document's current content, by those of these changes that were announced.
+    pub fn current(&self, document: &str, changes: &BTreeSet<Moment>) -> Option<&str> {
+        let announced = self.contents.get(document)?.iter();
+        let mut announced = announced
+            .rev()
+            .filter(|(moment, _)| changes.contains(moment));
+        let newest = announced.find_map(|(_, key)| key.as_deref())?;
+        (!self.is_corrupt(newest)).then_some(newest)
+    }
+}
