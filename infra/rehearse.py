@@ -248,7 +248,7 @@ def look_at_api(expanded):
     }
     want("the API calls", integrations, {"${ApiFunctionAliaslive}/invocations"})
     permissions = expanded.of_type("AWS::Lambda::Permission")
-    want("permissions to call a function", len(permissions), len(properties["Body"]["paths"]) + 2)
+    want("permissions to call a function", len(permissions), len(properties["Body"]["paths"]) + 3)
 
     responses = properties["Body"].get("x-amazon-apigateway-gateway-responses", {})
     statuses = {
@@ -298,6 +298,8 @@ def look_at_api(expanded):
 
 def look_at_events(expanded):
     want("the clock", expanded.properties("ReconcileFunctionClock")["ScheduleExpression"], "rate(1 minute)")
+    looks = expanded.properties("ReconcileFunctionLookThrough")["Targets"]
+    want("what looks through the bucket", looks[0].get("Input"), '{"detail-type": "Look Through"}')
     for name in ("ReconcileFunctionObjectCreated", "ReconcileFunctionClock"):
         [target] = expanded.properties(name)["Targets"]
         want(f"{name} tries again", "RetryPolicy" in target, True)

@@ -199,6 +199,10 @@ impl Books {
                 }
                 continue;
             }
+            // How far the bucket was looked through.
+            if pk.starts_with('#') {
+                continue;
+            }
             if DocumentKey::of_leftover_partition(&pk).is_some() {
                 named.pending.insert((pk, sk));
                 continue;

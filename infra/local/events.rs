@@ -2,6 +2,8 @@
 //! template subscribes. Delivery is Lambda's asynchronous kind: a failed invocation is tried twice more.
 
 use std::{
+    fs,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -20,6 +22,8 @@ use crate::{
     wire::Wire,
 };
 
+/// A file in the data folder.
+const TOLD: &str = "s3-told";
 /// How often Lambda invokes a function that fails.
 const TRIES: usize = 3;
 /// How many events are delivered at once.
@@ -32,6 +36,8 @@ pub struct Events {
     wire: Arc<Wire>,
     subscribers: Vec<Arc<Function>>,
     s3: Option<S3>,
+    /// Holds the number of the object up to which all events are delivered, for whoever is killed here.
+    told: PathBuf,
     held: AtomicBool,
     /// Events delivered, lost or given up.
     done: AtomicUsize,
@@ -45,6 +51,7 @@ impl Events {
         function: impl Fn(&str) -> Option<Arc<Function>>,
         wire: Arc<Wire>,
         s3: Option<S3>,
+        folder: &Path,
     ) -> Arc<Self> {
         let rules = template.events("EventBridgeRule");
         let of_objects =
@@ -53,6 +60,7 @@ impl Events {
             wire,
             subscribers: of_objects.filter_map(|(name, _)| function(name)).collect(),
             s3,
+            told: folder.join(TOLD),
             held: AtomicBool::new(false),
             done: AtomicUsize::new(0),
             changed: Notify::new(),
@@ -61,6 +69,11 @@ impl Events {
             // A queue without end, for S3's own loses the oldest.
             let (sender, receiver) = mpsc::unbounded_channel();
             tokio::spawn(collect(events.clone(), s3.subscribe(), sender));
+            let told = fs::read_to_string(&events.told).unwrap_or_default();
+            // Numbers of objects that are gone come again.
+            let told = s3.newest().min(told.parse().unwrap_or_default());
+            let _ = fs::write(&events.told, told.to_string());
+            s3.tell_again(told);
             tokio::spawn(deliver(events.clone(), receiver));
         }
         events
@@ -84,6 +97,13 @@ impl Events {
 
     fn done(&self, count: usize) {
         self.done.fetch_add(count, Ordering::SeqCst);
+        if let Some(s3) = &self.s3 {
+            let newest = s3.newest();
+            if self.done.load(Ordering::SeqCst) >= s3.events_told() {
+                // Where that fails, some events come once more.
+                let _ = fs::write(&self.told, newest.to_string());
+            }
+        }
         self.changed.notify_waiters();
     }
 }
@@ -141,7 +161,8 @@ async fn invoke(function: &Function, event: &str) {
     tracing::warn!("an event was given up: what it was about is left to the sweep");
 }
 
-/// Strikes the clock of the functions with a `Schedule` each time its rate says so, until the process ends.
+/// Invokes the functions with a `Schedule` each time its rate says so, until the process ends: with its `Input`, or else with
+/// the time.
 pub(crate) fn schedule(
     template: &Template,
     function: impl Fn(&str) -> Option<Arc<Function>>,
@@ -154,13 +175,20 @@ pub(crate) fn schedule(
         let minutes = rate
             .strip_prefix("rate(")
             .and_then(|rate| rate.strip_suffix(')'));
-        let minutes = minutes.and_then(|rate| rate.split(' ').next()?.parse().ok());
+        let minutes = minutes.and_then(|rate| {
+            rate.strip_suffix(" minutes")
+                .or(rate.strip_suffix(" minute"))
+        });
+        let minutes = minutes.and_then(|minutes| minutes.parse().ok());
         let minutes: u64 = minutes.ok_or_else(|| format!("{rate:?} is not rate(N minutes)"))?;
+        let input = schedule["Input"].as_str().map(str::to_owned);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
+                let input = input.clone().map(Into::into);
+                let event = input.unwrap_or_else(|| clock(jiff::Timestamp::now()));
                 // One that failed is made good by the next.
-                let _ = function.invoke(clock(jiff::Timestamp::now())).await;
+                let _ = function.invoke(event).await;
             }
         });
     }
@@ -170,6 +198,13 @@ pub(crate) fn schedule(
 /// A schedule's event, for a clock that says `time`.
 pub fn clock(time: jiff::Timestamp) -> bytes::Bytes {
     event("aws.events", "Scheduled Event", time, &json!({}))
+        .to_string()
+        .into()
+}
+
+/// What has the bucket looked through, as if it were `time`.
+pub fn look_through(time: jiff::Timestamp) -> bytes::Bytes {
+    json!({ "detail-type": "Look Through", "time": time })
         .to_string()
         .into()
 }

@@ -218,7 +218,7 @@ impl Cloud {
         put_own_tenant(&tenants, &issuer, &issuer_url).await?;
 
         let function = |name: &str| functions.get(name).cloned();
-        let events = Events::start(&template, function, wire.clone(), s3.clone());
+        let events = Events::start(&template, function, wire.clone(), s3.clone(), &options.data);
         let stream = match options.dynamodb_endpoint {
             Some(_) => None,
             None => Stream::start(&template, function, &tables, written, &wire).await?,
@@ -261,9 +261,18 @@ impl Cloud {
 
     /// Strikes the clock of the reconcile function, which then says `time`, and waits until it has swept.
     pub async fn strike(&self, time: jiff::Timestamp) -> Result<(), Failed> {
+        self.reconcile(events::clock(time)).await
+    }
+
+    /// Has the reconcile function look through the bucket, as if it were `time`, and waits until it has.
+    pub async fn look_through(&self, time: jiff::Timestamp) -> Result<(), Failed> {
+        self.reconcile(events::look_through(time)).await
+    }
+
+    async fn reconcile(&self, event: bytes::Bytes) -> Result<(), Failed> {
         let function = self.functions.get("ReconcileFunction");
         let function = function.ok_or(Failed::Error)?;
-        function.invoke(events::clock(time)).await.map(drop)
+        function.invoke(event).await.map(drop)
     }
 }
 

@@ -84,10 +84,11 @@ impl Drop for Running {
 
 #[tokio::test]
 async fn an_upload_goes_on_and_is_completed_after_the_plug_was_pulled_twice() {
-    let data = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let data = folder.path().join("data");
     let file = bytes(16 * MIB + 10, 5);
 
-    let running = Running::start(data.path());
+    let running = Running::start(&data);
     let (status, offered) = running
         .call("PUT", &association(), Some(&offer(file.len())))
         .await;
@@ -97,7 +98,7 @@ async fn an_upload_goes_on_and_is_completed_after_the_plug_was_pulled_twice() {
         .await;
     drop(running);
 
-    let running = Running::start(data.path());
+    let running = Running::start(&data);
     let upload = offered["upload"]["status"]["href"].as_str().unwrap();
     let (status, resumed) = running.call("GET", upload, None).await;
     assert_eq!(
@@ -117,7 +118,7 @@ async fn an_upload_goes_on_and_is_completed_after_the_plug_was_pulled_twice() {
     );
     drop(running);
 
-    let running = Running::start(data.path());
+    let running = Running::start(&data);
     let (status, stored) = running.call("GET", upload, None).await;
     assert_eq!(
         (status, &stored["upload"]["state"]),

@@ -121,6 +121,17 @@ impl Bench {
         panic!("the clock is not heard");
     }
 
+    /// Has the bucket looked through so much later than now, as often as it takes.
+    pub(crate) async fn look_through(&self, later: Duration) {
+        for _ in 0..20 {
+            let time = Timestamp::now() + later;
+            if self.cloud.look_through(time).await.is_ok() {
+                return;
+            }
+        }
+        panic!("the bucket is not looked through");
+    }
+
     /// The books in the end, when everything has settled; there must be no fault in them.
     pub(crate) async fn close(&self) -> Books {
         hold_stream(self.cloud, false);

@@ -34,6 +34,7 @@ enum Case {
     InlineOverUpload,
     InlineMoves,
     InlineUnnamed,
+    InlineKnown,
     PartsNew,
     PartsVerified,
     PartsResumed,
@@ -54,10 +55,11 @@ enum Case {
     SweptLeftover,
     SweptStray,
     StrayResent,
+    LookedThrough,
     Announced,
 }
 
-const CASES: [Case; 28] = [
+const CASES: [Case; 30] = [
     Case::InlineNew,
     Case::InlineRepeated,
     Case::InlineReplaces,
@@ -65,6 +67,7 @@ const CASES: [Case; 28] = [
     Case::InlineOverUpload,
     Case::InlineMoves,
     Case::InlineUnnamed,
+    Case::InlineKnown,
     Case::PartsNew,
     Case::PartsVerified,
     Case::PartsResumed,
@@ -85,6 +88,7 @@ const CASES: [Case; 28] = [
     Case::SweptLeftover,
     Case::SweptStray,
     Case::StrayResent,
+    Case::LookedThrough,
     Case::Announced,
 ];
 
@@ -179,6 +183,14 @@ impl<'a> Run<'a> {
                     .by_parts(&paper.declaring(first.crc64nvme()), first)
                     .await;
             }
+            Case::InlineKnown => {
+                let declaring = paper.declaring(first.sha256());
+                self.id = bench.by_parts(&declaring, first).await;
+            }
+            Case::LookedThrough => {
+                bench.lose_an_event(0);
+                bench.strand(paper, first).await;
+            }
             Case::SweptVerified => {
                 bench.lose_an_event(0);
                 let declaring = paper.declaring(first.sha256());
@@ -231,6 +243,7 @@ impl<'a> Run<'a> {
             | Case::InlineRepeated
             | Case::InlineOlderAgain
             | Case::InlineOverUpload
+            | Case::InlineKnown
             | Case::StrayResent => inline(first).await,
             Case::InlineReplaces => inline(second).await,
             // The document moves to another student, and with it the entries by which it is found.
@@ -271,6 +284,10 @@ impl<'a> Run<'a> {
                 bench.strike(25 * HOUR).await;
                 Ok(self.id.clone())
             }
+            Case::LookedThrough => {
+                bench.look_through(3 * HOUR).await;
+                Ok(self.id.clone())
+            }
             Case::Announced => {
                 bench.announce().await;
                 Ok(self.id.clone())
@@ -293,10 +310,12 @@ impl<'a> Run<'a> {
             Case::InlineReplaces | Case::PartsReplace => (Some(second), vec![first], 0),
             Case::InlineOlderAgain => (Some(first), vec![first, second], 0),
             // The history has the same file with its metadata of before.
-            Case::InlineMoves => (Some(first), vec![first], 0),
+            Case::InlineMoves | Case::InlineKnown => (Some(first), vec![first], 0),
             // Restored under a sequence of its own, so the history has it too.
             Case::PartsWrongSha | Case::SweptCorrupt => (Some(first), vec![first], 1),
-            Case::AbortedJoined | Case::SweptLeftover | Case::SweptStray => (None, vec![], 0),
+            Case::AbortedJoined | Case::SweptLeftover | Case::SweptStray | Case::LookedThrough => {
+                (None, vec![], 0)
+            }
             _ => (Some(first), vec![], 0),
         }
     }

@@ -1,8 +1,9 @@
 //! What the function behind the senders' backs does, by what its senders see of it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use okd_core::checksum::Checksum;
 use okd_local::{audit::Stored, setup, wire::Fault};
 use serde_json::{Value, json};
@@ -249,6 +250,64 @@ async fn what_a_dead_request_left_is_removed_and_the_same_file_sent_again_meanwh
         (books.objects, books.documents[&id].current),
         (1, Some(sheet.sha256()))
     );
+}
+
+#[tokio::test]
+async fn what_a_dead_request_left_and_s3_did_not_tell_of_is_found_within_a_day_and_removed() {
+    let bench = Bench::new();
+    let (paper, sheet) = (Paper::new(), bench.sheet(100));
+    let stored = bench.inline(&paper, &sheet).await;
+    bench.cloud.events.settled().await;
+    bench.lose_an_event(0);
+    bench.strand(&Paper::new(), &bench.sheet(100)).await;
+    let hours = |hours| Timestamp::now() + Duration::from_hours(hours);
+    bench.cloud.strike(hours(3)).await.unwrap();
+    let objects = async || {
+        let s3 = setup::s3_client(&bench.cloud.s3_url, &bench.cloud.access_key);
+        let listed = s3.list_objects_v2().bucket(&bench.cloud.bucket);
+        listed.send().await.unwrap().contents().len()
+    };
+    assert_eq!(objects().await, 2, "nobody has told of the second");
+    bench.cloud.look_through(hours(3)).await.unwrap();
+    bench.cloud.strike(hours(6)).await.unwrap();
+    assert_eq!(objects().await, 1);
+    let log = crate::cloud::log(bench.cloud);
+    assert!(log.contains(r#""Strays":1"#), "{log}");
+    let current = bench.document(&stored).await.current;
+    assert_eq!(current, Some(sheet.sha256()));
+}
+
+#[tokio::test]
+async fn an_event_that_a_kill_of_the_whole_cloud_left_undelivered_comes_at_the_next_start() {
+    let bench = Bench::new();
+    bench.inline(&Paper::new(), &bench.sheet(100)).await;
+    bench.cloud.events.settled().await;
+    bench.cloud.events.hold(true);
+    bench.strand(&Paper::new(), &bench.sheet(100)).await;
+    bench.cloud.wire.quiet().await;
+    // What a kill would leave on the disk.
+    let copy = bench.cloud.data.with_extension("copy");
+    copy_folder(&bench.cloud.data, &copy);
+    let again = crate::cloud::start(|options| options.data = copy);
+    again.events.settled().await;
+    let later = Timestamp::now() + Duration::from_hours(3);
+    again.strike(later).await.unwrap();
+    let s3 = setup::s3_client(&again.s3_url, &again.access_key);
+    let listed = s3.list_objects_v2().bucket(&again.bucket).send().await;
+    assert_eq!(listed.unwrap().contents().len(), 1);
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let there = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &there);
+        } else {
+            std::fs::copy(entry.path(), there).unwrap();
+        }
+    }
 }
 
 #[tokio::test]

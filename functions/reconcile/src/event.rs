@@ -1,4 +1,4 @@
-//! The two events that `EventBridge` sends us.
+//! The events that `EventBridge` sends us.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -9,6 +9,8 @@ use serde_json::Value;
 pub enum Event {
     /// The clock struck, at this time.
     Clock(Timestamp),
+    /// The bucket is to be looked through, now or as if it were this time.
+    LookThrough(Option<Timestamp>),
     /// S3 has a new object.
     ObjectCreated {
         /// The object's key.
@@ -16,6 +18,16 @@ pub enum Event {
         /// S3's id of this version of it; a bucket that keeps no versions has none.
         version: Option<String>,
     },
+}
+
+/// The name of the event that the template's second schedule sends.
+const LOOK_THROUGH: &str = "Look Through";
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    time: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +54,10 @@ struct Object {
 impl Event {
     /// Reads an event as `EventBridge` sends it; an error says what cannot be read.
     pub fn read(event: Value) -> Result<Self, String> {
+        let asked = Asked::deserialize(&event);
+        if let Some(asked) = asked.ok().filter(|asked| asked.detail_type == LOOK_THROUGH) {
+            return Ok(Self::LookThrough(asked.time));
+        }
         let envelope: Envelope =
             serde_json::from_value(event).map_err(|error| error.to_string())?;
         match (envelope.source.as_str(), envelope.detail_type.as_str()) {
@@ -114,6 +130,12 @@ mod tests {
         });
         let time = "2026-10-08T16:53:06Z".parse().unwrap();
         assert_eq!(Event::read(clock), Ok(Event::Clock(time)));
+    }
+
+    #[test]
+    fn the_template_asks_to_look_through_the_bucket_without_a_time() {
+        let asked = json!({ "detail-type": "Look Through" });
+        assert_eq!(Event::read(asked), Ok(Event::LookThrough(None)));
     }
 
     #[test]

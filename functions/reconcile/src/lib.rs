@@ -69,6 +69,13 @@ async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured
             );
             report(swept?, measured);
         }
+        Ok(Event::LookThrough(time)) => {
+            let now = time.unwrap_or_else(Timestamp::now);
+            let until = Instant::now() + left / 2;
+            let looked = uploads::look_through(&app.stores, &app.tenants, now, until).await?;
+            tracing::info!(?looked, "looked through the bucket");
+            measured.add(&[], &[("Strays", "Count", looked.strays)]);
+        }
         Ok(Event::ObjectCreated { key, version }) => {
             let now = Timestamp::now();
             let App {

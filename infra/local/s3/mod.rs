@@ -85,7 +85,7 @@ pub enum Reason {
 }
 
 /// An object was created: what S3 tells `EventBridge` as "Object Created". Unlike S3's, these events
-/// come once and in order, and a crash loses those not yet received.
+/// come once and in order, and a crash loses those not yet received; see [`S3::tell_again`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectCreated {
     /// The bucket's name.
@@ -176,6 +176,22 @@ impl S3 {
     /// before the request that created it is answered.
     pub fn events_told(&self) -> usize {
         self.store.events_told.load(Ordering::SeqCst)
+    }
+
+    /// The number of the newest version of any object: larger is newer, also after this S3 was opened again.
+    pub fn newest(&self) -> u64 {
+        self.store.lock().last_order
+    }
+
+    /// Tells once more of every object that is newer than this number.
+    pub fn tell_again(&self, after: u64) {
+        let state = self.store.lock();
+        for (bucket, there) in &state.buckets {
+            let versions = there.objects.values().flatten();
+            for version in versions.filter(|version| version.order > after) {
+                objects::announce(&self.store, bucket, version, Reason::PutObject);
+            }
+        }
     }
 
     /// Aborts the multipart uploads that a bucket's `AbortIncompleteMultipartUpload` rules say

@@ -174,7 +174,11 @@ fn operation_of<B>(request: &Request<B>) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
     let of_upload = query.contains("uploadId=");
     let of_object = request.uri().path().trim_matches('/').contains('/');
+    let of_versions = query
+        .split('&')
+        .any(|pair| pair.trim_end_matches('=') == "versions");
     match (request.method(), of_upload) {
+        (&Method::GET, false) if of_versions && !of_object => "ListObjectVersions",
         (&Method::PUT, true) => "UploadPart",
         (&Method::GET, true) => "ListParts",
         (&Method::DELETE, true) => "AbortMultipartUpload",
@@ -246,13 +250,14 @@ fn needs_of(operation: &str, request: &Request<Incoming>) -> (Need, Need) {
         "HeadObject" => "GetObject",
         "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => "PutObject",
         "ListParts" => "ListMultipartUploadParts",
+        "ListObjectVersions" => "ListBucketVersions",
         other => other,
     };
     let query = request.uri().query().unwrap_or_default();
     let version = query.split('&').any(|pair| pair.starts_with("versionId="));
     let version = if version { "Version" } else { "" };
     let path = percent::decode(request.uri().path()).unwrap_or_default();
-    let path = path.trim_start_matches('/');
+    let path = path.trim_matches('/');
     let bucket = path.split('/').next().unwrap_or_default();
     (
         Need::of(format!("s3:{action}{version}"), arn(path)),

@@ -11,6 +11,7 @@
 //! | `{tenant}#{dmsDocumentId}` | `history#{revision}` | what the document's own [`Entry`]s were once |
 //! | `{tenant}#leftover#{dmsDocumentId}` | `{name}` | a [`Leftover`], until it is removed from S3 |
 //! | `{tenant}#association#{id}`, `...#offering#...`, `...#person#...`, `...#student#...` | `{dmsDocumentId}` | the document is found by this id (a [`Link`]) |
+//! | `#look-through` | `#look-through` | how far the bucket is listed (a [`Pass`]) |
 //! | `{tenant}#usage` | `counter#{number}` | how many `uploads` are open, of how many `bytes` together; of each client the same as `uploads#{client}` and `bytes#{client}` |
 //!
 //! An item about which something is pending has the attributes `queue` and `due` besides, by which the
@@ -39,6 +40,7 @@ use crate::{
     document::{Change, Content, Count, Document, Entry, Leftover, Verification, Version},
     metadata::Link,
     tenant::{DocumentKey, Limits, TenantId},
+    uploads::Pass,
 };
 
 pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
@@ -49,6 +51,8 @@ const PAUSES: [Duration; 3] = [
     Duration::from_millis(200),
     Duration::ZERO,
 ];
+/// The one item that is no tenant's.
+const PASS: &str = "#look-through";
 /// How often a write is tried that others stand in the way of.
 const CONFLICTS: u32 = 10;
 
@@ -298,6 +302,34 @@ impl Documents {
             .await;
         sent.map(drop)
             .map_err(|error| Error::unavailable("noting a leftover", error))
+    }
+
+    /// How far the last listing of the bucket is; `None` where there was none.
+    pub async fn last_pass(&self) -> Result<Option<Pass>> {
+        let sent = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", text(PASS))
+            .key("sk", text(PASS))
+            .consistent_read(true)
+            .send()
+            .await;
+        let answer =
+            sent.map_err(|error| Error::unavailable("reading how far the bucket is", error))?;
+        answer.item.map(read).transpose()
+    }
+
+    /// Notes how far a listing of the bucket is.
+    pub async fn save_pass(&self, pass: &Pass) -> Result<()> {
+        let mut item: Item = serde_dynamo::to_item(pass)
+            .map_err(|error| Error::unavailable("noting how far the bucket is", error))?;
+        item.insert("pk".to_owned(), text(PASS));
+        item.insert("sk".to_owned(), text(PASS));
+        let put = self.client.put_item().table_name(&self.table);
+        let sent = put.set_item(Some(item)).send().await;
+        sent.map(drop)
+            .map_err(|error| Error::unavailable("noting how far the bucket is", error))
     }
 
     async fn send_alone(&self, put: Put) -> Result<Sent> {

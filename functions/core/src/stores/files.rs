@@ -3,7 +3,8 @@
 //! Needs `s3:PutObject` (also to open, to presign and to complete a multipart upload),
 //! `s3:ListMultipartUploadParts`, `s3:AbortMultipartUpload`, `s3:GetObject` (for `HeadObject`, and to verify) and
 //! `s3:DeleteObject` (for the sweep also `s3:DeleteObjectVersion`) on `{bucket}/*`, and `s3:ListBucket` on the
-//! bucket, without which S3 answers `HeadObject` of a missing object with 403 instead of 404.
+//! bucket, without which S3 answers `HeadObject` of a missing object with 403 instead of 404 (to look it through also
+//! `s3:ListBucketVersions`).
 
 use std::time::Duration;
 
@@ -51,6 +52,17 @@ pub struct File {
     pub sha256: Checksum,
     /// Their media type, which the object carries.
     pub media_type: MediaType,
+}
+
+/// The newest version of an object, as S3 lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The object's key.
+    pub key: String,
+    /// S3's id of the version, if its bucket has versions.
+    pub s3_version: Option<String>,
+    /// When it was made.
+    pub modified_at: Timestamp,
 }
 
 /// What became of bytes that were put.
@@ -399,6 +411,36 @@ impl Files {
         tokio::time::timeout(time_to_read(size), read)
             .await
             .unwrap_or_else(|elapsed| Err(Error::unavailable("reading an object back", elapsed)))
+    }
+
+    /// Lists the objects with keys after this one, up to 1,000 versions of them; and after which key to go on, where there
+    /// are more.
+    pub async fn list(&self, after: Option<&str>) -> Result<(Vec<Listed>, Option<String>)> {
+        let sent = self
+            .client
+            .list_object_versions()
+            .bucket(&self.bucket)
+            .set_key_marker(after.map(str::to_owned))
+            .send()
+            .await;
+        let answer = sent.map_err(|error| Error::unavailable("listing objects", error))?;
+        let mut objects = Vec::new();
+        for version in answer.versions() {
+            if version.is_latest != Some(true) {
+                continue;
+            }
+            let modified = version
+                .last_modified()
+                .map_or(0, aws_smithy_types::DateTime::secs);
+            objects.push(Listed {
+                key: version.key().unwrap_or_default().to_owned(),
+                s3_version: version.version_id().map(str::to_owned),
+                modified_at: Timestamp::from_second(modified)
+                    .map_err(|error| Error::unavailable("listing objects", error))?,
+            });
+        }
+        let is_more = answer.is_truncated == Some(true);
+        Ok((objects, answer.next_key_marker.filter(|_| is_more)))
     }
 
     /// Removes for good one version, by S3's id of it, of an object that no document points to.

@@ -19,7 +19,9 @@ use aws_smithy_http_client::{
 
 pub use documents::{Documents, Usage, Written, counted_of_client};
 pub use due::{Due, Entry, Page, QUEUES};
-pub use files::{Completion, File, Files, PartLink, Put, ReceivedPart, StoredObject, time_to_read};
+pub use files::{
+    Completion, File, Files, Listed, PartLink, Put, ReceivedPart, StoredObject, time_to_read,
+};
 pub use issuer_keys::{Claim, StoredKeys};
 pub use sessions::{TENANT_TAG, TenantStores};
 pub use tenants::{Changed, OfIssuer, Tenants};

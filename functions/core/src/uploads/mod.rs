@@ -1,7 +1,8 @@
 //! The use cases, one file each: a document [received](fn@receive) whole, an upload [started](fn@start), asked
 //! after ([status](fn@status)), [completed](fn@complete) or [aborted](fn@abort); and behind the senders' backs,
 //! what S3 [created](fn@created) looked at, what it holds [verified](verify()), what is due
-//! [swept](fn@sweep), what a tenant has [open](fn@open) listed for its operator.
+//! [swept](fn@sweep), the bucket [looked through](fn@look_through) for what S3 did not tell of, what a tenant has
+//! [open](fn@open) listed for its operator.
 //!
 //! Between any two calls the process may die. The order of the calls sees to it that what is left behind
 //! is either invisible (an upload that no item points to: the bucket's lifecycle rule ends it) or listed as
@@ -13,6 +14,7 @@ mod complete;
 mod created;
 mod fate;
 mod finish;
+mod look_through;
 mod open;
 mod receive;
 mod start;
@@ -28,6 +30,7 @@ use uuid::Uuid;
 pub use abort::abort;
 pub use complete::{Completed, complete};
 pub use created::{Created, created};
+pub use look_through::{Looked, Pass, look_through};
 pub use open::{end, open};
 pub use receive::receive;
 pub use start::{Started, start};
