@@ -26,3 +26,4 @@ mod reconcile;
 mod resume;
 mod sweep;
 mod timeouts;
+mod witness;

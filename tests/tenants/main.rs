@@ -12,6 +12,7 @@ mod isolation;
 mod issuers;
 mod keys;
 mod limits;
+mod refusals;
 mod rsa;
 mod school;
 #[path = "../api/sender.rs"]
