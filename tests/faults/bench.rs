@@ -65,9 +65,8 @@ impl Bench {
     /// Bytes like no others, which the books then know.
     pub(crate) fn sheet(&self, size: usize) -> Sheet {
         static SEED: AtomicU64 = AtomicU64::new(1);
-        let mut bytes = vec![0; size];
-        fastrand::Rng::with_seed(SEED.fetch_add(1, Ordering::Relaxed)).fill(&mut bytes);
-        let sheet = Sheet(bytes.into());
+        let seed = SEED.fetch_add(1, Ordering::Relaxed);
+        let sheet = Sheet::random(size, &mut fastrand::Rng::with_seed(seed));
         self.know(sheet.sha256());
         sheet
     }
@@ -285,6 +284,12 @@ impl Paper {
 }
 
 impl Sheet {
+    pub(crate) fn random(size: usize, random: &mut fastrand::Rng) -> Self {
+        let mut bytes = vec![0; size];
+        random.fill(&mut bytes);
+        Self(bytes.into())
+    }
+
     pub(crate) fn sha256(&self) -> Checksum {
         Checksum::sha256(&self.0)
     }

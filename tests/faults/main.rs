@@ -20,6 +20,7 @@ mod bench;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 mod matrix;
+mod outside;
 mod policies;
 mod races;
 mod reconcile;

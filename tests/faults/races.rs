@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     bench::{Bench, Paper, Sheet},
-    witness::{Client, Witness},
+    witness::{Client, Place, Witness},
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -72,7 +72,7 @@ macro_rules! until_answered {
     };
 }
 
-async fn race(client: Client, racer: Racer, pending: Upload) {
+async fn race(bench: Arc<Bench>, client: Client, racer: Racer, pending: Upload) {
     match racer {
         Racer::Inline(file, says) => until_answered!(client.hand_in(file, says)),
         Racer::Parts(file, declared) => by_parts(&client, file, declared).await,
@@ -88,11 +88,11 @@ async fn race(client: Client, racer: Racer, pending: Upload) {
                 client.read().await;
             }
         }
-        Racer::Strike => client.strike(HOUR).await,
+        Racer::Strike => client.strike(bench.cloud, HOUR).await,
     }
 }
 
-async fn complete(client: &Client, upload: Upload) {
+pub(crate) async fn complete(client: &Client, upload: Upload) {
     for _ in 0..TRIES {
         let answer = client.complete(upload).await;
         if !matches!(answer, Answer::Silence | Answer::Completing) {
@@ -101,7 +101,7 @@ async fn complete(client: &Client, upload: Upload) {
     }
 }
 
-async fn by_parts(client: &Client, file: File, declared: Declared) {
+pub(crate) async fn by_parts(client: &Client, file: File, declared: Declared) {
     for _ in 0..TRIES {
         let Answer::Open(upload, received) = client.offer(declared, 1).await else {
             continue;
@@ -118,7 +118,7 @@ async fn by_parts(client: &Client, file: File, declared: Declared) {
 async fn run(bench: &Arc<Bench>, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let sheets: Vec<Sheet> = (0..3).map(|_| bench.sheet(100)).collect();
-    let witness = Arc::new(Witness::new(bench.clone(), sheets));
+    let witness = Arc::new(Witness::new(Place::of(bench.cloud), sheets));
     let first = witness.client(0);
     if random.bool() {
         first.hand_in(1, 1).await;
@@ -143,7 +143,7 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
     let held = bench.cloud.wire.hold(seed, racers.len());
     let mut racing = JoinSet::new();
     for (racer, who) in racers.into_iter().zip(1..) {
-        racing.spawn(race(witness.client(who), racer, pending));
+        racing.spawn(race(bench.clone(), witness.client(who), racer, pending));
     }
     racing.join_all().await;
     drop(held);

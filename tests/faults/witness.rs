@@ -9,18 +9,45 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use okd_local::setup;
+use okd_local::{Cloud, access_key::AccessKey, setup};
 use okd_model::{
     Answer, Declared, End, Event, Operation,
     promises::{File, Says, Upload},
 };
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Paper, Sheet};
+use crate::bench::{Paper, Sheet};
+
+/// Where the service is, and what it takes to call it and to look at its stores.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) url: String,
+    pub(crate) token: String,
+    pub(crate) dynamodb_url: String,
+    pub(crate) s3_url: String,
+    pub(crate) access_key: AccessKey,
+    pub(crate) bucket: String,
+    pub(crate) table: String,
+}
+
+impl Place {
+    /// A cloud in this process.
+    pub(crate) fn of(cloud: &Cloud) -> Self {
+        Self {
+            url: cloud.url.clone(),
+            token: cloud.issuer.token("test-sis", "okd:examdocuments").unwrap(),
+            dynamodb_url: cloud.dynamodb_url.clone(),
+            s3_url: cloud.s3_url.clone(),
+            access_key: cloud.access_key.clone(),
+            bucket: cloud.bucket.clone(),
+            table: cloud.table.clone(),
+        }
+    }
+}
 
 /// Sees every request begin and end.
 pub(crate) struct Witness {
-    bench: Arc<Bench>,
+    place: Place,
     sheets: Vec<Sheet>,
     paper: Paper,
     id: OnceLock<String>,
@@ -35,7 +62,6 @@ pub(crate) struct Client {
     witness: Arc<Witness>,
     who: usize,
     http: reqwest::Client,
-    token: String,
 }
 
 /// A request that has begun.
@@ -67,9 +93,9 @@ impl Begun<'_> {
 }
 
 impl Witness {
-    pub(crate) fn new(bench: Arc<Bench>, sheets: Vec<Sheet>) -> Self {
+    pub(crate) fn new(place: Place, sheets: Vec<Sheet>) -> Self {
         Self {
-            bench,
+            place,
             sheets,
             paper: Paper::new().of_student("1"),
             id: OnceLock::new(),
@@ -80,12 +106,10 @@ impl Witness {
     }
 
     pub(crate) fn client(self: &Arc<Self>, who: usize) -> Client {
-        let issuer = &self.bench.cloud.issuer;
         Client {
             witness: self.clone(),
             who,
             http: reqwest::Client::new(),
-            token: issuer.token("test-sis", "okd:examdocuments").unwrap(),
         }
     }
 
@@ -266,20 +290,20 @@ impl Client {
         })
     }
 
-    pub(crate) async fn strike(&self, later: Duration) {
+    pub(crate) async fn strike(&self, cloud: &Cloud, later: Duration) {
         let begun = self.witness.begin(self.who, Operation::Strike);
         let time = jiff::Timestamp::now() + later;
-        let struck = self.witness.bench.cloud.strike(time).await;
+        let struck = cloud.strike(time).await;
         begun.end(struck.map_or(Answer::Silence, |()| Answer::Done));
     }
 
     /// Reads the document's item, and the bytes that it names.
     pub(crate) async fn read(&self) {
-        let cloud = self.witness.bench.cloud;
+        let place = &self.witness.place;
         let begun = self.witness.begin(self.who, Operation::Read);
         let id = self.witness.id();
-        let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url, &cloud.access_key);
-        let get = dynamodb.get_item().table_name(&cloud.table);
+        let dynamodb = setup::dynamodb_client(&place.dynamodb_url, &place.access_key);
+        let get = dynamodb.get_item().table_name(&place.table);
         let get = get.key("pk", AttributeValue::S(format!("local-school#{id}")));
         let get = get.key("sk", AttributeValue::S("document".to_owned()));
         let item = get.consistent_read(true).send().await.unwrap().item;
@@ -288,8 +312,8 @@ impl Client {
             begun.end(Answer::Holds(None));
             return;
         };
-        let s3 = setup::s3_client(&cloud.s3_url, &cloud.access_key);
-        let object = s3.get_object().bucket(&cloud.bucket);
+        let s3 = setup::s3_client(&place.s3_url, &place.access_key);
+        let object = s3.get_object().bucket(&place.bucket);
         let object = object.key(format!("local-school/{id}/{version}")).send();
         let bytes = object.await.unwrap().body.collect().await.unwrap().to_vec();
         let mut sheets = self.witness.sheets.iter();
@@ -305,17 +329,20 @@ impl Client {
 
     fn put(&self) -> reqwest::RequestBuilder {
         let association = self.witness.paper.0["associationId"].as_str().unwrap();
-        let url = &self.witness.bench.cloud.url;
+        let url = &self.witness.place.url;
         let path = format!("{url}/okd/v1/associations/{association}");
-        self.http.put(path).bearer_auth(&self.token)
+        self.http.put(path).bearer_auth(&self.witness.place.token)
     }
 
     async fn follow(&self, upload: Upload, link: &str) -> (u16, Value) {
         let link = &self.witness.links_of(upload)[link];
         let method = link["method"].as_str().unwrap().parse().unwrap();
         let href = link["href"].as_str().unwrap();
-        let url = format!("{}{href}", self.witness.bench.cloud.url);
-        let request = self.http.request(method, url).bearer_auth(&self.token);
+        let url = format!("{}{href}", self.witness.place.url);
+        let request = self
+            .http
+            .request(method, url)
+            .bearer_auth(&self.witness.place.token);
         self.read_answer(request.send().await).await
     }
 
