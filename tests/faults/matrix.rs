@@ -286,6 +286,8 @@ impl<'a> Run<'a> {
             }
             Case::LookedThrough => {
                 bench.look_through(3 * HOUR).await;
+                // What could not be looked at is a day later.
+                bench.look_through(28 * HOUR).await;
                 Ok(self.id.clone())
             }
             Case::Announced => {

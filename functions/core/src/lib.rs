@@ -14,6 +14,7 @@ pub mod document;
 pub mod error;
 pub mod identity;
 pub mod lambda;
+pub mod listing;
 pub mod metadata;
 pub mod metrics;
 pub mod name;

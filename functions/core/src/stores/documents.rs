@@ -11,7 +11,7 @@
 //! | `{tenant}#{dmsDocumentId}` | `history#{revision}` | what the document's own [`Entry`]s were once |
 //! | `{tenant}#leftover#{dmsDocumentId}` | `{name}` | a [`Leftover`], until it is removed from S3 |
 //! | `{tenant}#association#{id}`, `...#offering#...`, `...#person#...`, `...#student#...` | `{dmsDocumentId}` | the document is found by this id (a [`Link`]) |
-//! | `#look-through` | `#look-through` | how far the bucket is listed (a [`Pass`]) |
+//! | `#look-through` | `#look-through` | how far the bucket is listed (a [`Listing`]) |
 //! | `{tenant}#usage` | `counter#{number}` | how many `uploads` are open, of how many `bytes` together; of each client the same as `uploads#{client}` and `bytes#{client}` |
 //!
 //! An item about which something is pending has the attributes `queue` and `due` besides, by which the
@@ -38,9 +38,9 @@ use super::due;
 use crate::{
     Error, Result,
     document::{Change, Content, Count, Document, Entry, Leftover, Verification, Version},
+    listing::Listing,
     metadata::Link,
     tenant::{DocumentKey, Limits, TenantId},
-    uploads::Pass,
 };
 
 pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
@@ -52,7 +52,7 @@ const PAUSES: [Duration; 3] = [
     Duration::ZERO,
 ];
 /// The one item that is no tenant's.
-const PASS: &str = "#look-through";
+const LISTING: &str = "#look-through";
 /// How often a write is tried that others stand in the way of.
 const CONFLICTS: u32 = 10;
 
@@ -305,13 +305,13 @@ impl Documents {
     }
 
     /// How far the last listing of the bucket is; `None` where there was none.
-    pub async fn last_pass(&self) -> Result<Option<Pass>> {
+    pub async fn last_listing(&self) -> Result<Option<Listing>> {
         let sent = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key("pk", text(PASS))
-            .key("sk", text(PASS))
+            .key("pk", text(LISTING))
+            .key("sk", text(LISTING))
             .consistent_read(true)
             .send()
             .await;
@@ -321,11 +321,11 @@ impl Documents {
     }
 
     /// Notes how far a listing of the bucket is.
-    pub async fn save_pass(&self, pass: &Pass) -> Result<()> {
-        let mut item: Item = serde_dynamo::to_item(pass)
+    pub async fn save_listing(&self, listing: &Listing) -> Result<()> {
+        let mut item: Item = serde_dynamo::to_item(listing)
             .map_err(|error| Error::unavailable("noting how far the bucket is", error))?;
-        item.insert("pk".to_owned(), text(PASS));
-        item.insert("sk".to_owned(), text(PASS));
+        item.insert("pk".to_owned(), text(LISTING));
+        item.insert("sk".to_owned(), text(LISTING));
         let put = self.client.put_item().table_name(&self.table);
         let sent = put.set_item(Some(item)).send().await;
         sent.map(drop)

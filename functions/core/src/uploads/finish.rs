@@ -84,17 +84,31 @@ async fn look_again(stores: &Stores, document: &Document, upload: &Upload) -> Re
     })
 }
 
-/// Writes down that the upload's bytes are not the ones declared.
+/// Writes down that the upload's bytes are not the ones declared, unless it has ended otherwise: whoever asks later is told
+/// the same.
 async fn refuse(
     stores: &Stores,
     document: &Document,
-    upload: &Upload,
+    refused: &Upload,
     act: &Act,
 ) -> Result<Finished> {
     let end = UploadState::ChecksumMismatch;
-    // Where another request was first, it saw the same.
-    write(stores, &document.end_upload(upload, end, act), act.at).await?;
-    Ok(Finished::Gone(end))
+    let mut document = document.clone();
+    for attempt in 0..ATTEMPTS {
+        match fate(stores, &document, Some(&refused.version)).await? {
+            Fate::Pending(upload) => {
+                let change = document.end_upload(upload, end, act);
+                match write(stores, &change, act.at).await? {
+                    Written::Done => return Ok(Finished::Gone(end)),
+                    Written::Lost(current) => document = retry(stores, current, attempt).await?,
+                }
+            }
+            Fate::Content(content) => return Ok(Finished::Content(content)),
+            Fate::Ended(state) => return Ok(Finished::Gone(state)),
+            Fate::Unknown => return Ok(Finished::Gone(UploadState::Superseded)),
+        }
+    }
+    Err(Error::Contended)
 }
 
 /// Writes down that an upload, joined, is the document's content.

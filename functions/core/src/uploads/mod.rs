@@ -30,7 +30,7 @@ use uuid::Uuid;
 pub use abort::abort;
 pub use complete::{Completed, complete};
 pub use created::{Created, created};
-pub use look_through::{Looked, Pass, look_through};
+pub use look_through::{Looked, look_through};
 pub use open::{end, open};
 pub use receive::receive;
 pub use start::{Started, start};
