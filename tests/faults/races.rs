@@ -150,6 +150,13 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
     bench.cloud.events.settled().await;
     bench.cloud.wire.storm(seed, 0);
 
+    // Whatever is current comes once more while another upload is open.
+    if let Some((file, says)) = first.read().await
+        && let Answer::Open(upload, _) = first.offer(Declared::Nothing, 1).await
+    {
+        first.hand_in(file, says).await;
+        first.look(upload).await;
+    }
     let settled = witness.begin(0, Operation::Strike);
     let books = bench.close().await;
     settled.end(Answer::Done);

@@ -297,30 +297,40 @@ impl Client {
         begun.end(struck.map_or(Answer::Silence, |()| Answer::Done));
     }
 
-    /// Reads the document's item, and the bytes that it names.
-    pub(crate) async fn read(&self) {
-        let place = &self.witness.place;
+    /// Reads the document's item, and the bytes that it names: which file is current, with which metadata.
+    pub(crate) async fn read(&self) -> Option<(File, Says)> {
         let begun = self.witness.begin(self.who, Operation::Read);
+        // Reads meet faults as well.
+        let Ok(current) = self.current().await else {
+            begun.end(Answer::Silence);
+            return None;
+        };
+        begun.end(Answer::Holds(current));
+        current
+    }
+
+    async fn current(&self) -> okd_local::Result<Option<(File, Says)>> {
+        let place = &self.witness.place;
         let id = self.witness.id();
         let dynamodb = setup::dynamodb_client(&place.dynamodb_url, &place.access_key);
         let get = dynamodb.get_item().table_name(&place.table);
         let get = get.key("pk", AttributeValue::S(format!("local-school#{id}")));
         let get = get.key("sk", AttributeValue::S("document".to_owned()));
-        let item = get.consistent_read(true).send().await.unwrap().item;
-        let item: Value = item.map_or(Value::Null, |item| serde_dynamo::from_item(item).unwrap());
+        let item = get.consistent_read(true).send().await?.item;
+        let item: Value = serde_dynamo::from_item(item.unwrap_or_default())?;
         let Some(version) = item["content"]["version"].as_str() else {
-            begun.end(Answer::Holds(None));
-            return;
+            return Ok(None);
         };
         let s3 = setup::s3_client(&place.s3_url, &place.access_key);
         let object = s3.get_object().bucket(&place.bucket);
         let object = object.key(format!("local-school/{id}/{version}")).send();
-        let bytes = object.await.unwrap().body.collect().await.unwrap().to_vec();
+        let bytes = object.await?.body.collect().await?.to_vec();
         let mut sheets = self.witness.sheets.iter();
-        let file = sheets.position(|sheet| sheet.0 == bytes).unwrap();
+        let file = sheets.position(|sheet| sheet.0 == bytes);
+        let file = file.expect("it holds a file that somebody sent");
         let as_sent = item["content"]["metadata"].to_string();
         let says = if as_sent.contains("beter.pdf") { 2 } else { 1 };
-        begun.end(Answer::Holds(Some((file.try_into().unwrap(), says))));
+        Ok(Some((file.try_into()?, says)))
     }
 
     fn bytes(&self, file: File) -> &[u8] {
