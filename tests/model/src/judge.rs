@@ -74,6 +74,21 @@ pub fn judge(history: &[Event]) -> Verdict {
     }
 }
 
+/// Whether bytes were under way while this request was.
+fn meets_bytes(history: &[Event], event: &Event) -> bool {
+    let end = |event: &Event| {
+        if event.is_answered() {
+            event.end
+        } else {
+            u64::MAX
+        }
+    };
+    let mut sends = history
+        .iter()
+        .filter(|other| matches!(other.operation, Operation::Send(..)));
+    sends.any(|send| send.begin < end(event) && event.begin < end(send))
+}
+
 /// Whether there is an order; `None` where the search was given up.
 fn search(history: &[Event]) -> Option<bool> {
     let answered = history
@@ -99,7 +114,13 @@ fn search(history: &[Event]) -> Option<bool> {
         let ends = left().filter(|(_, event)| event.is_answered());
         let first_end = ends.map(|(_, event)| event.end).min().unwrap_or(u64::MAX);
         for (number, event) in left().filter(|(_, event)| event.begin < first_end) {
-            for next in step(&state, number, event.operation, event.answer) {
+            for next in step(
+                &state,
+                number,
+                event.operation,
+                event.answer,
+                meets_bytes(history, event),
+            ) {
                 // What was not answered and changes nothing need not be in the order.
                 if !event.is_answered() && next == state {
                     continue;

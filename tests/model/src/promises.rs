@@ -137,11 +137,17 @@ pub struct State {
 }
 
 /// The states that a document can be in after this answer to this request; none, where it cannot have been answered so.
-/// `number` tells the request from others.
-pub fn step(state: &State, number: usize, operation: Operation, answer: Answer) -> BTreeSet<State> {
+/// `number` tells the request from others; `meets_bytes` is whether bytes were under way meanwhile.
+pub fn step(
+    state: &State,
+    number: usize,
+    operation: Operation,
+    answer: Answer,
+    meets_bytes: bool,
+) -> BTreeSet<State> {
     let mut after = BTreeSet::new();
     for state in state.settled() {
-        after.extend(state.step(number, operation, answer));
+        after.extend(state.step(number, operation, answer, meets_bytes));
     }
     after
 }
@@ -197,7 +203,13 @@ impl State {
         Some(self.completed()?.0)
     }
 
-    fn step(&self, number: usize, operation: Operation, answer: Answer) -> Vec<Self> {
+    fn step(
+        &self,
+        number: usize,
+        operation: Operation,
+        answer: Answer,
+        meets_bytes: bool,
+    ) -> Vec<Self> {
         match operation {
             Operation::HandIn(file, says) => self.hand_in(file, says, answer),
             Operation::Offer(declared, says) => self.offer(number, declared, says, answer),
@@ -205,7 +217,7 @@ impl State {
             Operation::Complete(upload) => self.complete(upload, answer),
             Operation::Look(upload) => self.look(upload, answer),
             Operation::Abort(upload) => self.abort(upload, answer),
-            Operation::Strike => self.strike(),
+            Operation::Strike => self.strike(meets_bytes),
             Operation::Read => {
                 promise!("What is stored is the content that was made current last.");
                 let current = self.current.as_ref();
@@ -388,20 +400,22 @@ impl State {
     }
 
     /// Whoever is due need not be seen to: another may be at it.
-    fn strike(&self) -> Vec<Self> {
+    fn strike(&self, meets_bytes: bool) -> Vec<Self> {
         let mut after = vec![self.clone()];
-        match &self.open {
-            Some(open) if open.sent.is_some() => {
-                promise!(
-                    "An upload whose bytes have all arrived is completed by the service itself when its sender does not."
-                );
-                after.extend(self.completed().map(|(next, _)| next));
-            }
-            Some(_) => {
-                promise!("An upload of which no bytes come expires.");
-                after.push(self.ended(End::Expired));
-            }
-            None => {}
+        let Some(open) = &self.open else {
+            return after;
+        };
+        if open.sent.is_some() {
+            promise!(
+                "An upload whose bytes have all arrived is completed by the service itself when its sender does not."
+            );
+            after.extend(self.completed().map(|(next, _)| next));
+        }
+        if open.sent.is_none() || meets_bytes {
+            promise!(
+                "An upload of which no bytes have come expires, also where they come at that very moment."
+            );
+            after.push(self.ended(End::Expired));
         }
         after
     }
