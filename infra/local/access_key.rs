@@ -115,9 +115,8 @@ impl AccessKey {
         uri: &Uri,
     ) -> Result<Option<Role>, NoSession> {
         let parameter = |name: &str| {
-            let mut pairs = uri.query().unwrap_or_default().split('&');
-            let value = pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-            value.and_then(percent::decode)
+            let query = uri.query().unwrap_or_default();
+            percent::parameter(query, name).and_then(percent::decode)
         };
         let credential = parameter("X-Amz-Credential");
         let signed = Signed::read(headers).map(|signed| signed.key);

@@ -2,7 +2,7 @@
 //! (STS speaks its older Query protocol, in which the body does; what is around that is the same.)
 //! Whatever answers stands behind the [`Wire`].
 
-use std::{future::Future, sync::Arc};
+use std::{fmt::Display, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -120,12 +120,12 @@ pub fn word(wording: Wording) -> Answer {
     };
     answer(
         status,
-        &json!({ "__type": kind, "message": "Not the service's own answer." }),
+        json!({ "__type": kind, "message": "Not the service's own answer." }),
     )
 }
 
 /// An answer with this body.
-pub fn answer(status: StatusCode, body: &Value) -> Answer {
+pub fn answer(status: StatusCode, body: impl Display) -> Answer {
     let mut response = Response::new(body.to_string().into());
     *response.status_mut() = status;
     response

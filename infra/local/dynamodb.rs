@@ -84,9 +84,7 @@ fn run(tables: &Database, operation: &str, input: &[u8]) -> Result<Vec<u8>, Dyno
         "DeleteItem" => with(input, |input| tables.delete_item(input)),
         "Query" => with(input, |input| tables.query(input)),
         "Scan" => with(input, |input| tables.scan(input)),
-        "BatchGetItem" => with(input, |input| tables.batch_get_item(input)),
         "BatchWriteItem" => with(input, |input| tables.batch_write_item(input)),
-        "TransactGetItems" => with(input, |input| tables.transact_get_items(input)),
         "TransactWriteItems" => with(input, |input| tables.transact_write_items(input)),
         "CreateTable" => with(input, |input| tables.create_table(input)),
         "DescribeTable" => with(input, |input| tables.describe_table(input)),
@@ -111,9 +109,7 @@ fn with<I: DeserializeOwned, O: Serialize>(
 
 fn refused(refusal: &DynoxideError) -> Answer {
     let status = StatusCode::from_u16(refusal.status_code());
-    let mut answer = Answer::new(refusal.to_json().into());
-    *answer.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
-    answer
+    aws_json::answer(status.unwrap_or(StatusCode::BAD_REQUEST), refusal.to_json())
 }
 
 fn failed() -> Answer {

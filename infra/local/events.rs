@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use okd_reconcile::event::LOOK_THROUGH;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 
@@ -204,7 +205,7 @@ pub fn clock(time: jiff::Timestamp) -> bytes::Bytes {
 
 /// What has the bucket looked through, as if it were `time`.
 pub fn look_through(time: jiff::Timestamp) -> bytes::Bytes {
-    json!({ "detail-type": "Look Through", "time": time })
+    json!({ "detail-type": LOOK_THROUGH, "time": time })
         .to_string()
         .into()
 }

@@ -125,10 +125,10 @@ pub fn word(wording: Wording) -> Answer {
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {
-    let body = format!(
-        r#"<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"#
-    );
-    let mut answer = Answer::new(body.into());
-    *answer.status_mut() = status;
-    answer
+    aws_json::answer(
+        status,
+        format!(
+            r#"<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"#
+        ),
+    )
 }

@@ -471,6 +471,15 @@ impl Leftover {
         }
     }
 
+    /// The bytes of a version of an object, by S3's id of it, that no document points to.
+    pub fn of_object(version: Version, s3_version: String, now: Timestamp) -> Self {
+        Self {
+            version,
+            remains: Remains::Object(s3_version),
+            noted_at: now,
+        }
+    }
+
     /// Tells it from the document's other leftovers.
     pub fn name(&self) -> String {
         match &self.remains {

@@ -20,8 +20,8 @@ pub enum Event {
     },
 }
 
-/// The name of the event that the template's second schedule sends.
-const LOOK_THROUGH: &str = "Look Through";
+/// The `detail-type` of the event that the template's second schedule sends.
+pub const LOOK_THROUGH: &str = "Look Through";
 
 #[derive(Deserialize)]
 struct Asked {

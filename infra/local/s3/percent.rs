@@ -19,6 +19,12 @@ pub(crate) fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The value of this name in a URL's query, still encoded.
+pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = query.split('&');
+    pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
 /// The names and values of `a=b&c=d`, where a `+` is a space.
 pub(crate) fn decode_form(form: &str) -> Option<Vec<(String, String)>> {
     form.split('&')

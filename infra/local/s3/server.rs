@@ -229,10 +229,7 @@ fn is_chunked_object(request: &Request<Body>) -> bool {
 /// lets `x-amz-content-sha256` pass: refusing it is the safe side.)
 fn unsigned_headers(request: &Request<Body>) -> Vec<&str> {
     let query = request.uri().query().unwrap_or_default();
-    let parameter = |name: &str| {
-        let mut pairs = query.split('&');
-        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-    };
+    let parameter = |name: &str| percent::parameter(query, name);
     if parameter("X-Amz-Signature").is_none() {
         return Vec::new();
     }

@@ -125,17 +125,26 @@ impl Documents {
 
     /// One item of the document's partition (a consistent read).
     async fn item_of(&self, key: &DocumentKey, sk: &str) -> Result<Option<Item>> {
+        let during = "reading an item of a document";
+        self.item_at(key.partition(), sk, during).await
+    }
+
+    async fn item_at(
+        &self,
+        pk: impl Into<String>,
+        sk: &str,
+        during: &'static str,
+    ) -> Result<Option<Item>> {
         let sent = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key("pk", text(key.partition()))
+            .key("pk", text(pk))
             .key("sk", text(sk))
             .consistent_read(true)
             .send()
             .await;
-        let answer =
-            sent.map_err(|error| Error::unavailable("reading an item of a document", error))?;
+        let answer = sent.map_err(|error| Error::unavailable(during, error))?;
         Ok(answer.item)
     }
 
@@ -293,43 +302,33 @@ impl Documents {
 
     /// Notes something that is to be removed from S3, unless a document points to it by then.
     pub async fn note_leftover(&self, key: &DocumentKey, leftover: &Leftover) -> Result<()> {
-        let sent = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(leftover_item(key, leftover)?))
-            .send()
-            .await;
-        sent.map(drop)
-            .map_err(|error| Error::unavailable("noting a leftover", error))
+        let item = leftover_item(key, leftover)?;
+        self.put_item(item, "noting a leftover").await
     }
 
     /// How far the last listing of the bucket is; `None` where there was none.
     pub async fn last_listing(&self) -> Result<Option<Listing>> {
-        let sent = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", text(LISTING))
-            .key("sk", text(LISTING))
-            .consistent_read(true)
-            .send()
-            .await;
-        let answer =
-            sent.map_err(|error| Error::unavailable("reading how far the bucket is", error))?;
-        answer.item.map(read).transpose()
+        let during = "reading how far the bucket is listed";
+        let item = self.item_at(LISTING, LISTING, during).await?;
+        item.map(read).transpose()
     }
 
     /// Notes how far a listing of the bucket is.
     pub async fn save_listing(&self, listing: &Listing) -> Result<()> {
-        let mut item: Item = serde_dynamo::to_item(listing)
-            .map_err(|error| Error::unavailable("noting how far the bucket is", error))?;
+        let during = "noting how far the bucket is listed";
+        let mut item: Item =
+            serde_dynamo::to_item(listing).map_err(|error| Error::unavailable(during, error))?;
         item.insert("pk".to_owned(), text(LISTING));
         item.insert("sk".to_owned(), text(LISTING));
+        self.put_item(item, during).await
+    }
+
+    /// Writes an item, whatever was there.
+    async fn put_item(&self, item: Item, during: &'static str) -> Result<()> {
         let put = self.client.put_item().table_name(&self.table);
         let sent = put.set_item(Some(item)).send().await;
         sent.map(drop)
-            .map_err(|error| Error::unavailable("noting how far the bucket is", error))
+            .map_err(|error| Error::unavailable(during, error))
     }
 
     async fn send_alone(&self, put: Put) -> Result<Sent> {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Act, Document, Leftover, Remains, UploadAt, Version},
+    document::{Act, Document, Leftover, UploadAt, Version},
     stores::Tenants,
     tenant::DocumentKey,
 };
@@ -92,11 +92,7 @@ async fn note_stray(
     let Some(s3_version) = s3_version else {
         return Ok(Created::Unversioned);
     };
-    let stray = Leftover {
-        version,
-        remains: Remains::Object(s3_version.to_owned()),
-        noted_at: now,
-    };
+    let stray = Leftover::of_object(version, s3_version.to_owned(), now);
     stores.documents.note_leftover(key, &stray).await?;
     Ok(Created::Stray)
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Error, Result, Stores,
-    document::{Act, Content, Document, Upload, UploadState, Version},
+    document::{Act, Change, Content, Document, Upload, UploadState, Version},
     parts::Part,
     stores::{Completion, StoredObject, Written},
 };
@@ -76,16 +76,20 @@ pub(super) async fn finish(
 async fn look_again(stores: &Stores, document: &Document, upload: &Upload) -> Result<Finished> {
     let now = stores.documents.load(&document.key()).await?;
     let now = now.as_ref().unwrap_or(document);
-    Ok(match fate(stores, now, Some(&upload.version)).await? {
+    Ok(outcome(fate(stores, now, Some(&upload.version)).await?))
+}
+
+/// Says what an upload that can no longer be finished came to; one that is still pending only S3 has forgotten.
+fn outcome(fate: Fate<'_>) -> Finished {
+    match fate {
         Fate::Content(content) => Finished::Content(content),
         Fate::Ended(state) => Finished::Gone(state),
         Fate::Pending(_) => Finished::Gone(UploadState::Aborted),
         Fate::Unknown => Finished::Gone(UploadState::Superseded),
-    })
+    }
 }
 
-/// Writes down that the upload's bytes are not the ones declared, unless it has ended otherwise: whoever asks later is told
-/// the same.
+/// Writes down that the upload's bytes are not the ones declared.
 async fn refuse(
     stores: &Stores,
     document: &Document,
@@ -93,22 +97,17 @@ async fn refuse(
     act: &Act,
 ) -> Result<Finished> {
     let end = UploadState::ChecksumMismatch;
-    let mut document = document.clone();
-    for attempt in 0..ATTEMPTS {
-        match fate(stores, &document, Some(&refused.version)).await? {
-            Fate::Pending(upload) => {
-                let change = document.end_upload(upload, end, act);
-                match write(stores, &change, act.at).await? {
-                    Written::Done => return Ok(Finished::Gone(end)),
-                    Written::Lost(current) => document = retry(stores, current, attempt).await?,
-                }
-            }
-            Fate::Content(content) => return Ok(Finished::Content(content)),
-            Fate::Ended(state) => return Ok(Finished::Gone(state)),
-            Fate::Unknown => return Ok(Finished::Gone(UploadState::Superseded)),
-        }
-    }
-    Err(Error::Contended)
+    settle(
+        stores,
+        document,
+        &refused.version,
+        act,
+        |document, upload| {
+            let change = document.end_upload(upload, end, act);
+            (change, Finished::Gone(end))
+        },
+    )
+    .await
 }
 
 /// Writes down that an upload, joined, is the document's content.
@@ -119,28 +118,39 @@ async fn record(
     object: StoredObject,
     act: &Act,
 ) -> Result<Finished> {
-    let mut document = document.clone();
-    for attempt in 0..ATTEMPTS {
-        let ended = match fate(stores, &document, Some(joined)).await? {
-            Fate::Pending(upload) => {
-                // As it is now: its metadata may have been corrected meanwhile.
-                let content = upload.clone().into_content(object.crc64nvme, act.at);
-                let change = document.complete(content.clone(), act);
-                match write(stores, &change, act.at).await? {
-                    Written::Done => return Ok(Finished::Content(Box::new(content))),
-                    Written::Lost(current) => document = retry(stores, current, attempt).await?,
-                }
-                continue;
-            }
-            Fate::Content(content) => {
-                return Ok(Finished::Content(content));
-            }
-            Fate::Ended(state) => state,
-            Fate::Unknown => UploadState::Superseded,
-        };
+    let finished = settle(stores, document, joined, act, |document, upload| {
+        // As it is now: its metadata may have been corrected meanwhile.
+        let content = upload.clone().into_content(object.crc64nvme, act.at);
+        let change = document.complete(content.clone(), act);
+        (change, Finished::Content(Box::new(content)))
+    })
+    .await?;
+    if let Finished::Gone(_) = finished {
         // Aborted or overtaken while S3 was joining, so it never became a content: nothing points to it.
         stores.files.delete(&document.object_key(joined)).await?;
-        return Ok(Finished::Gone(ended));
+    }
+    Ok(finished)
+}
+
+/// Writes down what becomes of a pending upload, unless it has ended otherwise: who asks later is told the same.
+async fn settle(
+    stores: &Stores,
+    document: &Document,
+    version: &Version,
+    act: &Act,
+    decide: impl Fn(&Document, &Upload) -> (Change, Finished),
+) -> Result<Finished> {
+    let mut document = document.clone();
+    for attempt in 0..ATTEMPTS {
+        let upload = match fate(stores, &document, Some(version)).await? {
+            Fate::Pending(upload) => upload,
+            ended => return Ok(outcome(ended)),
+        };
+        let (change, finished) = decide(&document, upload);
+        match write(stores, &change, act.at).await? {
+            Written::Done => return Ok(finished),
+            Written::Lost(current) => document = retry(stores, current, attempt).await?,
+        }
     }
     Err(Error::Contended)
 }

@@ -8,7 +8,7 @@ use crate::{
     Error, Result, Stores,
     caller::Caller,
     checksum::Checksum,
-    document::{Content, Document, DocumentId, Leftover, Remains, Verification, Version},
+    document::{Content, Document, DocumentId, Leftover, Verification, Version},
     identity::Request,
     metadata::Metadata,
     name::IdempotencyKey,
@@ -110,11 +110,7 @@ async fn leave_over(
     let Put::Stored(Some(s3_version)) = put else {
         return;
     };
-    let leftover = Leftover {
-        version: content.version.clone(),
-        remains: Remains::Object(s3_version),
-        noted_at: now,
-    };
+    let leftover = Leftover::of_object(content.version.clone(), s3_version, now);
     let noted = stores
         .documents
         .note_leftover(&document.key(), &leftover)
