@@ -15,6 +15,8 @@ mod gateway;
 mod identity;
 mod inline;
 mod metadata;
+#[path = "../cloud/program.rs"]
+mod program;
 mod refusals;
 mod repeats;
 mod restart;

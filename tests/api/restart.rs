@@ -1,57 +1,36 @@
 //! `cargo run` whose plug is pulled: what was answered is there when it comes back.
 
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::sender::{MIB, association, bytes, offer};
+use crate::{
+    program::Program,
+    sender::{MIB, association, bytes, offer},
+};
 
 /// The executable, as a user runs it.
 struct Running {
-    process: Child,
-    url: String,
-    token: String,
+    program: Program,
     http: reqwest::Client,
 }
 
 impl Running {
-    /// Starts it and reads its greeting.
     fn start(data: &Path) -> Self {
-        let process = Command::new(env!("CARGO_BIN_EXE_local"))
-            .args(["--port", "0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut running = Self {
-            process,
-            url: String::new(),
-            token: String::new(),
+        let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+        let command = command.args(["--port", "0", "--data"]).arg(data);
+        Self {
+            program: Program::start(command),
             http: reqwest::Client::new(),
-        };
-        for line in BufReader::new(running.process.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            if let Some((_, rest)) = line.split_once("runs at ") {
-                rest.split(' ').next().unwrap().clone_into(&mut running.url);
-            }
-            if let Some(token) = line.strip_prefix("TOKEN=") {
-                token.clone_into(&mut running.token);
-                return running;
-            }
         }
-        panic!("it ended without a greeting");
     }
 
     async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let method = method.parse().unwrap();
         let request = self
             .http
-            .request(method, format!("{}{path}", self.url))
-            .bearer_auth(&self.token);
+            .request(method, format!("{}{path}", self.program.after("runs at ")))
+            .bearer_auth(self.program.after("TOKEN="));
         let request = match body {
             Some(body) => request.json(body),
             None => request,
@@ -71,14 +50,6 @@ impl Running {
             .await
             .unwrap();
         assert_eq!(answer.status(), 200);
-    }
-}
-
-impl Drop for Running {
-    /// SIGKILL: nothing of it can tidy up.
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
     }
 }
 

@@ -22,6 +22,8 @@ mod cloud;
 mod matrix;
 mod outside;
 mod policies;
+#[path = "../cloud/program.rs"]
+mod program;
 mod races;
 mod reconcile;
 mod resume;

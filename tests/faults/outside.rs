@@ -2,10 +2,9 @@
 //! (`kill -9`) and started again. What its clients were answered goes before the judge.
 
 use std::{
-    io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     bench::Sheet,
+    program::Program,
     races::{by_parts, complete},
     witness::{Client, Place, Witness},
 };
@@ -34,28 +34,24 @@ const WHOLE: u64 = 5;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The program, on one data folder and always the same ports.
-struct Program {
-    process: Child,
+struct Service {
+    program: Program,
     data: PathBuf,
     port: u16,
-    token: String,
 }
 
-impl Program {
-    fn start(data: &Path, port: u16) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_local"))
-            .args(["--port", &port.to_string(), "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let token = lines.find_map(|line| Some(line.unwrap().strip_prefix("TOKEN=")?.to_owned()));
+fn start(data: &Path, port: u16) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    let command = command.args(["--port", &port.to_string(), "--data"]);
+    Program::start(command.arg(data))
+}
+
+impl Service {
+    fn start(data: PathBuf, port: u16) -> Self {
         Self {
-            process,
-            data: data.to_owned(),
+            program: start(&data, port),
+            data,
             port,
-            token: token.expect("it greets with a token"),
         }
     }
 
@@ -63,7 +59,7 @@ impl Program {
         let url = |offset: u16| format!("http://127.0.0.1:{}", self.port + offset);
         Place {
             url: url(0),
-            token: self.token.clone(),
+            token: self.program.after("TOKEN=").to_owned(),
             dynamodb_url: url(3),
             s3_url: url(2),
             access_key: AccessKey::read(&self.data).unwrap(),
@@ -74,14 +70,13 @@ impl Program {
 
     /// Kills it, and starts it again where it was.
     fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        *self = Self::start(&self.data.clone(), self.port);
+        self.program.kill();
+        self.program = start(&self.data, self.port);
     }
 
     /// Kills one of its functions' processes.
     fn kill_a_function(&self, random: &mut fastrand::Rng) {
-        let children = format!("/proc/{0}/task", self.process.id());
+        let children = format!("/proc/{0}/task", self.program.process.id());
         let tasks = std::fs::read_dir(children).into_iter().flatten().flatten();
         let children =
             tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
@@ -95,13 +90,6 @@ impl Program {
         if let Some(pid) = random.choice(&children) {
             let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
         }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -167,7 +155,7 @@ async fn history(place: Place, seed: u64, is_calm: Arc<AtomicBool>) {
 #[ignore = "takes a machine of its own for a minute: .ci/run"]
 async fn whatever_the_system_kills_every_answer_is_one_that_the_promises_allow() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let mut program = Program::start(&folder.path().join("data"), free_ports());
+    let mut service = Service::start(folder.path().join("data"), free_ports());
     let mut random = fastrand::Rng::with_seed(HISTORIES);
     let mut kills = 0;
     for round in 0..HISTORIES / AT_ONCE {
@@ -175,15 +163,15 @@ async fn whatever_the_system_kills_every_answer_is_one_that_the_promises_allow()
         let mut histories = JoinSet::new();
         for number in 0..AT_ONCE {
             let seed = round * AT_ONCE + number;
-            histories.spawn(history(program.place(), seed, is_calm.clone()));
+            histories.spawn(history(service.place(), seed, is_calm.clone()));
         }
         for _ in 0..8 {
             tokio::time::sleep(PAUSE.mul_f64(2.0 * random.f64())).await;
-            program.kill_a_function(&mut random);
+            service.kill_a_function(&mut random);
             kills += 1;
         }
         if round % WHOLE == 0 {
-            tokio::task::block_in_place(|| program.kill());
+            tokio::task::block_in_place(|| service.kill());
             kills += 1;
         }
         is_calm.store(true, Ordering::SeqCst);

@@ -48,6 +48,7 @@ impl Place {
 /// Sees every request begin and end.
 pub(crate) struct Witness {
     place: Place,
+    http: reqwest::Client,
     sheets: Vec<Sheet>,
     paper: Paper,
     id: OnceLock<String>,
@@ -61,7 +62,6 @@ pub(crate) struct Witness {
 pub(crate) struct Client {
     witness: Arc<Witness>,
     who: usize,
-    http: reqwest::Client,
 }
 
 /// A request that has begun.
@@ -96,6 +96,7 @@ impl Witness {
     pub(crate) fn new(place: Place, sheets: Vec<Sheet>) -> Self {
         Self {
             place,
+            http: reqwest::Client::new(),
             sheets,
             paper: Paper::new().of_student("1"),
             id: OnceLock::new(),
@@ -109,7 +110,6 @@ impl Witness {
         Client {
             witness: self.clone(),
             who,
-            http: reqwest::Client::new(),
         }
     }
 
@@ -230,6 +230,7 @@ impl Client {
         };
         let begun = self.witness.begin(self.who, Operation::Send(upload, file));
         let sent = self
+            .witness
             .http
             .put(href)
             .body(self.bytes(file).to_vec())
@@ -341,7 +342,10 @@ impl Client {
         let association = self.witness.paper.0["associationId"].as_str().unwrap();
         let url = &self.witness.place.url;
         let path = format!("{url}/okd/v1/associations/{association}");
-        self.http.put(path).bearer_auth(&self.witness.place.token)
+        self.witness
+            .http
+            .put(path)
+            .bearer_auth(&self.witness.place.token)
     }
 
     async fn follow(&self, upload: Upload, link: &str) -> (u16, Value) {
@@ -350,6 +354,7 @@ impl Client {
         let href = link["href"].as_str().unwrap();
         let url = format!("{}{href}", self.witness.place.url);
         let request = self
+            .witness
             .http
             .request(method, url)
             .bearer_auth(&self.witness.place.token);

@@ -8,6 +8,8 @@ mod announcements;
 mod cloud;
 mod guard;
 mod metrics;
+#[path = "../cloud/program.rs"]
+mod program;
 mod sam;
 #[path = "../api/sender.rs"]
 #[expect(dead_code, reason = "the whole system's tests use all of it")]

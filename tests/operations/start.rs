@@ -3,25 +3,15 @@
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use serde_json::Value;
 
-use crate::sender::{association, offer};
-
-/// A cloud in a process of its own; gone when this is.
-struct Started {
-    process: Child,
-    greeting: String,
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::{
+    program::Program,
+    sender::{association, offer},
+};
 
 /// The command, with the umask that most users have: a cloud in this process may have made it stricter.
 fn local() -> Command {
@@ -31,36 +21,11 @@ fn local() -> Command {
     command
 }
 
-impl Started {
-    /// Starts it, with this as the system's temporary folder, and reads its greeting as far as the token.
-    fn with(arguments: &[&str], temporary: &Path) -> Self {
-        let process = local()
-            .args(["--port", "0"])
-            .args(arguments)
-            .env("TMPDIR", temporary)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut started = Self {
-            process,
-            greeting: String::new(),
-        };
-        for line in BufReader::new(started.process.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            started.greeting.push_str(&line);
-            started.greeting.push('\n');
-            if line.starts_with("TOKEN=") {
-                return started;
-            }
-        }
-        panic!("it ended without a greeting");
-    }
-
-    /// The word of the greeting that follows this text.
-    fn after(&self, text: &str) -> &str {
-        let rest = self.greeting.split_once(text).unwrap().1;
-        rest.split_whitespace().next().unwrap()
-    }
+/// Starts it, with this as the system's temporary folder.
+fn start(arguments: &[&str], temporary: &Path) -> Program {
+    let mut command = local();
+    let command = command.args(["--port", "0"]).args(arguments);
+    Program::start(command.env("TMPDIR", temporary))
 }
 
 #[tokio::test]
@@ -74,7 +39,7 @@ async fn an_ephemeral_cloud_is_in_the_temporary_folder_and_pages_of_the_origins_
         "--upload-origin",
         "http://127.0.0.1:8000/",
     ];
-    let cloud = Started::with(&[&["--ephemeral"][..], &origins].concat(), temporary.path());
+    let cloud = start(&[&["--ephemeral"][..], &origins].concat(), temporary.path());
     let logs = cloud.after("Its logs go to ");
     assert!(Path::new(logs).starts_with(temporary.path()), "{logs}");
 
@@ -112,7 +77,7 @@ async fn the_data_folder_and_all_in_it_are_the_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let temporary = tempfile::tempdir().unwrap();
     let data = temporary.path().join("data");
-    let cloud = Started::with(&["--data", data.to_str().unwrap()], temporary.path());
+    let cloud = start(&["--data", data.to_str().unwrap()], temporary.path());
     let url = format!("{}{}", cloud.after("runs at "), association());
     let offered = reqwest::Client::new()
         .put(url)
@@ -156,10 +121,7 @@ fn the_key_of_a_data_folder_is_random_and_stays() {
     let temporary = tempfile::tempdir().unwrap();
     let key = |folder: &str| {
         let data = temporary.path().join(folder);
-        drop(Started::with(
-            &["--data", data.to_str().unwrap()],
-            temporary.path(),
-        ));
+        drop(start(&["--data", data.to_str().unwrap()], temporary.path()));
         std::fs::read_to_string(data.join("access-key.sh")).unwrap()
     };
     let (first, again, other) = (key("one"), key("one"), key("other"));

@@ -56,10 +56,9 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
     let cloud = own_cloud();
     let school = School::new(cloud).await;
     let mut sender = school.client("sis");
-    let claims = json!({
-        "iss": school.issuer.url(), "aud": "okd", "client_id": "sis", "scope": "okd:alldocuments",
-        "exp": Timestamp::now().as_second() + 600, "jti": "token-of-the-test", "name": "Maartje Geheim",
-    });
+    let mut claims = school.claims();
+    claims["jti"] = json!("token-of-the-test");
+    claims["name"] = json!("Maartje Geheim");
     sender.token = school.issuer.sign(&claims).unwrap();
 
     let mut paper = offer(5);

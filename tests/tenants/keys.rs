@@ -190,7 +190,7 @@ async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_k
         let mut tokens = Vec::new();
         for _ in 0..90 {
             forger.rotate().unwrap();
-            tokens.push(forger.sign(&claims(school)).unwrap());
+            tokens.push(forger.sign(&school.claims()).unwrap());
         }
         let attacker = sender.clone();
         tokio::spawn(async move {
@@ -254,11 +254,7 @@ async fn keys_that_nobody_has_make_the_issuer_be_asked_once() {
         // Each time with another key id.
         forger.rotate().unwrap();
         let mut false_one = sender.clone();
-        let claims = json!({
-            "iss": school.issuer.url(), "aud": "okd", "client_id": "sis", "scope": "okd:alldocuments",
-            "exp": jiff::Timestamp::now().as_second() + 600,
-        });
-        false_one.token = forger.sign(&claims).unwrap();
+        false_one.token = forger.sign(&school.claims()).unwrap();
         false_one
             .hand_in(&metadata(), b"x")
             .await
@@ -367,15 +363,8 @@ async fn a_firewall_that_wants_to_know_who_asks_for_what_lets_us_through() {
     .await;
     let school = school_with_keys_at(own_cloud(), &url).await;
     let mut sender = school.client("sis");
-    sender.token = key.token(&claims(&school));
+    sender.token = key.token(&school.claims());
     sender.hand_in(&metadata(), b"x").await.ok();
-}
-
-fn claims(school: &School) -> Value {
-    json!({
-        "iss": school.issuer.url(), "aud": "okd", "client_id": "sis", "scope": "okd:alldocuments",
-        "exp": jiff::Timestamp::now().as_second() + 600,
-    })
 }
 
 #[tokio::test]
@@ -384,7 +373,7 @@ async fn a_key_set_as_java_writes_it_with_a_zero_before_each_number_is_understoo
     let school =
         school_with_keys_at(own_cloud(), &serve_keys(json!([key.javas_jwk()])).await).await;
     let mut sender = school.client("sis");
-    sender.token = key.token(&claims(&school));
+    sender.token = key.token(&school.claims());
     sender.hand_in(&metadata(), b"x").await.ok();
 }
 
@@ -396,7 +385,7 @@ async fn a_key_set_without_key_ids_is_named_as_the_reason() {
     let school = school_with_keys_at(own_cloud(), &serve_keys(json!([without_id])).await).await;
     let mut sender = school.client("sis");
     "any".clone_into(&mut nameless.kid);
-    sender.token = nameless.token(&claims(&school));
+    sender.token = nameless.token(&school.claims());
     let answer = sender.hand_in(&metadata(), b"x").await;
     let detail = answer.problem(401, "unauthenticated");
     assert!(detail.contains("whose log says why"), "{detail}");

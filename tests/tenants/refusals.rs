@@ -36,12 +36,8 @@ impl Row<'_> {
 async fn forger(school: &School) -> Sender {
     let issuer = serve_issuer().await;
     issuer.rotate().unwrap();
-    let claims = json!({
-        "iss": school.issuer.url(), "aud": "okd", "client_id": "sis", "scope": "okd:alldocuments",
-        "exp": jiff::Timestamp::now().as_second() + 600,
-    });
     let mut forger = school.client("sis");
-    forger.token = issuer.sign(&claims).unwrap();
+    forger.token = issuer.sign(&school.claims()).unwrap();
     forger
 }
 

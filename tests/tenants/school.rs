@@ -7,6 +7,7 @@ use okd_core::{
     token::{Fetcher, published},
 };
 use okd_local::{Cloud, issuer::Issuer};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::sender::Sender;
@@ -47,6 +48,14 @@ impl School {
             tenant,
             issuer,
         }
+    }
+
+    /// The claims of a token of its issuer's for the client `sis`, which may do everything.
+    pub(crate) fn claims(&self) -> Value {
+        json!({
+            "iss": self.issuer.url(), "aud": AUDIENCE, "client_id": "sis", "scope": "okd:alldocuments",
+            "exp": jiff::Timestamp::now().as_second() + 600,
+        })
     }
 
     /// One of its clients, which may do everything.
