@@ -72,19 +72,13 @@ impl AccessKey {
     /// Reads the key of a data folder.
     pub fn read(folder: &Path) -> Result<Self> {
         let file = folder.join(ACCESS_KEY_FILE);
-        let text =
-            fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         let value = |name: &str| {
             let mut lines = text.lines();
             let value = lines.find_map(|line| line.strip_prefix(name));
-            value
-                .map(str::to_owned)
-                .ok_or_else(|| format!("{} holds no key; delete it", file.display()))
+            value.map(str::to_owned).ok_or_else(|| format!("{} holds no key; delete it", file.display()))
         };
-        Ok(Self {
-            id: value(ID)?,
-            secret: value(SECRET)?,
-        })
+        Ok(Self { id: value(ID)?, secret: value(SECRET)? })
     }
 
     /// Begins a session of a role.
@@ -109,11 +103,7 @@ impl AccessKey {
 
     /// The role of the session whose key is named in a request; `None` where it is no session's. Whether that key signed the
     /// request is another question.
-    pub(crate) fn role_of(
-        &self,
-        headers: &HeaderMap,
-        uri: &Uri,
-    ) -> Result<Option<Role>, NoSession> {
+    pub(crate) fn role_of(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<Role>, NoSession> {
         let parameter = |name: &str| {
             let query = uri.query().unwrap_or_default();
             percent::parameter(query, name).and_then(percent::decode)
@@ -129,9 +119,7 @@ impl AccessKey {
         };
         let token = parameter("X-Amz-Security-Token");
         let token = token.unwrap_or_else(|| text(headers, "x-amz-security-token").to_owned());
-        let role = self
-            .role_in(&token, id)
-            .filter(|role| role.until > Timestamp::now());
+        let role = self.role_in(&token, id).filter(|role| role.until > Timestamp::now());
         role.map(Some).ok_or(NoSession)
     }
 
@@ -168,21 +156,11 @@ fn signature(secret: &str, signed: &Signed, request: &Parts, body: &[u8]) -> Str
     let header = |name: &str| format!("{name}:{}\n", text(&request.headers, name));
     let headers: String = signed.headers.split(';').map(header).collect();
     let names = signed.headers;
-    let canonical = format!(
-        "{method}\n{path}\n{query}\n{headers}\n{names}\n{}",
-        sha256(body)
-    );
+    let canonical = format!("{method}\n{path}\n{query}\n{headers}\n{names}\n{}", sha256(body));
     let time = text(&request.headers, "x-amz-date");
-    let to_sign = format!(
-        "{ALGORITHM}\n{time}\n{}\n{}",
-        signed.scope,
-        sha256(canonical.as_bytes())
-    );
+    let to_sign = format!("{ALGORITHM}\n{time}\n{}\n{}", signed.scope, sha256(canonical.as_bytes()));
     let key = format!("AWS4{secret}").into_bytes();
-    let key = signed
-        .scope
-        .split('/')
-        .fold(key, |key, word| mac(&key, word));
+    let key = signed.scope.split('/').fold(key, |key, word| mac(&key, word));
     hex(&mac(&key, &to_sign))
 }
 
@@ -205,18 +183,9 @@ impl<'a> Signed<'a> {
     fn read(headers: &'a HeaderMap) -> Option<Self> {
         let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let fields = header.strip_prefix(ALGORITHM)?;
-        let field = |name: &str| {
-            fields
-                .split(',')
-                .find_map(|field| field.trim().strip_prefix(name))
-        };
+        let field = |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name));
         let (key, scope) = field("Credential=")?.split_once('/')?;
-        Some(Self {
-            key,
-            scope,
-            headers: field("SignedHeaders=")?,
-            signature: field("Signature=")?,
-        })
+        Some(Self { key, scope, headers: field("SignedHeaders=")?, signature: field("Signature=")? })
     }
 }
 
@@ -226,9 +195,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(HMAC_SHA256, key), text.as_bytes())
-        .as_ref()
-        .to_vec()
+    hmac::sign(&hmac::Key::new(HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
 }
 
 fn sha256(bytes: &[u8]) -> String {

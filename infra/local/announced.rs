@@ -62,9 +62,7 @@ impl Announced {
     /// The object of the document's current content, by those of these changes that were announced.
     pub fn current(&self, document: &str, changes: &BTreeSet<Moment>) -> Option<&str> {
         let announced = self.contents.get(document)?.iter();
-        let mut announced = announced
-            .rev()
-            .filter(|(moment, _)| changes.contains(moment));
+        let mut announced = announced.rev().filter(|(moment, _)| changes.contains(moment));
         let newest = announced.find_map(|(_, key)| key.as_deref())?;
         (!self.is_corrupt(newest)).then_some(newest)
     }

@@ -86,13 +86,7 @@ pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books>
     let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url, &cloud.access_key);
     let s3 = setup::s3_client(&cloud.s3_url, &cloud.access_key);
     let scan = dynamodb.scan().table_name(&cloud.table);
-    let items: Vec<Item> = scan
-        .consistent_read(true)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<_, _>>()
-        .await?;
+    let items: Vec<Item> = scan.consistent_read(true).into_paginator().items().send().collect::<Result<_, _>>().await?;
     let mut books = Books::default();
     let named = books.read_items(items)?;
     let listed = listed(cloud, &dynamodb).await?;
@@ -102,24 +96,16 @@ pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books>
         books.faults.push(fault);
     }
     let wrong = named.counters.iter().filter(|(_, wrong)| **wrong != 0);
-    books
-        .faults
-        .extend(wrong.map(|(item, wrong)| format!("the counter {item:?} is wrong by {wrong}")));
+    books.faults.extend(wrong.map(|(item, wrong)| format!("the counter {item:?} is wrong by {wrong}")));
     let wrong = named.links.symmetric_difference(&named.entries);
-    books.faults.extend(wrong.map(|entry| {
-        format!("the entry {entry:?} and the document that it leads to do not agree")
-    }));
-    let wrong = named.wrong_pointers();
     books
         .faults
-        .extend(wrong.map(|object| format!("the history does not lead to {object}")));
+        .extend(wrong.map(|entry| format!("the entry {entry:?} and the document that it leads to do not agree")));
+    let wrong = named.wrong_pointers();
+    books.faults.extend(wrong.map(|object| format!("the history does not lead to {object}")));
     books.check_announced(&Announced::read(&cloud.data)?, &named);
-    books
-        .read_objects(&s3, &cloud.bucket, named.contents, handed_in)
-        .await;
-    books
-        .find_strays(&s3, &cloud.bucket, &named.objects, &named.uploads)
-        .await?;
+    books.read_objects(&s3, &cloud.bucket, named.contents, handed_in).await;
+    books.find_strays(&s3, &cloud.bucket, &named.objects, &named.uploads).await?;
     Ok(books)
 }
 
@@ -223,12 +209,9 @@ impl Books {
                         if let Some(counter) = upload.counter {
                             let size = upload.plan.size.bytes().cast_signed();
                             let [uploads, bytes] = counted_of_client(&document.client);
-                            for (name, counted) in [
-                                ("uploads".to_owned(), 1),
-                                ("bytes".to_owned(), size),
-                                (uploads, 1),
-                                (bytes, size),
-                            ] {
+                            for (name, counted) in
+                                [("uploads".to_owned(), 1), ("bytes".to_owned(), size), (uploads, 1), (bytes, size)]
+                            {
                                 let pk = key.tenant.usage_partition();
                                 let counter = (pk, format!("counter#{counter}"), name);
                                 *named.counters.entry(counter).or_default() -= counted;
@@ -236,13 +219,8 @@ impl Books {
                         }
                         self.stored(&key).uploading = true;
                     }
-                    let partitions = document
-                        .links()
-                        .into_iter()
-                        .map(|link| key.tenant.link_partition(&link));
-                    named
-                        .links
-                        .extend(partitions.map(|partition| (partition, key.id.to_string())));
+                    let partitions = document.links().into_iter().map(|link| key.tenant.link_partition(&link));
+                    named.links.extend(partitions.map(|partition| (partition, key.id.to_string())));
                     named.read_history(&key, &document.history);
                     let pending = document.due().is_some();
                     let current = document.content.map(|content| (key, content, true));
@@ -257,9 +235,8 @@ impl Books {
                 }
                 Some("history") => {
                     let entries = item.get("entries").cloned();
-                    let entries: Vec<Entry> = serde_dynamo::from_attribute_value(
-                        entries.ok_or("a history without entries")?,
-                    )?;
+                    let entries: Vec<Entry> =
+                        serde_dynamo::from_attribute_value(entries.ok_or("a history without entries")?)?;
                     named.read_history(&key, &entries);
                     false
                 }
@@ -286,32 +263,24 @@ impl Books {
     fn check_announced(&mut self, announced: &Announced, named: &Named) {
         let silent = named.concerning.iter();
         let silent = silent.filter(|(document, moment)| !announced.has(document, moment));
-        self.faults
-            .extend(silent.map(|change| format!("{change:?} was not announced")));
+        self.faults.extend(silent.map(|change| format!("{change:?} was not announced")));
         let mut current: BTreeMap<String, String> = BTreeMap::new();
         for (key, content, is_current) in &named.contents {
             let object = key.object(&content.version);
             if *is_current {
                 current.insert(key.id.to_string(), object);
-            } else if content.verification == Verification::Corrupt
-                && !announced.is_corrupt(&object)
-            {
-                self.faults
-                    .push(format!("{object} was not announced to be corrupt"));
+            } else if content.verification == Verification::Corrupt && !announced.is_corrupt(&object) {
+                self.faults.push(format!("{object} was not announced to be corrupt"));
             }
         }
         for (document, changes) in &named.changes {
             if !changes.iter().is_sorted_by(|one, next| one.1 < next.1) {
-                self.faults.push(format!(
-                    "the history of {document} runs backwards: {changes:?}"
-                ));
+                self.faults.push(format!("the history of {document} runs backwards: {changes:?}"));
             }
             let known = announced.current(document, changes);
             let current = current.get(document).map(String::as_str);
             if known != current {
-                self.faults.push(format!(
-                    "of {document} {known:?} is known to be current, and {current:?} is"
-                ));
+                self.faults.push(format!("of {document} {known:?} is known to be current, and {current:?} is"));
             }
         }
     }
@@ -339,12 +308,10 @@ impl Books {
             let mut known = content.checksums.iter().filter(is_sha256);
             let verified = content.verification == Verification::Done;
             if size != content.size || (verified && known.any(|known| *known != sha256)) {
-                self.faults
-                    .push(format!("{object} is not what its item says"));
+                self.faults.push(format!("{object} is not what its item says"));
             }
             if !handed_in.contains(&sha256.to_string()) {
-                self.faults
-                    .push(format!("{object} is no file that was handed in"));
+                self.faults.push(format!("{object} is no file that was handed in"));
             }
             let stored = self.stored(&key);
             match (current, content.verification) {
@@ -373,8 +340,7 @@ impl Books {
                 let key = object.key().unwrap_or_default();
                 self.objects += 1;
                 if !objects.contains(key) {
-                    self.faults
-                        .push(format!("nothing points to the object {key}"));
+                    self.faults.push(format!("nothing points to the object {key}"));
                 }
             }
         }
@@ -384,8 +350,7 @@ impl Books {
             let id = upload.upload_id().unwrap_or_default();
             if !uploads.contains(id) {
                 let key = upload.key().unwrap_or_default();
-                self.faults
-                    .push(format!("nothing points to the upload {id} of {key}"));
+                self.faults.push(format!("nothing points to the upload {id} of {key}"));
             }
         }
         Ok(())
@@ -397,10 +362,7 @@ impl Books {
 }
 
 /// Every entry of the index, however far in the future it is due.
-async fn listed(
-    cloud: &Cloud,
-    dynamodb: &aws_sdk_dynamodb::Client,
-) -> Result<BTreeSet<(String, String)>> {
+async fn listed(cloud: &Cloud, dynamodb: &aws_sdk_dynamodb::Client) -> Result<BTreeSet<(String, String)>> {
     let mut listed = BTreeSet::new();
     for queue in 0..QUEUES {
         let query = dynamodb.query().table_name(&cloud.table).index_name("due");

@@ -52,11 +52,8 @@ pub struct Port {
 }
 
 /// Has `effect` answer calls, behind the wire, until the process ends.
-pub async fn serve<E>(
-    port: Port,
-    describe: fn(&Call) -> Described,
-    effect: impl Fn(Call) -> E + Clone + Send + 'static,
-) where
+pub async fn serve<E>(port: Port, describe: fn(&Call) -> Described, effect: impl Fn(Call) -> E + Clone + Send + 'static)
+where
     E: Future<Output = Answer> + Send + 'static,
 {
     let port = Arc::new(port);
@@ -75,9 +72,7 @@ pub async fn serve<E>(
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await?.to_bytes();
                 let role = port.access_key.role_of(&parts.headers, &parts.uri);
-                let role = role
-                    .ok()
-                    .filter(|_| port.access_key.has_signed(&parts, &body));
+                let role = role.ok().filter(|_| port.access_key.has_signed(&parts, &body));
                 // What another key signed is meant for AWS.
                 let Some(role) = role else {
                     let body = json!({ "__type": "UnrecognizedClientException", "message": "Not signed with the local access key." });
@@ -86,9 +81,7 @@ pub async fn serve<E>(
                 let caller = Caller::of(&parts.headers, role);
                 let call = read(parts.headers, body);
                 let (operation, needs) = describe(&call);
-                let answer = port
-                    .wire
-                    .pass(&caller, &operation, &needs, port.word, effect(call));
+                let answer = port.wire.pass(&caller, &operation, &needs, port.word, effect(call));
                 let answer = answer.await;
                 answer.ok_or_else(|| crate::Error::from("the connection is made to break"))
             }
@@ -112,16 +105,11 @@ fn read(headers: HeaderMap, body: Bytes) -> Call {
 /// An answer that is not the service's own, as JSON.
 pub fn word(wording: Wording) -> Answer {
     let (status, kind) = match wording {
-        Wording::Failed | Wording::FailedInside => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")
-        }
+        Wording::Failed | Wording::FailedInside => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
         Wording::Throttled => (StatusCode::BAD_REQUEST, "ThrottlingException"),
         Wording::Denied => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
     };
-    answer(
-        status,
-        json!({ "__type": kind, "message": "Not the service's own answer." }),
-    )
+    answer(status, json!({ "__type": kind, "message": "Not the service's own answer." }))
 }
 
 /// An answer with this body.

@@ -59,10 +59,7 @@ impl Bus {
                 .user_agent(okd_core::USER_AGENT)
                 .default_headers(HeaderMap::from_iter([
                     (header::ACCEPT, HeaderValue::from_static("*/*")),
-                    (
-                        header::ACCEPT_ENCODING,
-                        HeaderValue::from_static("identity"),
-                    ),
+                    (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
                 ]))
                 .timeout(PATIENCE)
                 .build()?,
@@ -88,9 +85,7 @@ impl Bus {
             }
         };
         let results = join_all(entries.map(put)).await;
-        let failed = results
-            .iter()
-            .filter(|result| result["ErrorCode"].is_string());
+        let failed = results.iter().filter(|result| result["ErrorCode"].is_string());
         let failed = failed.count();
         let body = json!({ "FailedEntryCount": failed, "Entries": results });
         answer(StatusCode::OK, &body)

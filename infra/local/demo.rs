@@ -24,10 +24,7 @@ pub struct Arguments {
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
-    let (number, unit) = text.split_at(
-        text.find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len()),
-    );
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let shift = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 0,
         "kib" | "k" => 10,
@@ -35,13 +32,8 @@ fn parse_size(text: &str) -> Result<u64, String> {
         "gib" | "g" => 30,
         _ => return Err("use B, KiB, MiB or GiB".to_owned()),
     };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "begin with a number".to_owned())?;
-    number
-        .checked_shl(shift)
-        .filter(|&size| size >> shift == number)
-        .ok_or_else(|| "too large".to_owned())
+    let number: u64 = number.parse().map_err(|_| "begin with a number".to_owned())?;
+    number.checked_shl(shift).filter(|&size| size >> shift == number).ok_or_else(|| "too large".to_owned())
 }
 
 /// Shows both forms; an error where anything differs from what was sent.
@@ -63,9 +55,8 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
         None => sample::file(&folder.path().join("exam.bin"), arguments.size).await?,
     };
     let (size, expected) = sample::digest(&file).await?;
-    let progress = ProgressBar::new(size).with_style(ProgressStyle::with_template(
-        "          {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}",
-    )?);
+    let progress = ProgressBar::new(size)
+        .with_style(ProgressStyle::with_template("          {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}")?);
     let arrived = progress.clone();
     sender.arrived = Box::new(move |bytes| arrived.inc(bytes));
     let began = Instant::now();

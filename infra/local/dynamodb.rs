@@ -43,18 +43,14 @@ impl Tables {
             Self::Inside(database) => {
                 let database = database.clone();
                 // SQLite waits for the disk.
-                let done = tokio::task::spawn_blocking(move || {
-                    run(&database, &call.operation, &call.body)
-                });
+                let done = tokio::task::spawn_blocking(move || run(&database, &call.operation, &call.body));
                 match done.await {
                     Ok(Ok(output)) => Answer::new(output.into()),
                     Ok(Err(refusal)) => refused(&refusal),
                     Err(_) => failed(),
                 }
             }
-            Self::Elsewhere(http, url) => {
-                pass_on(http, url, call).await.unwrap_or_else(|_| failed())
-            }
+            Self::Elsewhere(http, url) => pass_on(http, url, call).await.unwrap_or_else(|_| failed()),
         }
     }
 }
@@ -101,10 +97,9 @@ fn with<I: DeserializeOwned, O: Serialize>(
     input: &[u8],
     operation: impl FnOnce(I) -> dynoxide::Result<O>,
 ) -> Result<Vec<u8>, DynoxideError> {
-    let input = serde_json::from_slice(input)
-        .map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
-    serde_json::to_vec(&operation(input)?)
-        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    let input =
+        serde_json::from_slice(input).map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
+    serde_json::to_vec(&operation(input)?).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
 fn refused(refusal: &DynoxideError) -> Answer {
@@ -156,11 +151,7 @@ fn need_of(kind: &str, item: &Value) -> Need {
 
 /// The partition that a call or a write is about, as the service's own tables and queries name it.
 fn partition_of(input: &Value) -> Option<&str> {
-    let places = [
-        &input["Key"]["pk"],
-        &input["Item"]["pk"],
-        &input["ExpressionAttributeValues"][":pk"],
-    ];
+    let places = [&input["Key"]["pk"], &input["Item"]["pk"], &input["ExpressionAttributeValues"][":pk"]];
     places.iter().find_map(|value| value["S"].as_str())
 }
 

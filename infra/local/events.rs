@@ -55,8 +55,7 @@ impl Events {
         folder: &Path,
     ) -> Arc<Self> {
         let rules = template.events("EventBridgeRule");
-        let of_objects =
-            rules.filter(|(_, rule)| rule["Pattern"]["detail-type"][0] == "Object Created");
+        let of_objects = rules.filter(|(_, rule)| rule["Pattern"]["detail-type"][0] == "Object Created");
         let events = Arc::new(Self {
             wire,
             subscribers: of_objects.filter_map(|(name, _)| function(name)).collect(),
@@ -164,22 +163,14 @@ async fn invoke(function: &Function, event: &str) {
 
 /// Invokes the functions with a `Schedule` each time its rate says so, until the process ends: with its `Input`, or else with
 /// the time.
-pub(crate) fn schedule(
-    template: &Template,
-    function: impl Fn(&str) -> Option<Arc<Function>>,
-) -> Result<()> {
+pub(crate) fn schedule(template: &Template, function: impl Fn(&str) -> Option<Arc<Function>>) -> Result<()> {
     for (name, schedule) in template.events("Schedule") {
         let Some(function) = function(name) else {
             continue;
         };
         let rate = schedule["Schedule"].as_str().unwrap_or_default();
-        let minutes = rate
-            .strip_prefix("rate(")
-            .and_then(|rate| rate.strip_suffix(')'));
-        let minutes = minutes.and_then(|rate| {
-            rate.strip_suffix(" minutes")
-                .or(rate.strip_suffix(" minute"))
-        });
+        let minutes = rate.strip_prefix("rate(").and_then(|rate| rate.strip_suffix(')'));
+        let minutes = minutes.and_then(|rate| rate.strip_suffix(" minutes").or(rate.strip_suffix(" minute")));
         let minutes = minutes.and_then(|minutes| minutes.parse().ok());
         let minutes: u64 = minutes.ok_or_else(|| format!("{rate:?} is not rate(N minutes)"))?;
         let input = schedule["Input"].as_str().map(str::to_owned);
@@ -198,16 +189,12 @@ pub(crate) fn schedule(
 
 /// A schedule's event, for a clock that says `time`.
 pub fn clock(time: jiff::Timestamp) -> bytes::Bytes {
-    event("aws.events", "Scheduled Event", time, &json!({}))
-        .to_string()
-        .into()
+    event("aws.events", "Scheduled Event", time, &json!({})).to_string().into()
 }
 
 /// What has the bucket looked through, as if it were `time`.
 pub fn look_through(time: jiff::Timestamp) -> bytes::Bytes {
-    json!({ "detail-type": LOOK_THROUGH, "time": time })
-        .to_string()
-        .into()
+    json!({ "detail-type": LOOK_THROUGH, "time": time }).to_string().into()
 }
 
 fn object_created(created: &ObjectCreated) -> Value {

@@ -86,11 +86,7 @@ impl Throttle {
 impl Gateway {
     /// The gateway that the template describes, in front of the functions by their logical ids.
     pub fn new(template: &Template, functions: &BTreeMap<String, Arc<Function>>) -> Result<Self> {
-        let api = template
-            .resources("AWS::Serverless::Api")
-            .next()
-            .map(|(_, api)| api.clone())
-            .unwrap_or_default();
+        let api = template.resources("AWS::Serverless::Api").next().map(|(_, api)| api.clone()).unwrap_or_default();
         let routes = template.routes().into_iter().filter_map(|route| {
             let function = functions.get(&route.function)?.clone();
             Some((route, function))
@@ -100,14 +96,8 @@ impl Gateway {
         Ok(Self {
             routes: routes.collect(),
             stage: api["StageName"].as_str().unwrap_or("live").to_owned(),
-            binary: binary
-                .filter_map(Value::as_str)
-                .map(|media| media.replace("~1", "/"))
-                .collect(),
-            responses: api["GatewayResponses"]
-                .as_object()
-                .cloned()
-                .unwrap_or_default(),
+            binary: binary.filter_map(Value::as_str).map(|media| media.replace("~1", "/")).collect(),
+            responses: api["GatewayResponses"].as_object().cloned().unwrap_or_default(),
             throttle,
         })
     }
@@ -118,11 +108,7 @@ impl Gateway {
     }
 
     /// The function for a method and path, and the route's parameters.
-    fn route(
-        &self,
-        method: &str,
-        path: &str,
-    ) -> Option<(&Route, &Function, BTreeMap<String, String>)> {
+    fn route(&self, method: &str, path: &str) -> Option<(&Route, &Function, BTreeMap<String, String>)> {
         let routes = self.routes.iter().map(|(route, _)| route);
         let (at, parameters) = find(routes, method, path)?;
         let (route, function) = &self.routes[at];
@@ -132,23 +118,14 @@ impl Gateway {
     /// One of the gateway's own answers, as the template words it.
     fn answer(&self, kind: &str, default: StatusCode, ids: &Ids) -> Response {
         let worded = self.responses.get(kind).unwrap_or(&Value::Null);
-        let status = worded["StatusCode"]
-            .as_u64()
-            .and_then(|status| u16::try_from(status).ok());
-        let status = status
-            .and_then(|status| StatusCode::from_u16(status).ok())
-            .unwrap_or(default);
-        let body = worded["ResponseTemplates"]["application/json"]
-            .as_str()
-            .unwrap_or("{}");
+        let status = worded["StatusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
+        let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(default);
+        let body = worded["ResponseTemplates"]["application/json"].as_str().unwrap_or("{}");
         let body = body.replace("$context.requestId", &ids.request);
         let body = body.replace("$context.extendedRequestId", &ids.extended);
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
-        let headers = worded["ResponseParameters"]["Headers"]
-            .as_object()
-            .into_iter()
-            .flatten();
+        let headers = worded["ResponseParameters"]["Headers"].as_object().into_iter().flatten();
         for (name, value) in headers {
             let value = value.as_str().unwrap_or_default().trim_matches('\'');
             append(response.headers_mut(), name, value);
@@ -194,18 +171,11 @@ async fn answer(gateway: &Gateway, request: Request, ids: &Ids) -> Response {
     let full_path = parts.uri.path().to_owned();
     let stage = format!("/{}", gateway.stage);
     // The API's own URL has the stage in front, a custom domain does not.
-    let path = full_path
-        .strip_prefix(&stage)
-        .filter(|rest| rest.starts_with('/'))
-        .unwrap_or(&full_path);
+    let path = full_path.strip_prefix(&stage).filter(|rest| rest.starts_with('/')).unwrap_or(&full_path);
     let Some((route, function, parameters)) = gateway.route(parts.method.as_str(), path) else {
         return gateway.answer("MISSING_AUTHENTICATION_TOKEN", StatusCode::FORBIDDEN, ids);
     };
-    if gateway
-        .throttle
-        .as_ref()
-        .is_some_and(|throttle| !throttle.lets_through(route))
-    {
+    if gateway.throttle.as_ref().is_some_and(|throttle| !throttle.lets_through(route)) {
         return gateway.answer("THROTTLED", StatusCode::TOO_MANY_REQUESTS, ids);
     }
     let body = match read(body).await {
@@ -236,15 +206,9 @@ fn bare(status: StatusCode) -> Response {
 
 /// AWS's answer to a body over 10 MB. No gateway response of a template words it.
 fn too_long() -> Response {
-    let mut response = Response::new(Body::from(format!(
-        "HTTP content length exceeded {MAX_BODY} bytes."
-    )));
+    let mut response = Response::new(Body::from(format!("HTTP content length exceeded {MAX_BODY} bytes.")));
     *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-    append(
-        response.headers_mut(),
-        "content-type",
-        "text; charset=utf-8",
-    );
+    append(response.headers_mut(), "content-type", "text; charset=utf-8");
     response
 }
 
@@ -270,11 +234,7 @@ async fn read(body: Body) -> Result<Bytes, StatusCode> {
             break;
         }
     }
-    if size <= MAX_BODY {
-        Ok(bytes.into())
-    } else {
-        Err(StatusCode::PAYLOAD_TOO_LARGE)
-    }
+    if size <= MAX_BODY { Ok(bytes.into()) } else { Err(StatusCode::PAYLOAD_TOO_LARGE) }
 }
 
 /// An event of a REST API's Lambda proxy integration, payload version 1.0.
@@ -301,21 +261,9 @@ fn event(
             query.entry(name).or_default().push(value);
         }
     }
-    let media = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let media = media
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let binary = gateway
-        .binary
-        .iter()
-        .any(|binary| *binary == media || binary == "*/*");
+    let media = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let binary = gateway.binary.iter().any(|binary| *binary == media || binary == "*/*");
     let text = match (body.is_empty(), binary) {
         (true, _) => Value::Null,
         (_, true) => json!(BASE64.encode(body)),
@@ -350,9 +298,7 @@ fn event(
 
 /// The last value of each, or nothing at all.
 fn single(query: &BTreeMap<String, Vec<String>>) -> Option<BTreeMap<&String, &String>> {
-    let last = query
-        .iter()
-        .filter_map(|(name, values)| Some((name, values.last()?)));
+    let last = query.iter().filter_map(|(name, values)| Some((name, values.last()?)));
     Some(last.collect()).filter(|query: &BTreeMap<_, _>| !query.is_empty())
 }
 
@@ -361,34 +307,17 @@ fn response(answer: &[u8]) -> Option<Response> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let status = StatusCode::from_u16(u16::try_from(answer["statusCode"].as_u64()?).ok()?).ok()?;
     let text = answer["body"].as_str().unwrap_or_default();
-    let body = if answer["isBase64Encoded"] == true {
-        BASE64.decode(text).ok()?
-    } else {
-        text.into()
-    };
+    let body = if answer["isBase64Encoded"] == true { BASE64.decode(text).ok()? } else { text.into() };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let single = answer["headers"].as_object().into_iter().flatten();
-    let multi = answer["multiValueHeaders"]
-        .as_object()
-        .into_iter()
-        .flatten();
+    let multi = answer["multiValueHeaders"].as_object().into_iter().flatten();
     let multi: Vec<_> = multi
-        .flat_map(|(name, values)| {
-            values
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(move |value| (name, value))
-        })
+        .flat_map(|(name, values)| values.as_array().into_iter().flatten().map(move |value| (name, value)))
         .collect();
     let single = single.filter(|(name, _)| !multi.iter().any(|(other, _)| other == name));
     for (name, value) in single.chain(multi.iter().copied()) {
-        append(
-            response.headers_mut(),
-            name,
-            value.as_str().unwrap_or_default(),
-        );
+        append(response.headers_mut(), name, value.as_str().unwrap_or_default());
     }
     Some(response)
 }
@@ -411,9 +340,7 @@ fn find<'a>(
     let paths = fitting.iter().map(|(_, route, _)| &route.path);
     let closest = paths.min_by_key(|path| {
         let segments = path.split('/');
-        segments
-            .map(|segment| segment.starts_with('{'))
-            .collect::<Vec<_>>()
+        segments.map(|segment| segment.starts_with('{')).collect::<Vec<_>>()
     })?;
     let of_method = |wanted: &str| {
         let mut fitting = fitting.iter();
@@ -434,10 +361,7 @@ fn parameters(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
     }
     let mut parameters = BTreeMap::new();
     for (wanted, given) in wanted.zip(given) {
-        match wanted
-            .strip_prefix('{')
-            .and_then(|name| name.strip_suffix('}'))
-        {
+        match wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
             Some(_) if given.is_empty() => return None,
             Some(name) => drop(parameters.insert(name.to_owned(), given.to_owned())),
             None if wanted == given => {}
@@ -457,11 +381,7 @@ mod tests {
             method: method.to_owned(),
             function: String::new(),
         };
-        let routes = [
-            route("ANY", "/a/{id}"),
-            route("PUT", "/a/{id}"),
-            route("GET", "/a/b"),
-        ];
+        let routes = [route("ANY", "/a/{id}"), route("PUT", "/a/{id}"), route("GET", "/a/b")];
         let (at, _) = find(routes.iter(), method, path)?;
         Some(format!("{} {}", routes[at].method, routes[at].path))
     }
@@ -473,12 +393,7 @@ mod tests {
             assert_eq!(found(method, "/a/x").as_deref(), Some("ANY /a/{id}"));
         }
         assert_eq!(found("GET", "/a/b").as_deref(), Some("GET /a/b"));
-        for (method, path) in [
-            ("TRACE", "/a/x"),
-            ("ANY", "/a/x"),
-            ("PUT", "/a/b"),
-            ("GET", "/a"),
-        ] {
+        for (method, path) in [("TRACE", "/a/x"), ("ANY", "/a/x"), ("PUT", "/a/b"), ("GET", "/a")] {
             assert_eq!(found(method, path), None, "{method} {path}");
         }
     }

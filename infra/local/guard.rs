@@ -32,23 +32,14 @@ impl Guard {
     /// Lets this host's name pass, and the pages that may put parts into the template's buckets.
     pub fn new(host: &str, template: &Template) -> Self {
         let buckets = template.resources("AWS::S3::Bucket");
-        let rules =
-            buckets.filter_map(|(_, bucket)| bucket["CorsConfiguration"]["CorsRules"].as_array());
-        let origins = rules
-            .flatten()
-            .filter_map(|rule| rule["AllowedOrigins"].as_array());
+        let rules = buckets.filter_map(|(_, bucket)| bucket["CorsConfiguration"]["CorsRules"].as_array());
+        let origins = rules.flatten().filter_map(|rule| rule["AllowedOrigins"].as_array());
         let origins = origins.flatten().filter_map(|origin| origin.as_str());
-        Self {
-            host: Some(host.to_owned()),
-            origins: origins.map(str::to_owned).collect(),
-        }
+        Self { host: Some(host.to_owned()), origins: origins.map(str::to_owned).collect() }
     }
 
     /// Returns the answer to a request that may not pass.
-    pub(crate) fn refusal<B, A: From<String>>(
-        &self,
-        request: &http::Request<B>,
-    ) -> Option<Response<A>> {
+    pub(crate) fn refusal<B, A: From<String>>(&self, request: &http::Request<B>) -> Option<Response<A>> {
         let headers = request.headers();
         let why = if !self.is_for_this_machine(headers) {
             ANOTHER_HOST
@@ -66,10 +57,8 @@ impl Guard {
 
     fn is_for_this_machine(&self, headers: &HeaderMap) -> bool {
         let own = self.host.as_deref();
-        let known =
-            |host: &str| is_loopback(host) || own.is_some_and(|own| own.eq_ignore_ascii_case(host));
-        headers.contains_key(header::HOST)
-            && texts(headers, &header::HOST).all(|host| known(without_port(host)))
+        let known = |host: &str| is_loopback(host) || own.is_some_and(|own| own.eq_ignore_ascii_case(host));
+        headers.contains_key(header::HOST) && texts(headers, &header::HOST).all(|host| known(without_port(host)))
     }
 
     /// The origin decides where there is one: a page that may call is mostly of another site.
@@ -82,20 +71,12 @@ impl Guard {
 
     fn may_call(&self, origin: &str) -> bool {
         let host = origin.split_once("://").map(|(_, host)| without_port(host));
-        host.is_some_and(is_loopback)
-            || self
-                .origins
-                .iter()
-                .any(|known| cors::matches(known, origin))
+        host.is_some_and(is_loopback) || self.origins.iter().any(|known| cors::matches(known, origin))
     }
 }
 
 /// Asks the guard about a request to a router.
-pub(crate) async fn check(
-    State(guard): State<Arc<Guard>>,
-    request: Request,
-    next: Next,
-) -> axum::response::Response {
+pub(crate) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> axum::response::Response {
     match guard.refusal(&request) {
         Some(refusal) => refusal,
         None => next.run(request).await,
@@ -104,10 +85,7 @@ pub(crate) async fn check(
 
 /// The header's values. One that is no text becomes one that nothing allows.
 fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    headers
-        .get_all(name)
-        .iter()
-        .map(|value| value.to_str().unwrap_or_default())
+    headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default())
 }
 
 /// The host in `host:port`; an IPv6 address keeps its brackets.
@@ -120,13 +98,8 @@ fn without_port(authority: &str) -> &str {
 
 fn is_loopback(host: &str) -> bool {
     let name = host.to_ascii_lowercase();
-    let address = name
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(&name);
+    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);
     name == "localhost"
         || name.ends_with(".localhost")
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

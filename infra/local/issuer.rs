@@ -150,10 +150,7 @@ impl Issuer {
 
     /// Publishes something else beside its keys.
     pub fn publish(&self, jwk: Value) {
-        let mut published = self
-            .published
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
         published.push(jwk);
     }
 
@@ -197,9 +194,7 @@ async fn jwks(State(issuer): State<Arc<Issuer>>) -> std::result::Result<Json<Val
 }
 
 /// OpenID Connect Discovery, section 3: as much of it as clients of the token endpoint read.
-async fn discovery(
-    State(issuer): State<Arc<Issuer>>,
-) -> std::result::Result<Json<Value>, StatusCode> {
+async fn discovery(State(issuer): State<Arc<Issuer>>) -> std::result::Result<Json<Value>, StatusCode> {
     let url = &issuer.url;
     let document = json!({
         "issuer": url, "jwks_uri": format!("{url}/jwks"), "token_endpoint": format!("{url}/token"),
@@ -219,11 +214,7 @@ impl Issuer {
         if self.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        if self.down.load(Ordering::SeqCst) {
-            Err(StatusCode::SERVICE_UNAVAILABLE)
-        } else {
-            Ok(Json(answer))
-        }
+        if self.down.load(Ordering::SeqCst) { Err(StatusCode::SERVICE_UNAVAILABLE) } else { Ok(Json(answer)) }
     }
 }
 
@@ -280,9 +271,7 @@ async fn token(
     let audience = request.audience.as_deref().unwrap_or(AUDIENCE);
     let token = issuer.token_for(audience, &client, &scope);
     let token = token.map_err(|_| Refusal::ServerError)?;
-    Ok(Json(
-        json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": scope }),
-    ))
+    Ok(Json(json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": scope })))
 }
 
 /// The client, by HTTP Basic or by the form (RFC 6749, section 2.3.1).
@@ -304,9 +293,7 @@ fn basic(headers: &HeaderMap) -> Option<&str> {
     // A header that is no text counts as Basic credentials that cannot be read.
     let header = header.to_str().unwrap_or("Basic");
     let (scheme, credentials) = header.split_once(' ').unwrap_or((header, ""));
-    scheme
-        .eq_ignore_ascii_case("basic")
-        .then_some(credentials.trim())
+    scheme.eq_ignore_ascii_case("basic").then_some(credentials.trim())
 }
 
 /// The client's id in credentials, if they have one. Id and secret are encoded like a form's fields before they are

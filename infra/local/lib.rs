@@ -160,10 +160,7 @@ impl Cloud {
         let access_key = given.unwrap_or_else(|| AccessKey::open(&options.data))?;
         let template = read_template(&options)?;
         let guard = Arc::new(Guard::new(&options.host, &template));
-        let host = Host {
-            name: &options.host,
-            port: options.port,
-        };
+        let host = Host { name: &options.host, port: options.port };
         let (gateway, url) = host.bind(0).await?;
         let (issuer_listener, issuer_url) = host.bind(1).await?;
         let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
@@ -190,11 +187,7 @@ impl Cloud {
         };
         let (listener, dynamodb_url) = host.bind(3).await?;
         let written = Arc::new(Notify::new());
-        tokio::spawn(dynamodb::serve(
-            port(listener, aws_json::word),
-            served,
-            written.clone(),
-        ));
+        tokio::spawn(dynamodb::serve(port(listener, aws_json::word), served, written.clone()));
         let bus = Bus::open(&options.data, options.durable, options.webhook.clone())?;
         let (listener, bus_url) = host.bind(4).await?;
         tokio::spawn(bus.serve(port(listener, aws_json::word)));
@@ -226,12 +219,7 @@ impl Cloud {
         if options.clock {
             events::schedule(&template, function)?;
         }
-        let only = |kind| {
-            template
-                .resources(kind)
-                .next()
-                .map(|(name, _)| physical_name(name))
-        };
+        let only = |kind| template.resources(kind).next().map(|(name, _)| physical_name(name));
         let cloud = Self {
             url,
             issuer_url,
@@ -251,11 +239,7 @@ impl Cloud {
             environments,
             functions,
         };
-        serve(
-            gateway,
-            gateway::Gateway::new(&template, &cloud.functions)?.router(),
-            &guard,
-        );
+        serve(gateway, gateway::Gateway::new(&template, &cloud.functions)?.router(), &guard);
         Ok(cloud)
     }
 
@@ -280,10 +264,7 @@ impl Cloud {
 async fn serve_s3(s3: &s3::S3, host: &Host<'_>, access_key: &AccessKey) -> Result<String> {
     let (listener, url) = host.bind(2).await?;
     let AccessKey { id, secret } = access_key.clone();
-    tokio::spawn(
-        s3.clone()
-            .serve(listener, id, secret, std::future::pending()),
-    );
+    tokio::spawn(s3.clone().serve(listener, id, secret, std::future::pending()));
     Ok(url)
 }
 
@@ -308,18 +289,12 @@ fn private_issuers(host: &str) -> String {
 }
 
 /// Puts our own tenant, and its issuer's keys, into the table.
-async fn put_own_tenant(
-    tenants: &okd_core::stores::Tenants,
-    issuer: &Issuer,
-    issuer_url: &str,
-) -> Result<()> {
+async fn put_own_tenant(tenants: &okd_core::stores::Tenants, issuer: &Issuer, issuer_url: &str) -> Result<()> {
     let own_tenant = own_tenant(issuer_url)?;
     let place = own_tenant.key_place();
     tenant::put(tenants, own_tenant).await?;
     let (began, keys) = (jiff::Timestamp::now(), issuer.jwks().to_string());
-    tenants
-        .note_keys(&place, keys, began, Duration::ZERO)
-        .await?;
+    tenants.note_keys(&place, keys, began, Duration::ZERO).await?;
     Ok(())
 }
 
@@ -328,19 +303,13 @@ fn own_tenant(issuer_url: &str) -> Result<Tenant> {
     let id = TenantId::try_from(OWN_TENANT.to_owned())?;
     let issuer = IssuerName::try_from(issuer_url.to_owned())?;
     let mut tenant = Tenant::new(id, issuer, vec![issuer::AUDIENCE.to_owned()]);
-    tenant.limits = Limits::try_from(UncheckedLimits {
-        requests_per_second: 10_000,
-        ..UncheckedLimits::default()
-    })?;
+    tenant.limits = Limits::try_from(UncheckedLimits { requests_per_second: 10_000, ..UncheckedLimits::default() })?;
     Ok(tenant)
 }
 
 /// The variables of every function of the template. Of the services' endpoints those that it names are ours, as
 /// with `sam local --env-vars`.
-fn environments(
-    template: &Template,
-    endpoints: &BTreeMap<&str, &str>,
-) -> BTreeMap<String, BTreeMap<String, String>> {
+fn environments(template: &Template, endpoints: &BTreeMap<&str, &str>) -> BTreeMap<String, BTreeMap<String, String>> {
     let environment = |(name, properties): (&str, &serde_json::Value)| {
         let mut variables = Template::environment(properties);
         for (variable, value) in &mut variables {
@@ -413,10 +382,9 @@ fn make_private(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     if fs::metadata(folder)?.permissions().mode() & 0o077 != 0 {
         let folder = folder.display();
-        return Err(format!(
-            "other users of this machine may open {folder}: `chmod -R go= {folder}` keeps them out"
-        )
-        .into());
+        return Err(
+            format!("other users of this machine may open {folder}: `chmod -R go= {folder}` keeps them out").into()
+        );
     }
     Ok(())
 }

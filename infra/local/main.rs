@@ -113,17 +113,11 @@ fn run(arguments: Arguments) -> Result<()> {
     // Both stores warn of every refusal, as of a conditional write that was too late; that is no news. Nor is it
     // in the soak that a process dies.
     let filter = Targets::new()
-        .with_default(if soaks {
-            LevelFilter::OFF
-        } else {
-            LevelFilter::WARN
-        })
+        .with_default(if soaks { LevelFilter::OFF } else { LevelFilter::WARN })
         .with_target("s3s", LevelFilter::OFF)
         .with_target("dynoxide", LevelFilter::OFF);
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    tracing_subscriber::registry()
-        .with(log.with_filter(filter))
-        .init();
+    tracing_subscriber::registry().with(log.with_filter(filter)).init();
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         // What only shows something leaves nothing behind and minds nobody's ports.
@@ -132,9 +126,7 @@ fn run(arguments: Arguments) -> Result<()> {
             .then(|| tempfile::Builder::new().prefix("okd-local-").tempdir())
             .transpose()?;
         let cloud = Cloud::start(Options {
-            data: folder
-                .as_ref()
-                .map_or(arguments.data, |folder| folder.path().join("data")),
+            data: folder.as_ref().map_or(arguments.data, |folder| folder.path().join("data")),
             port: if shows { 0 } else { arguments.port },
             host: match &arguments.command {
                 Some(Command::Stores(stores)) => stores.host.clone(),
@@ -203,16 +195,11 @@ fn function(name: &str) -> Result<()> {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match name {
         "ApiFunction" => runtime.block_on(okd_api::run()),
         "ReconcileFunction" => runtime.block_on(okd_reconcile::run()),
         "AnnounceFunction" => runtime.block_on(okd_announce::run()),
-        _ => Err(format!(
-            "the template has a function {name}, but infra/local/main.rs does not know it"
-        )
-        .into()),
+        _ => Err(format!("the template has a function {name}, but infra/local/main.rs does not know it").into()),
     }
 }

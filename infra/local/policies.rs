@@ -31,11 +31,7 @@ pub struct Need {
 impl Need {
     /// An action on a resource.
     pub fn of(action: impl Into<String>, resource: impl Into<String>) -> Self {
-        Self {
-            action: action.into(),
-            resource: resource.into(),
-            partition: None,
-        }
+        Self { action: action.into(), resource: resource.into(), partition: None }
     }
 
     /// The same in this partition of the table.
@@ -75,8 +71,7 @@ impl<'a> Principal<'a> {
     }
 
     fn is_like(&self, pattern: &str, text: &str) -> bool {
-        self.fill(pattern)
-            .is_some_and(|pattern| matches(&pattern, text))
+        self.fill(pattern).is_some_and(|pattern| matches(&pattern, text))
     }
 }
 
@@ -99,17 +94,12 @@ impl Allowed {
         self.principal == principal.name
             && self.need.action == need.action
             && principal.is_like(&self.need.resource, &need.resource)
-            && (self.partitions.is_empty()
-                || partitions.any(|pattern| principal.is_like(pattern, partition)))
+            && (self.partitions.is_empty() || partitions.any(|pattern| principal.is_like(pattern, partition)))
     }
 }
 
 /// What Lambda does on behalf of a function that is fed with a stream.
-const STREAM_ACTIONS: [&str; 3] = [
-    "dynamodb:DescribeStream",
-    "dynamodb:GetRecords",
-    "dynamodb:GetShardIterator",
-];
+const STREAM_ACTIONS: [&str; 3] = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
 
 /// What it takes to read a stream.
 pub fn needs_of_stream(stream: &str) -> Vec<Need> {
@@ -136,14 +126,10 @@ pub struct Policies {
 impl Policies {
     /// Those of a template.
     pub fn of(template: &Template) -> Result<Self> {
-        let mut policies = Self {
-            keys: template.keys(),
-            ..Self::default()
-        };
+        let mut policies = Self { keys: template.keys(), ..Self::default() };
         let of_functions = template.functions();
-        let of_functions = of_functions.flat_map(|(function, properties)| {
-            each(&properties["Policies"]).map(move |document| (function, document))
-        });
+        let of_functions = of_functions
+            .flat_map(|(function, properties)| each(&properties["Policies"]).map(move |document| (function, document)));
         let of_roles = template.roles_of_functions();
         let of_roles = of_roles.flat_map(|(role, properties)| {
             each(&properties["Policies"]).map(move |policy| (role, &policy["PolicyDocument"]))
@@ -166,9 +152,7 @@ impl Policies {
         }
         for (function, _) in template.events("DynamoDB") {
             let managed = needs_of_stream("*").into_iter();
-            policies
-                .managed
-                .extend(managed.map(|need| allowed(function, need)));
+            policies.managed.extend(managed.map(|need| allowed(function, need)));
         }
         Ok(policies)
     }
@@ -181,10 +165,7 @@ impl Policies {
     /// What is allowed and no function has asked for yet, and what functions asked for in vain.
     pub(crate) fn audit(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
         let idle = self.allowed.difference(&self.needed);
-        (
-            idle.cloned().collect(),
-            self.refused.iter().cloned().collect(),
-        )
+        (idle.cloned().collect(), self.refused.iter().cloned().collect())
     }
 
     /// Whether the principal may do all of this; it is kept that it asked.
@@ -206,11 +187,9 @@ impl Policies {
     /// Whether the principal may do this.
     pub fn allows(&self, principal: Principal, need: &Need) -> bool {
         let mut allowed = self.allowed.iter().chain(&self.managed);
-        let mut denied = self.denied.iter().filter(|denied| {
-            denied.principal == principal.name && denied.need.action == need.action
-        });
-        allowed.any(|allowed| allowed.covers(principal, need))
-            && denied.all(|but| but.covers(principal, need))
+        let mut denied =
+            self.denied.iter().filter(|denied| denied.principal == principal.name && denied.need.action == need.action);
+        allowed.any(|allowed| allowed.covers(principal, need)) && denied.all(|but| but.covers(principal, need))
     }
 
     /// What it takes besides where the resource is encrypted with a key of the operator's: DynamoDB reads and writes
@@ -227,9 +206,7 @@ impl Policies {
                 "s3:PutObject" => &["kms:GenerateDataKey", "kms:Decrypt"],
                 "s3:GetObject" => &["kms:Decrypt"],
                 action if STREAM_ACTIONS.contains(&action) => &["kms:Decrypt"],
-                action if action.starts_with("dynamodb:") => {
-                    &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"]
-                }
+                action if action.starts_with("dynamodb:") => &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"],
                 _ => &[],
             };
             more.extend(actions.iter().map(|&action| Need::of(action, key)));
@@ -249,11 +226,7 @@ fn principal_with<'a>(template: &'a Template, role: &str) -> Option<&'a str> {
 }
 
 fn allowed(principal: &str, need: Need) -> Allowed {
-    Allowed {
-        principal: principal.to_owned(),
-        need,
-        partitions: Vec::new(),
-    }
+    Allowed { principal: principal.to_owned(), need, partitions: Vec::new() }
 }
 
 /// Each of a statement's actions on each of its `Resource`s or `NotResource`s.
@@ -266,12 +239,7 @@ fn products(principal: &str, statement: &Value, resources: &str) -> Vec<Allowed>
         let resources = each(&statement[resources]).filter_map(Value::as_str);
         resources.map(move |resource| Need::of(action, resource))
     });
-    needs
-        .map(|need| Allowed {
-            partitions: partitions.clone(),
-            ..allowed(principal, need)
-        })
-        .collect()
+    needs.map(|need| Allowed { partitions: partitions.clone(), ..allowed(principal, need) }).collect()
 }
 
 /// The elements of an array, or the one value that stands alone; none of nothing.

@@ -142,11 +142,7 @@ impl Function {
             })?,
         };
         let (reply, answer) = oneshot::channel();
-        process
-            .work
-            .send(Invocation { event, reply })
-            .await
-            .map_err(|_| Failed::Crashed)?;
+        process.work.send(Invocation { event, reply }).await.map_err(|_| Failed::Crashed)?;
         let outcome = tokio::select! {
             answer = answer => answer.unwrap_or(Err(Failed::Crashed)),
             status = process.child.wait() => {
@@ -161,10 +157,7 @@ impl Function {
             () = tokio::time::sleep(self.timeout) => return Err(Failed::TimedOut),
         };
         self.note_memory(&process);
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(process);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
         outcome
     }
 
@@ -176,10 +169,7 @@ impl Function {
     /// The most memory that any process of this function has held, in bytes; 0 where the system does not
     /// tell (only Linux does).
     pub fn peak_memory(&self) -> u64 {
-        *self
-            .peak_memory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *self.peak_memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take_idle(&self) -> Option<Process> {
@@ -229,10 +219,7 @@ impl Function {
         let name = format!("{}-{number}", self.name);
         let (kill, killed) = mpsc::channel(1);
         self.wire.register(&name, kill);
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.log)?;
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let mut child = Command::new(&self.executable)
             .args(["function", &self.name])
             .env_clear()
@@ -241,10 +228,7 @@ impl Function {
             // The SDK puts it into the user agent of each call, and so the wire knows whose it is.
             .env("AWS_SDK_UA_APP_ID", &name)
             .env("AWS_LAMBDA_FUNCTION_NAME", format!("local-{}", self.name))
-            .env(
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-                self.memory_mb.to_string(),
-            )
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory_mb.to_string())
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", "local")
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "local")
@@ -254,15 +238,8 @@ impl Function {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()?;
-        let process = Process {
-            name,
-            wire: self.wire.clone(),
-            killed,
-            _stdin: child.stdin.take(),
-            child,
-            work,
-            serving,
-        };
+        let process =
+            Process { name, wire: self.wire.clone(), killed, _stdin: child.stdin.take(), child, work, serving };
         Ok((process, endpoint))
     }
 
@@ -270,10 +247,7 @@ impl Function {
         let Some(bytes) = process.child.id().and_then(peak_memory_of) else {
             return;
         };
-        let mut peak = self
-            .peak_memory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut peak = self.peak_memory.lock().unwrap_or_else(PoisonError::into_inner);
         *peak = bytes.max(*peak);
     }
 }
@@ -305,33 +279,17 @@ async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, 
         return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
     };
     let id = uuid::Uuid::new_v4().to_string();
-    *endpoint
-        .waiting
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = Some(invocation.reply);
-    let deadline = (SystemTime::now() + endpoint.timeout)
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    *endpoint.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(invocation.reply);
+    let deadline = (SystemTime::now() + endpoint.timeout).duration_since(UNIX_EPOCH).unwrap_or_default();
     let headers = [
         ("lambda-runtime-aws-request-id", id),
-        (
-            "lambda-runtime-deadline-ms",
-            deadline.as_millis().to_string(),
-        ),
+        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
         ("lambda-runtime-trace-id", trace_id()),
-        (
-            "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:local:000000000000:function:local".to_owned(),
-        ),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:local:000000000000:function:local".to_owned()),
     ];
     let headers = headers
         .into_iter()
-        .filter_map(|(name, value)| {
-            Some((
-                HeaderName::from_static(name),
-                HeaderValue::from_str(&value).ok()?,
-            ))
-        })
+        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?)))
         .collect();
     (StatusCode::OK, headers, invocation.event)
 }
@@ -343,19 +301,11 @@ fn trace_id() -> String {
     format!("Root=1-{now:08x}-{};Sampled=0", &id[..24])
 }
 
-async fn respond(
-    State(endpoint): State<Arc<Endpoint>>,
-    Path(_id): Path<String>,
-    body: Bytes,
-) -> StatusCode {
+async fn respond(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
     settle(&endpoint, Ok(body))
 }
 
-async fn fail(
-    State(endpoint): State<Arc<Endpoint>>,
-    Path(_id): Path<String>,
-    body: Bytes,
-) -> StatusCode {
+async fn fail(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
     tracing::error!(error = %String::from_utf8_lossy(&body), "a function answered with an error");
     settle(&endpoint, Err(Failed::Error))
 }
@@ -366,11 +316,7 @@ async fn fail_to_start(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> St
 }
 
 fn settle(endpoint: &Endpoint, outcome: Outcome) -> StatusCode {
-    let waiting = endpoint
-        .waiting
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+    let waiting = endpoint.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(waiting) = waiting {
         // Nobody waits any more after a timeout.
         let _ = waiting.send(outcome);

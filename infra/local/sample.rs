@@ -96,9 +96,6 @@ pub fn exam_pdf() -> Bytes {
     for offset in offsets {
         pdf += &format!("{offset:010} 00000 n \n");
     }
-    pdf += &format!(
-        "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n",
-        objects.len() + 1
-    );
+    pdf += &format!("trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n", objects.len() + 1);
     pdf.into()
 }

@@ -98,16 +98,9 @@ impl Sender {
     pub async fn hand_in_inline(&self, metadata: &Value, file: &[u8]) -> Result<String> {
         let json = metadata.to_string();
         let mut body = form_part("metadata", "application/json", json.as_bytes());
-        body.extend(form_part(
-            "file\"; filename=\"file",
-            "application/octet-stream",
-            file,
-        ));
+        body.extend(form_part("file\"; filename=\"file", "application/octet-stream", file));
         body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
-        let (body, media) = (
-            Bytes::from(body),
-            format!("multipart/form-data; boundary={BOUNDARY}"),
-        );
+        let (body, media) = (Bytes::from(body), format!("multipart/form-data; boundary={BOUNDARY}"));
         let request = || {
             let request = self.request(Method::PUT, &association(metadata));
             request.header("content-type", &media).body(body.clone())
@@ -128,11 +121,7 @@ impl Sender {
             let id = match status {
                 200 | 202 => id_of(&answer)?,
                 _ => {
-                    return Err(Refused {
-                        status,
-                        problem: answer,
-                    }
-                    .into());
+                    return Err(Refused { status, problem: answer }.into());
                 }
             };
             if known.is_some_and(|known| known != id) {
@@ -158,11 +147,7 @@ impl Sender {
 
     /// The first step of form B alone.
     pub async fn offer(&self, metadata: &Value) -> Result<(u16, Value)> {
-        self.ask(|| {
-            self.request(Method::PUT, &association(metadata))
-                .json(metadata)
-        })
-        .await
+        self.ask(|| self.request(Method::PUT, &association(metadata)).json(metadata)).await
     }
 
     /// Sends what is missing and completes.
@@ -213,17 +198,14 @@ impl Sender {
     pub async fn follow(&self, link: &Value) -> Result<(u16, Value)> {
         let method = link["method"].as_str().unwrap_or_default().parse()?;
         let href = link["href"].as_str().ok_or("a link has no href")?;
-        self.ask(|| self.request(Method::clone(&method), href))
-            .await
+        self.ask(|| self.request(Method::clone(&method), href)).await
     }
 
     /// No token and no headers but the length: the URL is the permission.
     async fn send_part(&self, source: &Source, part: Value) -> Result<bool> {
-        let (Some(offset), Some(size), Some(href)) = (
-            part["offset"].as_u64(),
-            part["size"].as_u64(),
-            part["href"].as_str(),
-        ) else {
+        let (Some(offset), Some(size), Some(href)) =
+            (part["offset"].as_u64(), part["size"].as_u64(), part["href"].as_str())
+        else {
             return Err("the upload has a part without offset, size or href".into());
         };
         let bytes = source.slice(offset, size).await?;
@@ -235,9 +217,7 @@ impl Sender {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http
-            .request(method, format!("{}{path}", self.url))
-            .bearer_auth(&self.token)
+        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
     }
 
     /// The first answer that is not "again".
@@ -297,9 +277,8 @@ fn association(metadata: &Value) -> String {
 const BOUNDARY: &str = "okd-local-sender-boundary";
 
 fn form_part(name: &str, media: &str, bytes: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\ncontent-type: {media}\r\n\r\n"
-    );
+    let head =
+        format!("--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\ncontent-type: {media}\r\n\r\n");
     [head.as_bytes(), bytes, b"\r\n"].concat()
 }
 

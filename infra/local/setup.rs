@@ -1,15 +1,15 @@
 //! Makes the template's buckets and tables, through the same protocols as anybody would.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, StreamSpecification, TableDescription,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, StreamSpecification, TableDescription,
 };
 use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
     types::{
-        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
-        CorsConfiguration, CorsRule, CreateBucketConfiguration, ExpirationStatus, LifecycleRule,
-        LifecycleRuleFilter, VersioningConfiguration,
+        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, CorsConfiguration,
+        CorsRule, CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+        VersioningConfiguration,
     },
 };
 use serde_json::Value;
@@ -37,13 +37,7 @@ pub fn dynamodb_client(url: &str, key: &AccessKey) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
         .region(aws_sdk_dynamodb::config::Region::new(REGION))
-        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
-            &key.id,
-            &key.secret,
-            None,
-            None,
-            "local",
-        ))
+        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(&key.id, &key.secret, None, None, "local"))
         .endpoint_url(url)
         .build();
     aws_sdk_dynamodb::Client::from_conf(config)
@@ -54,48 +48,26 @@ pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Res
     for (name, properties) in template.resources("AWS::S3::Bucket") {
         let bucket = physical_name(name);
         if s3.head_bucket().bucket(&bucket).send().await.is_err() {
-            let here = CreateBucketConfiguration::builder()
-                .location_constraint(REGION.into())
-                .build();
-            s3.create_bucket()
-                .bucket(&bucket)
-                .create_bucket_configuration(here)
-                .send()
-                .await?;
+            let here = CreateBucketConfiguration::builder().location_constraint(REGION.into()).build();
+            s3.create_bucket().bucket(&bucket).create_bucket_configuration(here).send().await?;
         }
         if properties["VersioningConfiguration"]["Status"] == "Enabled" {
-            let enabled = VersioningConfiguration::builder()
-                .status(BucketVersioningStatus::Enabled)
-                .build();
-            s3.put_bucket_versioning()
-                .bucket(&bucket)
-                .versioning_configuration(enabled)
-                .send()
-                .await?;
+            let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+            s3.put_bucket_versioning().bucket(&bucket).versioning_configuration(enabled).send().await?;
         }
         let rules = array(&properties["CorsConfiguration"], "CorsRules").map(cors_rule);
         let rules: Vec<_> = rules.collect::<Result<_>>()?;
         if !rules.is_empty() {
             let cors = CorsConfiguration::builder().set_cors_rules(Some(rules));
-            s3.put_bucket_cors()
-                .bucket(&bucket)
-                .cors_configuration(cors.build()?)
-                .send()
-                .await?;
+            s3.put_bucket_cors().bucket(&bucket).cors_configuration(cors.build()?).send().await?;
         }
         let rules = array(&properties["LifecycleConfiguration"], "Rules");
         // The stand-in applies no other rule.
         let rules = rules.filter(|rule| rule["AbortIncompleteMultipartUpload"].is_object());
         let rules: Vec<_> = rules.map(lifecycle_rule).collect::<Result<_>>()?;
         if !rules.is_empty() {
-            let lifecycle = BucketLifecycleConfiguration::builder()
-                .set_rules(Some(rules))
-                .build()?;
-            s3.put_bucket_lifecycle_configuration()
-                .bucket(&bucket)
-                .lifecycle_configuration(lifecycle)
-                .send()
-                .await?;
+            let lifecycle = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build()?;
+            s3.put_bucket_lifecycle_configuration().bucket(&bucket).lifecycle_configuration(lifecycle).send().await?;
         }
     }
     Ok(())
@@ -119,19 +91,13 @@ fn cors_rule(rule: &Value) -> Result<CorsRule> {
 
 fn lifecycle_rule(rule: &Value) -> Result<LifecycleRule> {
     let days = rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"].as_i64();
-    let abort = days.and_then(|days| i32::try_from(days).ok()).map(|days| {
-        AbortIncompleteMultipartUpload::builder()
-            .days_after_initiation(days)
-            .build()
-    });
+    let abort = days
+        .and_then(|days| i32::try_from(days).ok())
+        .map(|days| AbortIncompleteMultipartUpload::builder().days_after_initiation(days).build());
     let rule = LifecycleRule::builder()
         .set_id(rule["Id"].as_str().map(str::to_owned))
         .status(ExpirationStatus::Enabled)
-        .filter(
-            LifecycleRuleFilter::builder()
-                .prefix(rule["Prefix"].as_str().unwrap_or_default())
-                .build(),
-        )
+        .filter(LifecycleRuleFilter::builder().prefix(rule["Prefix"].as_str().unwrap_or_default()).build())
         .set_abort_incomplete_multipart_upload(abort)
         .build()?;
     Ok(rule)
@@ -155,18 +121,12 @@ pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Cli
             }
             continue;
         }
-        let mut create = dynamodb
-            .create_table()
-            .table_name(&table)
-            .billing_mode(BillingMode::PayPerRequest);
+        let mut create = dynamodb.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
         for attribute in array(properties, "AttributeDefinitions") {
             let kind = ScalarAttributeType::from(text(attribute, "AttributeType"));
             let name = text(attribute, "AttributeName");
             create = create.attribute_definitions(
-                AttributeDefinition::builder()
-                    .attribute_name(name)
-                    .attribute_type(kind)
-                    .build()?,
+                AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()?,
             );
         }
         create = create.set_key_schema(Some(key_schema(properties)?));

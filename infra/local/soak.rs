@@ -113,11 +113,8 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
         .await;
     progress.finish_and_clear();
     cloud.events.settled().await;
-    let storm = Storm {
-        time: began.elapsed(),
-        calls: cloud.wire.calls().len() - calls_before,
-        struck: cloud.wire.struck(),
-    };
+    let storm =
+        Storm { time: began.elapsed(), calls: cloud.wire.calls().len() - calls_before, struck: cloud.wire.struck() };
     cloud.wire.storm(seed, 0);
     settle(cloud).await?;
     // What requests left that died, and whose events were lost besides.
@@ -128,9 +125,7 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
     };
     let swept = swept.await;
     swept.map_err(|failed| format!("the bucket could not be looked through: {failed:?}"))?;
-    let handed_in = handed_in
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let handed_in = handed_in.into_inner().unwrap_or_else(PoisonError::into_inner);
     let books = audit(cloud, &handed_in).await?;
     report(&all, &books, &storm, began.elapsed())
 }
@@ -196,10 +191,7 @@ impl One<'_> {
                 told.ids.push(self.offered(&wrong, &file).await?.0);
                 let refused = self.parts_of(&wrong, &file).await;
                 match refused {
-                    Err(error)
-                        if error
-                            .downcast_ref::<Refused>()
-                            .is_some_and(|no| no.status == 422) => {}
+                    Err(error) if error.downcast_ref::<Refused>().is_some_and(|no| no.status == 422) => {}
                     Err(error) => return Err(error),
                     Ok(_) => return Err("a wrong checksum was accepted".into()),
                 }
@@ -210,11 +202,7 @@ impl One<'_> {
                 told.ids.push(self.offered(&wrong, &file).await?.0);
                 match self.parts_of(&wrong, &file).await {
                     // The verification may be quicker than the answer.
-                    Err(error)
-                        if error
-                            .downcast_ref::<Refused>()
-                            .is_none_or(|no| no.status != 422) =>
-                    {
+                    Err(error) if error.downcast_ref::<Refused>().is_none_or(|no| no.status != 422) => {
                         return Err(error);
                     }
                     Ok(handed_in) if handed_in.is_stored => {
@@ -227,9 +215,7 @@ impl One<'_> {
             }
             Story::DiesAtTheEnd => {
                 let (id, upload) = self.offered(&metadata, &file).await?;
-                self.sender
-                    .send_parts(&Source::Bytes(file), &upload)
-                    .await?;
+                self.sender.send_parts(&Source::Bytes(file), &upload).await?;
                 told.ids.push(id);
             }
             Story::DiesAtOnce => {
@@ -253,20 +239,13 @@ impl One<'_> {
         let mut bytes = vec![0; size];
         self.random.fill(&mut bytes);
         let sha256 = Checksum::sha256(&bytes).to_string();
-        let mut handed_in = self
-            .handed_in
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut handed_in = self.handed_in.lock().unwrap_or_else(PoisonError::into_inner);
         handed_in.insert(sha256);
         bytes.into()
     }
 
     async fn either(&mut self, metadata: &Value, file: &Bytes) -> Result<String> {
-        if self.random.bool() {
-            self.inline(metadata, file).await
-        } else {
-            self.parts(metadata, file).await
-        }
+        if self.random.bool() { self.inline(metadata, file).await } else { self.parts(metadata, file).await }
     }
 
     async fn inline(&mut self, metadata: &Value, file: &Bytes) -> Result<String> {
@@ -287,9 +266,7 @@ impl One<'_> {
 
     async fn parts_of(&self, metadata: &Value, file: &Bytes) -> Result<HandedIn> {
         let source = Source::Bytes(file.clone());
-        self.sender
-            .hand_in_by_parts(&sized(metadata, file), &source)
-            .await
+        self.sender.hand_in_by_parts(&sized(metadata, file), &source).await
     }
 
     async fn offered(&self, metadata: &Value, file: &Bytes) -> Result<(String, Value)> {
@@ -340,10 +317,7 @@ impl Wrong {
             }
         }
         let asked_once = all.iter().flatten().filter(|told| told.ids.is_empty());
-        let unknown = books
-            .documents
-            .keys()
-            .filter(|id| !ids.contains(id.as_str()));
+        let unknown = books.documents.keys().filter(|id| !ids.contains(id.as_str()));
         let unknown: Vec<_> = unknown.collect();
         // A sender that was never told its id has it counted as stuck above.
         if unknown.len() > asked_once.count() && wrong.stuck.is_empty() {
@@ -365,8 +339,7 @@ impl Wrong {
         let kept = |past: &Checksum| stored.past.contains(past) || stored.current == Some(*past);
         let all_kept = told.past.iter().all(kept);
         if stored.current != told.current || !all_kept || stored.corrupt < told.corrupt {
-            self.lost
-                .push(format!("{id}, {:?}, is {stored:?}", told.story));
+            self.lost.push(format!("{id}, {:?}, is {stored:?}", told.story));
         }
     }
 }
@@ -389,11 +362,7 @@ fn report(all: &[Result<Told>], books: &Books, storm: &Storm, whole: Duration) -
     for (fault, count) in &storm.struck {
         println!("| ... {fault:?} | {count} |");
     }
-    let Wrong {
-        lost,
-        doubled,
-        stuck,
-    } = Wrong::find(all, books);
+    let Wrong { lost, doubled, stuck } = Wrong::find(all, books);
     println!("| objects in the end | {} |", books.objects);
     println!("| faults in the books | {} |", books.faults.len());
     println!("| **lost** | **{}** |", lost.len());
@@ -420,8 +389,6 @@ fn words(story: Story) -> &'static str {
         Story::WrongSha => "declared with a wrong SHA-256: found corrupt",
         Story::DiesAtTheEnd => "whose sender died after the last part: stored by the sweep",
         Story::DiesAtOnce => "whose sender died before the first part: expired",
-        Story::AsksOnce => {
-            "inline, whose sender asked once and died: stored whole, or nothing left of them"
-        }
+        Story::AsksOnce => "inline, whose sender asked once and died: stored whole, or nothing left of them",
     }
 }

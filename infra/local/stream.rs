@@ -80,9 +80,7 @@ impl Stream {
         let stream = Arc::new(Self {
             file: file.to_owned(),
             function: function(name).ok_or("no function is fed with the stream")?,
-            filters: filters
-                .map(|filter| known(filter?))
-                .collect::<Result<_>>()?,
+            filters: filters.map(|filter| known(filter?)).collect::<Result<_>>()?,
             batch: source["BatchSize"].as_u64().unwrap_or(100),
             held: AtomicBool::new(false),
             written,
@@ -115,11 +113,7 @@ impl Stream {
     async fn feed(self: Arc<Self>) {
         let mut pause = PAUSE;
         loop {
-            let fed = if self.held.load(Ordering::SeqCst) {
-                Ok(true)
-            } else {
-                self.feed_once().await
-            };
+            let fed = if self.held.load(Ordering::SeqCst) { Ok(true) } else { self.feed_once().await };
             match fed {
                 Ok(true) => self.written.notified().await,
                 Ok(false) => pause = PAUSE,
@@ -139,11 +133,7 @@ impl Stream {
         let Some(last) = records.last().map(|record| record.number) else {
             return Ok(true);
         };
-        let wanted = |record: &&Record| {
-            self.filters
-                .iter()
-                .any(|filter| matches(filter, &record.event))
-        };
+        let wanted = |record: &&Record| self.filters.iter().any(|filter| matches(filter, &record.event));
         let passed: Vec<&Record> = records.iter().filter(wanted).collect();
         if passed.is_empty() {
             self.delete(last).await?;
@@ -174,8 +164,7 @@ impl Stream {
     /// Deletes what is not after this record.
     async fn delete(&self, number: i64) -> Result<()> {
         let delete = "DELETE FROM _stream_records WHERE id <= ?1";
-        self.with(move |tables| tables.execute(delete, [number]).map(drop))
-            .await
+        self.with(move |tables| tables.execute(delete, [number]).map(drop)).await
     }
 
     async fn with<T: Send + 'static>(
@@ -197,10 +186,8 @@ fn read(tables: &Connection, batch: u64) -> rusqlite::Result<Vec<Record>> {
         "SELECT id, event_name, keys_json, new_image, old_image, created_at
         FROM _stream_records ORDER BY id LIMIT ?1",
     )?;
-    let parsed = |text: Option<String>| -> Value {
-        text.and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default()
-    };
+    let parsed =
+        |text: Option<String>| -> Value { text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default() };
     let record = |row: &rusqlite::Row<'_>| {
         let number: i64 = row.get(0)?;
         let mut event = json!({
@@ -241,9 +228,7 @@ fn known(filter: Value) -> Result<Value> {
 /// Whether an event has what a filter asks for: every field, with one of the values listed there.
 fn matches(filter: &Value, event: &Value) -> bool {
     match filter {
-        Value::Object(fields) => fields
-            .iter()
-            .all(|(name, wanted)| matches(wanted, &event[name])),
+        Value::Object(fields) => fields.iter().all(|(name, wanted)| matches(wanted, &event[name])),
         Value::Array(wanted) => wanted.contains(event),
         _ => false,
     }

@@ -29,9 +29,7 @@ pub type Roles = BTreeMap<String, String>;
 /// The roles of a template that functions assume.
 pub fn roles(template: &Template) -> Roles {
     let roles = template.roles_of_functions();
-    roles
-        .map(|(name, _)| (arn(&physical_name(name)), name.to_owned()))
-        .collect()
+    roles.map(|(name, _)| (arn(&physical_name(name)), name.to_owned())).collect()
 }
 
 /// Answers `AssumeRole` until the process ends.
@@ -65,13 +63,7 @@ fn describe(call: &Call) -> Described {
 
 fn answer(form: &Form, roles: &Roles, key: &AccessKey) -> Answer {
     let begun = begin(form, roles, key);
-    begun.unwrap_or_else(|error| {
-        refusal(
-            StatusCode::BAD_REQUEST,
-            "ValidationError",
-            &error.to_string(),
-        )
-    })
+    begun.unwrap_or_else(|error| refusal(StatusCode::BAD_REQUEST, "ValidationError", &error.to_string()))
 }
 
 fn begin(form: &Form, roles: &Roles, key: &AccessKey) -> Result<Answer> {
@@ -96,10 +88,7 @@ fn begin(form: &Form, roles: &Roles, key: &AccessKey) -> Result<Answer> {
         tags: tags.collect(),
         until: Timestamp::from_second(Timestamp::now().as_second())? + Duration::from_secs(seconds),
     };
-    let Session {
-        key: AccessKey { id, secret },
-        token,
-    } = key.begin_session(&role)?;
+    let Session { key: AccessKey { id, secret }, token } = key.begin_session(&role)?;
     let (name, until, request) = (&role.name, role.until, Uuid::new_v4());
     Ok(Answer::new(
         format!(
@@ -115,9 +104,7 @@ fn begin(form: &Form, roles: &Roles, key: &AccessKey) -> Result<Answer> {
 /// An answer that is not STS's own.
 pub fn word(wording: Wording) -> Answer {
     let (status, code) = match wording {
-        Wording::Failed | Wording::FailedInside => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure")
-        }
+        Wording::Failed | Wording::FailedInside => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
         Wording::Throttled => (StatusCode::BAD_REQUEST, "Throttling"),
         Wording::Denied => (StatusCode::FORBIDDEN, "AccessDenied"),
     };

@@ -31,10 +31,8 @@ pub struct Route {
 impl Template {
     /// Reads the template; parameters that `given` lacks have their defaults.
     pub fn read(path: &Path, given: &BTreeMap<String, String>) -> Result<Self> {
-        let text =
-            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let documents =
-            Yaml::load_from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let documents = Yaml::load_from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
         let template = to_json(documents.first().ok_or("the template is empty")?)?;
         let mut parameters = BTreeMap::new();
         for (name, parameter) in template["Parameters"].as_object().into_iter().flatten() {
@@ -54,11 +52,8 @@ impl Template {
         }
         let resources = template["Resources"].as_object();
         let mut resources = resources.ok_or("the template has no Resources")?.clone();
-        let context = Context {
-            parameters: &parameters,
-            conditions: &template["Conditions"],
-            resources: &resources.clone(),
-        };
+        let context =
+            Context { parameters: &parameters, conditions: &template["Conditions"], resources: &resources.clone() };
         let wanted = |resource: &Value| match resource["Condition"].as_str() {
             Some(condition) => context.holds(condition),
             None => Ok(true),
@@ -89,8 +84,7 @@ impl Template {
     /// The logical ids and properties of all roles that functions assume.
     pub fn roles_of_functions(&self) -> impl Iterator<Item = (&str, &Value)> {
         let trust = |role: &Value| role["AssumeRolePolicyDocument"]["Statement"].to_string();
-        self.resources("AWS::IAM::Role")
-            .filter(move |(_, role)| trust(role).contains("\"AWS\":"))
+        self.resources("AWS::IAM::Role").filter(move |(_, role)| trust(role).contains("\"AWS\":"))
     }
 
     /// Every event of this type that invokes a function: the function's logical id, and the event's properties.
@@ -119,14 +113,10 @@ impl Template {
     pub fn keys(&self) -> BTreeMap<String, String> {
         let buckets = self.resources("AWS::S3::Bucket").map(|(name, bucket)| {
             let rule = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
-            (
-                name,
-                &rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"],
-            )
+            (name, &rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"])
         });
         let tables = self.resources("AWS::DynamoDB::Table");
-        let tables =
-            tables.map(|(name, table)| (name, &table["SSESpecification"]["KMSMasterKeyId"]));
+        let tables = tables.map(|(name, table)| (name, &table["SSESpecification"]["KMSMasterKeyId"]));
         buckets
             .chain(tables)
             .filter_map(|(name, key)| Some((arn(&physical_name(name)), key.as_str()?.to_owned())))
@@ -137,17 +127,13 @@ impl Template {
     pub fn environment(function: &Value) -> BTreeMap<String, String> {
         let variables = function["Environment"]["Variables"].as_object();
         let variables = variables.into_iter().flatten();
-        variables
-            .map(|(name, value)| (name.clone(), word(value)))
-            .collect()
+        variables.map(|(name, value)| (name.clone(), word(value))).collect()
     }
 }
 
 /// A scalar, as an environment variable or a part of a text has it.
 pub fn word(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// What the intrinsic functions look at.
@@ -162,9 +148,7 @@ impl Context<'_> {
     fn put_in_place(&self, value: &Value) -> Result<Option<Value>> {
         Ok(Some(match value {
             Value::Array(items) => {
-                let items = items
-                    .iter()
-                    .filter_map(|item| self.put_in_place(item).transpose());
+                let items = items.iter().filter_map(|item| self.put_in_place(item).transpose());
                 Value::Array(items.collect::<Result<_>>()?)
             }
             Value::Object(fields) => {
@@ -208,9 +192,7 @@ impl Context<'_> {
                 let taken = if self.holds(condition)? { 1 } else { 2 };
                 self.put_in_place(&branches[taken])
             }
-            _ => Err(
-                format!("infra/local/template.rs does not know {function} of {argument}").into(),
-            ),
+            _ => Err(format!("infra/local/template.rs does not know {function} of {argument}").into()),
         }
     }
 
@@ -231,11 +213,7 @@ impl Context<'_> {
         match text.split_once('.') {
             Some((resource, attribute)) if self.is_made(resource) => {
                 let arn = arn(&physical_name(resource));
-                Ok(json!(if attribute == "Arn" {
-                    arn
-                } else {
-                    format!("{arn}/{attribute}")
-                }))
+                Ok(json!(if attribute == "Arn" { arn } else { format!("{arn}/{attribute}") }))
             }
             _ => Err(format!("{text} is no attribute of a resource").into()),
         }
@@ -285,17 +263,12 @@ impl Context<'_> {
         match (function, of) {
             ("Condition", _) => self.holds(argument.as_str().unwrap_or_default()),
             ("Fn::Equals", [one, other]) => {
-                let text =
-                    |value| Ok::<_, crate::Error>(self.put_in_place(value)?.as_ref().map(word));
+                let text = |value| Ok::<_, crate::Error>(self.put_in_place(value)?.as_ref().map(word));
                 Ok(text(one)? == text(other)?)
             }
             ("Fn::Not", [rule]) => Ok(!self.is_true(rule)?),
-            ("Fn::And", rules) => rules
-                .iter()
-                .try_fold(true, |all, rule| Ok(all & self.is_true(rule)?)),
-            ("Fn::Or", rules) => rules
-                .iter()
-                .try_fold(false, |any, rule| Ok(any | self.is_true(rule)?)),
+            ("Fn::And", rules) => rules.iter().try_fold(true, |all, rule| Ok(all & self.is_true(rule)?)),
+            ("Fn::Or", rules) => rules.iter().try_fold(false, |any, rule| Ok(any | self.is_true(rule)?)),
             _ => Err(format!("infra/local/template.rs does not know the condition {rule}").into()),
         }
     }

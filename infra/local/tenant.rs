@@ -14,8 +14,8 @@ use okd_core::{
 };
 
 use crate::{
-    DATA, DOCUMENTS, FILES, LOOPBACK, Result, TENANTS, access_key::AccessKey, private_issuers,
-    setup, template::physical_name,
+    DATA, DOCUMENTS, FILES, LOOPBACK, Result, TENANTS, access_key::AccessKey, private_issuers, setup,
+    template::physical_name,
 };
 
 /// `tenant`'s arguments.
@@ -137,12 +137,7 @@ struct Add {
     #[arg(long)]
     take_over_documents: bool,
     /// The origins of issuers that the stack may fetch keys from although they are private (its parameter `PrivateIssuers`).
-    #[arg(
-        long,
-        env = "OKD_PRIVATE_ISSUERS",
-        default_value = "none",
-        hide_default_value = true
-    )]
+    #[arg(long, env = "OKD_PRIVATE_ISSUERS", default_value = "none", hide_default_value = true)]
     private_issuers: String,
     /// Add it although its issuer's keys cannot be fetched from here.
     #[arg(long)]
@@ -179,38 +174,21 @@ struct Clients {
 
 impl Clients {
     async fn of(place: Place) -> Result<Self> {
-        let Place {
-            table,
-            documents,
-            files,
-            data,
-            host,
-            port,
-        } = place;
+        let Place { table, documents, files, data, host, port } = place;
         let is_local = table.is_none();
         let local = |offset: u16| format!("http://{host}:{}", port + offset);
         let (dynamodb, s3) = if is_local {
             let key = AccessKey::read(&data).map_err(|error| format!("{error}. {WHICH_CLOUD}"))?;
-            (
-                setup::dynamodb_client(&local(3), &key),
-                setup::s3_client(&local(2), &key),
-            )
+            (setup::dynamodb_client(&local(3), &key), setup::s3_client(&local(2), &key))
         } else {
             let sdk = stores::connect().await;
-            (
-                aws_sdk_dynamodb::Client::new(&sdk),
-                aws_sdk_s3::Client::new(&sdk),
-            )
+            (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_s3::Client::new(&sdk))
         };
-        let named =
-            |given: Option<String>, id| given.or_else(|| is_local.then(|| physical_name(id)));
+        let named = |given: Option<String>, id| given.or_else(|| is_local.then(|| physical_name(id)));
         let documents = named(documents, DOCUMENTS);
         let files = named(files, FILES);
         Ok(Self {
-            tenants: Tenants::of(
-                dynamodb.clone(),
-                table.unwrap_or_else(|| physical_name(TENANTS)),
-            ),
+            tenants: Tenants::of(dynamodb.clone(), table.unwrap_or_else(|| physical_name(TENANTS))),
             documents: documents.map(|table| Documents::of(dynamodb, table)),
             files: files.map(|bucket| Files::of(s3, bucket)),
             private_issuers: is_local.then(|| private_issuers(&host)),
@@ -221,7 +199,10 @@ impl Clients {
     fn stores(self) -> Result<Stores> {
         match (self.documents, self.files) {
             (Some(documents), Some(files)) => Ok(Stores { documents, files }),
-            _ => Err("say where the documents are: --documents and --files, the stack's outputs Documents and Files".into()),
+            _ => {
+                Err("say where the documents are: --documents and --files, the stack's outputs Documents and Files"
+                    .into())
+            }
         }
     }
 }
@@ -236,26 +217,15 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             let tenant = find(&clients.tenants, &tenant.0).await?;
             show(&tenant, clients.documents.as_ref()).await?
         }
-        Command::Uploads {
-            tenant,
-            client,
-            abort,
-        } => {
+        Command::Uploads { tenant, client, abort } => {
             let tenant = tenant.0;
             find_ever(&clients.tenants, &tenant).await?;
             let client = client.as_deref();
             let stores = clients.stores()?;
             let open = uploads::open(&stores, &tenant, client).await?;
-            if abort {
-                end(&stores, open).await?
-            } else {
-                list_uploads(&open)
-            }
+            if abort { end(&stores, open).await? } else { list_uploads(&open) }
         }
-        Command::Remove {
-            tenant,
-            abort_uploads,
-        } => remove(clients, &tenant.0, abort_uploads).await?,
+        Command::Remove { tenant, abort_uploads } => remove(clients, &tenant.0, abort_uploads).await?,
     };
     writeln!(std::io::stdout(), "{said}")?;
     Ok(())
@@ -311,8 +281,7 @@ async fn remove(clients: Clients, id: &TenantId, abort_uploads: bool) -> Result<
     }
     let removed = clients.tenants.remove(&tenant, Timestamp::now()).await?;
     certain(removed)?;
-    let removed =
-        format!("{id} is removed; its tokens are refused within a minute, its documents stay");
+    let removed = format!("{id} is removed; its tokens are refused within a minute, its documents stay");
     if !abort_uploads {
         return Ok(removed);
     }
@@ -364,28 +333,19 @@ async fn add_one(clients: &Clients, add: Add) -> Result<String> {
     };
     if let Some(other) = known.iter().find(same) {
         let other = &other.tenant;
-        return Err(format!(
-            "{other} has this issuer and audience already: nobody could tell whose token is whose"
-        )
-        .into());
+        return Err(
+            format!("{other} has this issuer and audience already: nobody could tell whose token is whose").into()
+        );
     }
     let (began, clock) = (Timestamp::now(), Instant::now());
-    let keys = if unchecked {
-        None
-    } else {
-        Some(fetch_keys(&tenant, &private).await?)
-    };
+    let keys = if unchecked { None } else { Some(fetch_keys(&tenant, &private).await?) };
     certain(clients.tenants.add(&tenant, before).await?)?;
     if let Some(keys) = keys {
         let (tenants, place) = (&clients.tenants, tenant.key_place());
-        tenants
-            .note_keys(&place, keys, began, clock.elapsed())
-            .await?;
+        tenants.note_keys(&place, keys, began, clock.elapsed()).await?;
     }
     let done = if replace { "changed" } else { "added" };
-    Ok(format!(
-        "{id} is {done}, for every request within a minute; its documents are those under the name {id}"
-    ))
+    Ok(format!("{id} is {done}, for every request within a minute; its documents are those under the name {id}"))
 }
 
 /// Refuses a name that is taken, or that is to be changed and is nobody's.
@@ -410,9 +370,7 @@ fn check_name(add: &Add, before: Option<&Tenant>) -> Result<()> {
 fn certain(changed: Changed) -> Result<()> {
     match changed {
         Changed::Done => Ok(()),
-        Changed::Conflict => {
-            Err("somebody else has changed this tenant meanwhile; look again".into())
-        }
+        Changed::Conflict => Err("somebody else has changed this tenant meanwhile; look again".into()),
     }
 }
 
@@ -423,11 +381,7 @@ fn described(add: Add, before: Option<&Tenant>) -> Result<Tenant> {
     let issuer = add.issuer.map(Issuer::try_from).transpose()?;
     let mut tenant = match (edited, issuer) {
         // Another issuer has other keys.
-        (Some(edited), Some(issuer)) if issuer != edited.issuer => Tenant {
-            issuer,
-            jwks: None,
-            ..edited.clone()
-        },
+        (Some(edited), Some(issuer)) if issuer != edited.issuer => Tenant { issuer, jwks: None, ..edited.clone() },
         (Some(edited), _) => edited.clone(),
         (None, Some(issuer)) => Tenant::new(add.tenant.0, issuer, Vec::new()),
         (None, None) => return Err("a new tenant has an --issuer".into()),
@@ -443,9 +397,7 @@ fn described(add: Add, before: Option<&Tenant>) -> Result<Tenant> {
         bytes_in_flight: add.bytes_in_flight.unwrap_or(limits.bytes_in_flight),
         client_percent: add.client_percent.unwrap_or(limits.client_percent),
         part_url_seconds: add.part_url_seconds.unwrap_or(limits.part_url_seconds),
-        requests_per_second: add
-            .requests_per_second
-            .unwrap_or(limits.requests_per_second),
+        requests_per_second: add.requests_per_second.unwrap_or(limits.requests_per_second),
     })?;
     set(&mut tenant.client_as_audience, add.client_as_audience);
     set(&mut tenant.shared, add.shared);
@@ -520,17 +472,11 @@ async fn show(tenant: &Tenant, documents: Option<&Documents>) -> Result<String> 
 /// Adds a tenant, or puts it in the place of what it was, unless it is that still. What its document ids are made with stays.
 pub(crate) async fn put(tenants: &Tenants, tenant: Tenant) -> Result<()> {
     let known = tenants.ever().await?;
-    let before = known
-        .into_iter()
-        .find(|known| known.tenant == tenant.tenant);
+    let before = known.into_iter().find(|known| known.tenant == tenant.tenant);
     let Some(before) = before else {
         return certain(tenants.add(&tenant, None).await?);
     };
-    let tenant = Tenant {
-        salt: before.salt.clone(),
-        revision: before.revision,
-        ..tenant
-    };
+    let tenant = Tenant { salt: before.salt.clone(), revision: before.revision, ..tenant };
     if tenant == before {
         return Ok(());
     }

@@ -1,18 +1,12 @@
 //! What `cargo run` greets with: where everything is, a token, and curl lines to paste.
 
-use crate::{
-    Cloud, FUNCTIONS_LOG, REGION, Result, access_key::ACCESS_KEY_FILE, bus::ANNOUNCED, sample,
-};
+use crate::{Cloud, FUNCTIONS_LOG, REGION, Result, access_key::ACCESS_KEY_FILE, bus::ANNOUNCED, sample};
 
 /// What `cargo run -- stores` says beside the environment that it prints.
 pub fn to_sam_local(cloud: &Cloud) -> String {
     let key = cloud.data.join(ACCESS_KEY_FILE).display().to_string();
     let issuer = &cloud.issuer_url;
-    let architecture = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x86_64"
-    };
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     format!(
         "\
 Stores, issuer and bus for sam local (Ctrl-C stops them). In another shell, with what is printed here in env.json:

@@ -58,14 +58,8 @@ pub enum Fault {
 
 impl Fault {
     /// Those that can befall a call of a function.
-    pub const OF_CALLS: [Self; 6] = [
-        Self::KillBefore,
-        Self::KillAfter,
-        Self::Fail,
-        Self::Throttle,
-        Self::Late,
-        Self::LoseAnswer,
-    ];
+    pub const OF_CALLS: [Self; 6] =
+        [Self::KillBefore, Self::KillAfter, Self::Fail, Self::Throttle, Self::Late, Self::LoseAnswer];
     /// Those that can befall an event.
     pub const OF_EVENTS: [Self; 2] = [Self::Twice, Self::Never];
 }
@@ -143,12 +137,7 @@ impl Wire {
     /// Plants a fault for the next call of this kind after `skip` others, and as many after that that it is
     /// `times` in all.
     pub fn plant(&self, call: Call, skip: usize, times: usize, fault: Fault) {
-        self.lock().planted.push(Planted {
-            call,
-            skip,
-            times,
-            fault,
-        });
+        self.lock().planted.push(Planted { call, skip, times, fault });
     }
 
     /// Takes away what was planted; says how many faults never struck.
@@ -158,10 +147,7 @@ impl Wire {
 
     /// From now on `percent` of the calls meet a fault, drawn from `seed`; 0 ends it.
     pub fn storm(&self, seed: u64, percent: u64) {
-        self.lock().storm = (percent > 0).then(|| Storm {
-            random: Rng::with_seed(seed),
-            percent,
-        });
+        self.lock().storm = (percent > 0).then(|| Storm { random: Rng::with_seed(seed), percent });
     }
 
     /// How often each fault has struck.
@@ -178,11 +164,7 @@ impl Wire {
         let gate = Arc::new(Gate::new());
         self.lock().gate = Some(gate.clone());
         let keeper = tokio::spawn(keep(gate.clone(), Rng::with_seed(seed), expected.max(1)));
-        Held {
-            wire: self.clone(),
-            gate,
-            keeper,
-        }
+        Held { wire: self.clone(), gate, keeper }
     }
 
     /// A process of a function lives under this name, and dies when told so by this channel.
@@ -206,10 +188,7 @@ impl Wire {
         effect: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
         let (process, from) = (caller.process.as_str(), caller.function());
-        let call = Call {
-            from: from.to_owned(),
-            operation: operation.to_owned(),
-        };
+        let call = Call { from: from.to_owned(), operation: operation.to_owned() };
         if !self.allows(caller, needs) {
             return Some(word(Wording::Denied));
         }
@@ -249,10 +228,7 @@ impl Wire {
     /// allowed.
     pub(crate) fn allows(&self, caller: &Caller, needs: &[Need]) -> bool {
         let principal = match &caller.role {
-            Some(role) => Principal {
-                name: &role.name,
-                tags: Some(&role.tags),
-            },
+            Some(role) => Principal { name: &role.name, tags: Some(&role.tags) },
             None => Principal::function(caller.function()),
         };
         principal.name.is_empty() || self.lock().policies.allow(principal, needs)
@@ -289,10 +265,7 @@ impl Wire {
 
     /// How often an event is to be delivered.
     pub(crate) fn pass_event(&self) -> usize {
-        let event = Call {
-            from: String::new(),
-            operation: EVENT.to_owned(),
-        };
+        let event = Call { from: String::new(), operation: EVENT.to_owned() };
         match self.note(event) {
             Some(Fault::Twice) => 2,
             Some(Fault::Never) => 0,
@@ -328,10 +301,7 @@ impl Wire {
 
 impl Inner {
     fn planted_for(&mut self, call: &Call) -> Option<Fault> {
-        let index = self
-            .planted
-            .iter()
-            .position(|planted| planted.call == *call)?;
+        let index = self.planted.iter().position(|planted| planted.call == *call)?;
         let planted = &mut self.planted[index];
         if planted.skip > 0 {
             planted.skip -= 1;
@@ -369,10 +339,7 @@ struct Gate {
 
 impl Gate {
     fn new() -> Self {
-        Self {
-            waiting: Mutex::new(Some(Vec::new())),
-            came: Notify::new(),
-        }
+        Self { waiting: Mutex::new(Some(Vec::new())), came: Notify::new() }
     }
 
     async fn pass(&self) {
@@ -439,10 +406,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// Who makes a request, with a session of this role.
     pub(crate) fn of(headers: &http::HeaderMap, role: Option<Role>) -> Self {
-        let agent = headers
-            .get(http::header::USER_AGENT)
-            .and_then(|agent| agent.to_str().ok())
-            .unwrap_or_default();
+        let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         let app = agent.split(' ').find_map(|word| word.strip_prefix("app/"));
         let process = app.unwrap_or_default().to_owned();
         Self { process, role }
@@ -450,10 +414,7 @@ impl Caller {
 
     /// A process of a function, by its own rights.
     pub(crate) fn process(name: String) -> Self {
-        Self {
-            process: name,
-            role: None,
-        }
+        Self { process: name, role: None }
     }
 
     /// The logical id of its function.

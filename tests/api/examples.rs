@@ -44,42 +44,24 @@ fn exam_sitting_2025() -> Value {
 }
 
 #[tokio::test]
-async fn the_exam_result_of_2025_is_stored_and_a_repeat_gives_the_same_id_and_stores_nothing_twice()
-{
+async fn the_exam_result_of_2025_is_stored_and_a_repeat_gives_the_same_id_and_stores_nothing_twice() {
     let sender = Sender::new();
-    let first = sender
-        .hand_in(&exam_result_2025(), b"%PDF-1.4 ...")
-        .await
-        .ok();
+    let first = sender.hand_in(&exam_result_2025(), b"%PDF-1.4 ...").await.ok();
     let item = sender.item(&first.id()).await;
-    let again = sender
-        .hand_in(&exam_result_2025(), b"%PDF-1.4 ...")
-        .await
-        .ok();
+    let again = sender.hand_in(&exam_result_2025(), b"%PDF-1.4 ...").await.ok();
     assert_eq!(first.body, again.body);
-    assert_eq!(
-        first.body.as_object().unwrap().len(),
-        1,
-        "exactly the standard's answer"
-    );
+    assert_eq!(first.body.as_object().unwrap().len(), 1, "exactly the standard's answer");
     assert_eq!(sender.item(&first.id()).await, item);
     assert_eq!(sender.stored_bytes(&first.id()).await, b"%PDF-1.4 ...");
 }
 
 #[tokio::test]
-async fn the_exam_sitting_of_2025_is_stored_and_a_repeat_gives_the_same_id_and_stores_nothing_twice()
- {
+async fn the_exam_sitting_of_2025_is_stored_and_a_repeat_gives_the_same_id_and_stores_nothing_twice() {
     let sender = Sender::new();
     let path = format!("/okd/v1/offering/{OFFERING}");
-    let first = sender
-        .hand_in_at(&path, &exam_sitting_2025(), b"%PDF-1.4 ...")
-        .await
-        .ok();
+    let first = sender.hand_in_at(&path, &exam_sitting_2025(), b"%PDF-1.4 ...").await.ok();
     let item = sender.item(&first.id()).await;
-    let again = sender
-        .hand_in_at(&path, &exam_sitting_2025(), b"%PDF-1.4 ...")
-        .await
-        .ok();
+    let again = sender.hand_in_at(&path, &exam_sitting_2025(), b"%PDF-1.4 ...").await.ok();
     assert_eq!(first.body, again.body);
     assert_eq!(sender.item(&first.id()).await, item);
     assert_eq!(sender.objects(&first.id()).await.len(), 1);
@@ -113,42 +95,17 @@ async fn the_messages_of_okd_1_5_are_stored_by_post_at_its_paths() {
         "offering": "5ffc6127-debe-48ce-90ae-75ea80756475",
     });
     let path = format!("/okd/v1/associations/{ASSOCIATION}");
-    let offer = sender
-        .send(sender.request("POST", &path).json(&result))
-        .await
-        .accepted();
-    sender
-        .send_parts(&offer.body["upload"], b"12345", None)
-        .await;
-    sender
-        .call(
-            "POST",
-            offer.body["upload"]["complete"]["href"].as_str().unwrap(),
-        )
-        .await
-        .ok();
+    let offer = sender.send(sender.request("POST", &path).json(&result)).await.accepted();
+    sender.send_parts(&offer.body["upload"], b"12345", None).await;
+    sender.call("POST", offer.body["upload"]["complete"]["href"].as_str().unwrap()).await.ok();
     assert_eq!(sender.stored_bytes(&offer.id()).await, b"12345");
 }
 
 #[tokio::test]
 async fn offering_and_offerings_are_the_same_resource() {
     let sender = Sender::new();
-    let one = sender
-        .hand_in_at(
-            &format!("/okd/v1/offering/{OFFERING}"),
-            &exam_sitting_2025(),
-            b"x",
-        )
-        .await
-        .ok();
-    let other = sender
-        .hand_in_at(
-            &format!("/okd/v1/offerings/{OFFERING}"),
-            &exam_sitting_2025(),
-            b"x",
-        )
-        .await
-        .ok();
+    let one = sender.hand_in_at(&format!("/okd/v1/offering/{OFFERING}"), &exam_sitting_2025(), b"x").await.ok();
+    let other = sender.hand_in_at(&format!("/okd/v1/offerings/{OFFERING}"), &exam_sitting_2025(), b"x").await.ok();
     assert_eq!(one.id(), other.id());
 }
 
@@ -172,13 +129,6 @@ async fn what_is_stored_is_the_senders_json_word_for_word_beside_the_spelling_of
 async fn the_same_document_id_on_an_association_and_on_an_offering_names_two_documents() {
     let sender = Sender::new();
     let result = sender.hand_in(&exam_result_2025(), b"x").await.ok();
-    let sitting = sender
-        .hand_in_at(
-            &format!("/okd/v1/offering/{OFFERING}"),
-            &exam_sitting_2025(),
-            b"x",
-        )
-        .await
-        .ok();
+    let sitting = sender.hand_in_at(&format!("/okd/v1/offering/{OFFERING}"), &exam_sitting_2025(), b"x").await.ok();
     assert_ne!(result.id(), sitting.id());
 }

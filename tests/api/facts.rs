@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sender::{
-    ASSOCIATION, OFFERING, Sender, association, file_form, metadata, offer, sha256, with, without,
-};
+use crate::sender::{ASSOCIATION, OFFERING, Sender, association, file_form, metadata, offer, sha256, with, without};
 
 const PERSON: &str = "5ab399b8-c499-4da8-af6d-b55e66251f31";
 
@@ -12,10 +10,7 @@ const PERSON: &str = "5ab399b8-c499-4da8-af6d-b55e66251f31";
 async fn kept(metadata: &Value, head: &str, file: &[u8]) -> (Value, String) {
     let sender = Sender::new();
     let id = hand_in(&sender, metadata, head, file).await;
-    (
-        sender.metadata_of(&id).await,
-        object_type(&sender, &id).await,
-    )
+    (sender.metadata_of(&id).await, object_type(&sender, &id).await)
 }
 
 /// Form A whose file part has these further headers; gives the document's id.
@@ -26,11 +21,7 @@ async fn hand_in(sender: &Sender, metadata: &Value, head: &str, file: &[u8]) -> 
 
 async fn object_type(sender: &Sender, id: &str) -> String {
     let key = sender.objects(id).await.remove(0);
-    let head = sender
-        .s3
-        .head_object()
-        .bucket(&sender.cloud.bucket)
-        .key(key);
+    let head = sender.s3.head_object().bucket(&sender.cloud.bucket).key(key);
     head.send().await.unwrap().content_type.unwrap()
 }
 
@@ -38,44 +29,16 @@ async fn object_type(sender: &Sender, id: &str) -> String {
 async fn the_media_type_is_the_file_parts_else_what_its_bytes_say_else_what_its_name_says() {
     let unnamed = without(&metadata(), "documentName");
     for (head, file, media_type) in [
-        (
-            "; filename=\"a.txt\"\r\ncontent-type: application/pdf",
-            &b"x"[..],
-            "application/pdf",
-        ),
-        (
-            "\r\ncontent-type: Text/CSV; charset=ISO-8859-1",
-            b"a;b",
-            "text/csv; charset=ISO-8859-1",
-        ),
-        (
-            "; filename=\"a.docx\"\r\ncontent-type: application/binary",
-            b"%PDF-1.7",
-            "application/pdf",
-        ),
-        (
-            "\r\ncontent-type: application/octet-stream",
-            b"\x89PNG\r\n\x1a\n",
-            "image/png",
-        ),
-        (
-            "; filename=\"a.docx\"",
-            b"x",
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        ),
-        (
-            "; filename=\"a.txt\"\r\ncontent-type: nonsense",
-            b"x",
-            "text/plain",
-        ),
+        ("; filename=\"a.txt\"\r\ncontent-type: application/pdf", &b"x"[..], "application/pdf"),
+        ("\r\ncontent-type: Text/CSV; charset=ISO-8859-1", b"a;b", "text/csv; charset=ISO-8859-1"),
+        ("; filename=\"a.docx\"\r\ncontent-type: application/binary", b"%PDF-1.7", "application/pdf"),
+        ("\r\ncontent-type: application/octet-stream", b"\x89PNG\r\n\x1a\n", "image/png"),
+        ("; filename=\"a.docx\"", b"x", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("; filename=\"a.txt\"\r\ncontent-type: nonsense", b"x", "text/plain"),
         ("", b"x", "application/octet-stream"),
     ] {
         let (kept, object) = kept(&unnamed, head, file).await;
-        assert_eq!(
-            (kept["mediaType"].as_str(), object.as_str()),
-            (Some(media_type), media_type),
-            "{head}"
-        );
+        assert_eq!((kept["mediaType"].as_str(), object.as_str()), (Some(media_type), media_type), "{head}");
     }
 }
 
@@ -91,18 +54,10 @@ async fn the_name_of_the_file_is_kept_beside_the_documents() {
 #[tokio::test]
 async fn a_file_that_follows_has_the_type_of_its_format_or_of_its_name() {
     let sender = Sender::new();
-    for (format, media_type) in [
-        (json!("image/tiff"), "image/tiff"),
-        (Value::Null, "application/pdf"),
-    ] {
-        let offered = sender
-            .offer_and_send(&with(&offer(5), "format", format), b"12345")
-            .await;
+    for (format, media_type) in [(json!("image/tiff"), "image/tiff"), (Value::Null, "application/pdf")] {
+        let offered = sender.offer_and_send(&with(&offer(5), "format", format), b"12345").await;
         sender.complete(&offered).await.ok();
-        assert_eq!(
-            sender.metadata_of(&offered.id()).await["mediaType"],
-            media_type
-        );
+        assert_eq!(sender.metadata_of(&offered.id()).await["mediaType"], media_type);
         assert_eq!(object_type(&sender, &offered.id()).await, media_type);
     }
     let answer = sender.offer(&with(&offer(5), "format", json!("pdf"))).await;
@@ -147,10 +102,7 @@ async fn an_offer_of_what_is_stored_says_nothing_new_of_its_file() {
     for offered in [&offered, &with(&offered, "documentName", json!("b.pdf"))] {
         assert_eq!(sender.offer(offered).await.ok().id(), id);
         let kept = sender.metadata_of(&id).await;
-        assert_eq!(
-            (&kept["mediaType"], &kept["sentFileName"]),
-            (&json!("image/tiff"), &json!("scan.tiff"))
-        );
+        assert_eq!((&kept["mediaType"], &kept["sentFileName"]), (&json!("image/tiff"), &json!("scan.tiff")));
     }
     for format in ["application/octet-stream", "image/tiff"] {
         let offered = with(&offered, "format", json!(format));
@@ -162,11 +114,7 @@ async fn an_offer_of_what_is_stored_says_nothing_new_of_its_file() {
 #[tokio::test]
 async fn a_file_that_comes_again_without_its_name_keeps_it() {
     let sender = Sender::new();
-    let unnamed = with(
-        &without(&metadata(), "documentName"),
-        "documentChecksum",
-        json!(sha256(b"a;b")),
-    );
+    let unnamed = with(&without(&metadata(), "documentName"), "documentChecksum", json!(sha256(b"a;b")));
     let named = "; filename=\"lijst.csv\"";
     let id = hand_in(&sender, &unnamed, named, b"a;b").await;
     let first = sender.item(&id).await;
@@ -178,11 +126,7 @@ async fn a_file_that_comes_again_without_its_name_keeps_it() {
     sender.offer(&offered).await.ok();
     let kept = sender.metadata_of(&id).await;
     assert_eq!(kept["okd"]["examCode"], "REK-3F");
-    for name in [
-        &kept["sentFileName"],
-        &kept["okd"]["documentName"],
-        &kept["okd"]["fileName"],
-    ] {
+    for name in [&kept["sentFileName"], &kept["okd"]["documentName"], &kept["okd"]["fileName"]] {
         assert_eq!(name, "lijst.csv");
     }
     assert_eq!(kept["mediaType"], "text/csv");
@@ -191,11 +135,7 @@ async fn a_file_that_comes_again_without_its_name_keeps_it() {
 #[tokio::test]
 async fn a_repeat_is_one_whatever_its_name_says_of_its_type() {
     let sender = Sender::new();
-    let metadata = with(
-        &without(&offer(5), "documentId"),
-        "documentName",
-        json!("a.DOCM"),
-    );
+    let metadata = with(&without(&offer(5), "documentId"), "documentName", json!("a.DOCM"));
     let metadata = with(&metadata, "format", json!("application/octet-stream"));
     let first = sender.offer(&metadata).await.accepted();
     let second = sender.offer(&metadata).await.accepted();
@@ -224,12 +164,8 @@ async fn a_document_is_found_by_the_bare_ids_of_its_neighbours() {
             "sequenceCode": "1.2", "examCode": "REK-3F", "examComponentOffering": OFFERING,
         })
     );
-    for (kind, key) in [
-        ("association", ASSOCIATION),
-        ("offering", "groep-7"),
-        ("person", PERSON),
-        ("student", "0012"),
-    ] {
+    for (kind, key) in [("association", ASSOCIATION), ("offering", "groep-7"), ("person", PERSON), ("student", "0012")]
+    {
         assert!(sender.found_by(kind, key).await.contains(&id), "{kind}");
     }
 }
@@ -260,23 +196,14 @@ async fn and_by_those_in_expanded_objects_as_flow_1_prints_them() {
 #[tokio::test]
 async fn corrected_metadata_moves_a_document_to_the_ids_that_it_names() {
     let sender = Sender::new();
-    let (wrong, right) = (
-        uuid::Uuid::new_v4().to_string(),
-        uuid::Uuid::new_v4().to_string(),
-    );
+    let (wrong, right) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string());
     let mut metadata = metadata();
     metadata["person"] = json!(wrong);
     let id = sender.hand_in(&metadata, b"x").await.ok().id();
     assert!(sender.found_by("person", &wrong).await.contains(&id));
     metadata["person"] = json!(right);
     sender.hand_in(&metadata, b"x").await.ok();
-    assert_eq!(
-        (
-            sender.found_by("person", &wrong).await,
-            sender.found_by("person", &right).await
-        ),
-        (vec![], vec![id])
-    );
+    assert_eq!((sender.found_by("person", &wrong).await, sender.found_by("person", &right).await), (vec![], vec![id]));
 }
 
 #[tokio::test]

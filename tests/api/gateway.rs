@@ -12,26 +12,15 @@ async fn a_path_or_method_that_is_not_in_the_template_is_answered_by_the_gateway
         ("TRACE", &association()),
         ("PROPFIND", &association()),
     ] {
-        sender
-            .call(method, path)
-            .await
-            .problem(404, "no-such-route");
+        sender.call(method, path).await.problem(404, "no-such-route");
     }
 }
 
 #[tokio::test]
 async fn an_id_in_the_path_that_is_no_uuid_is_refused() {
     let sender = Sender::new();
-    for id in [
-        "1",
-        "123e4567e89b12d3a456426614174000",
-        "%7B123e4567-e89b-12d3-a456-426614174000%7D",
-        "..%2F..%2Fx",
-    ] {
-        sender
-            .call("GET", &format!("/okd/v1/documents/{id}/upload"))
-            .await
-            .problem(400, "invalid-id");
+    for id in ["1", "123e4567e89b12d3a456426614174000", "%7B123e4567-e89b-12d3-a456-426614174000%7D", "..%2F..%2Fx"] {
+        sender.call("GET", &format!("/okd/v1/documents/{id}/upload")).await.problem(400, "invalid-id");
     }
 }
 
@@ -39,20 +28,11 @@ async fn an_id_in_the_path_that_is_no_uuid_is_refused() {
 async fn behind_the_apis_own_url_the_links_carry_its_stage() {
     let sender = Sender::new();
     let path = format!("/live{}", association());
-    let offer = sender
-        .send(sender.request("PUT", &path).json(&offer(5)))
-        .await
-        .accepted();
+    let offer = sender.send(sender.request("PUT", &path).json(&offer(5))).await.accepted();
     let location = offer.headers["location"].to_str().unwrap();
-    assert!(
-        location.starts_with(&format!("/live/okd/v1/documents/{}/upload?", offer.id())),
-        "{location}"
-    );
+    assert!(location.starts_with(&format!("/live/okd/v1/documents/{}/upload?", offer.id())), "{location}");
     let complete = offer.body["upload"]["complete"]["href"].as_str().unwrap();
-    assert!(
-        complete.starts_with("/live/okd/v1/documents/"),
-        "{complete}"
-    );
+    assert!(complete.starts_with("/live/okd/v1/documents/"), "{complete}");
     sender.call("GET", location).await.ok();
 }
 
@@ -62,25 +42,11 @@ async fn the_logs_hold_no_token_no_signature_and_no_personal_data() {
     let mut metadata = offer(5);
     metadata["person"] = serde_json::json!({ "givenName": "Maartje", "surname": "Geheim" });
     let offer = sender.offer_and_send(&metadata, b"12345").await;
-    sender
-        .call(
-            "POST",
-            offer.body["upload"]["complete"]["href"].as_str().unwrap(),
-        )
-        .await
-        .ok();
-    sender
-        .send(sender.request("PUT", &association()).body("x"))
-        .await
-        .problem(415, "unsupported-media-type");
+    sender.call("POST", offer.body["upload"]["complete"]["href"].as_str().unwrap()).await.ok();
+    sender.send(sender.request("PUT", &association()).body("x")).await.problem(415, "unsupported-media-type");
     let log = crate::cloud::log(sender.cloud);
     assert!(log.contains("\"problem\":\"unsupported-media-type\""));
-    for secret in [
-        &sender.token[..20],
-        "X-Amz-Signature",
-        "Geheim",
-        "beoordeling-100245",
-    ] {
+    for secret in [&sender.token[..20], "X-Amz-Signature", "Geheim", "beoordeling-100245"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
 }
@@ -92,9 +58,7 @@ async fn a_client_may_choose_the_requests_id_but_not_the_gateways_own() {
     for (method, path, status) in [("GET", "/".to_owned(), 404), ("PUT", association(), 415)] {
         let mut own = Vec::new();
         for chosen in [Some("chosen by the client"), None] {
-            let mut request = sender
-                .request(method, &path)
-                .header("x-amz-apigw-id", "forged");
+            let mut request = sender.request(method, &path).header("x-amz-apigw-id", "forged");
             if let Some(chosen) = chosen {
                 request = request.header("X-Amzn-RequestId", chosen);
             }
@@ -130,28 +94,19 @@ async fn a_method_that_a_path_does_not_serve_is_405_and_allow_says_which_it_does
     for (path, methods) in [
         (association(), "PUT, POST, PATCH, OPTIONS"),
         (format!("/okd/v1/offering/{OFFERING}"), "PUT, POST, OPTIONS"),
-        (
-            format!("/okd/v1/offerings/{OFFERING}"),
-            "PUT, POST, OPTIONS",
-        ),
+        (format!("/okd/v1/offerings/{OFFERING}"), "PUT, POST, OPTIONS"),
         (format!("/okd/v1/persons/{OFFERING}"), "PUT, POST, OPTIONS"),
         (complete, "POST, OPTIONS"),
     ] {
         for method in ["GET", "HEAD", "DELETE"] {
             let answer = sender.call(method, &path).await;
-            assert_eq!(
-                (answer.status, &answer.headers["allow"]),
-                (405, &methods.parse().unwrap()),
-                "{method} {path}"
-            );
+            assert_eq!((answer.status, &answer.headers["allow"]), (405, &methods.parse().unwrap()), "{method} {path}");
             if method != "HEAD" {
                 answer.problem(405, "method-not-allowed");
             }
         }
         // Asking for the methods needs no token, and no id that is one.
-        let id = [ASSOCIATION, OFFERING]
-            .into_iter()
-            .find(|id| path.contains(id));
+        let id = [ASSOCIATION, OFFERING].into_iter().find(|id| path.contains(id));
         for path in [path.clone(), path.replace(id.unwrap(), "x")] {
             let answer = sender.request("OPTIONS", &path).send().await.unwrap();
             assert_eq!(
@@ -167,19 +122,14 @@ async fn a_method_that_a_path_does_not_serve_is_405_and_allow_says_which_it_does
 async fn an_encoded_hyphen_in_the_paths_uuid_is_a_hyphen() {
     let path = association().replace('-', "%2D");
     let sender = Sender::new();
-    sender
-        .send(sender.request("PUT", &path).json(&offer(5)))
-        .await
-        .accepted();
+    sender.send(sender.request("PUT", &path).json(&offer(5))).await.accepted();
 }
 
 #[tokio::test]
 async fn an_upload_in_the_query_that_is_none_is_told_apart_from_the_id_in_the_path() {
     let path = format!("/okd/v1/documents/{OFFERING}/upload");
     for upload in ["", "x", "../../x"] {
-        let answer = Sender::new()
-            .call("GET", &format!("{path}?upload={upload}"))
-            .await;
+        let answer = Sender::new().call("GET", &format!("{path}?upload={upload}")).await;
         let detail = answer.problem(400, "invalid-id");
         assert!(detail.contains("?upload="), "{detail}");
     }
@@ -203,24 +153,12 @@ async fn a_change_of_an_enrolments_state_is_told_that_it_is_not_served_yet() {
     let mut with_dates = with_consumer.clone();
     with_dates.as_object_mut().unwrap().remove("state");
     let wrapped = serde_json::json!({ "association": status });
-    for message in [
-        &status,
-        &with_consumer,
-        &with_none,
-        &with_others,
-        &with_dates,
-        &wrapped,
-    ] {
+    for message in [&status, &with_consumer, &with_none, &with_others, &with_dates, &wrapped] {
         let patch = sender.request("PUT", &association());
         let patch = patch.header("content-type", "application/merge-patch+json");
-        sender
-            .send(patch.body(message.to_string()))
-            .await
-            .problem(501, "not-implemented");
+        sender.send(patch.body(message.to_string())).await.problem(501, "not-implemented");
         for method in ["PUT", "POST", "PATCH"] {
-            let answer = sender
-                .send(sender.request(method, &association()).json(message))
-                .await;
+            let answer = sender.send(sender.request(method, &association()).json(message)).await;
             let detail = answer.problem(501, "not-implemented");
             assert!(detail.contains("flow 5"), "{detail}");
         }
@@ -228,17 +166,11 @@ async fn a_change_of_an_enrolments_state_is_told_that_it_is_not_served_yet() {
     // A form B that lacks something is none.
     let mut broken = offer(5);
     broken["state"] = serde_json::json!("associated");
-    broken["consumers"][0]
-        .as_object_mut()
-        .unwrap()
-        .remove("documentSize");
+    broken["consumers"][0].as_object_mut().unwrap().remove("documentSize");
     sender.offer(&broken).await.problem(422, "invalid-metadata");
     let patch = sender.request("PUT", &association());
     let patch = patch.header("content-type", "application/merge-patch+json");
-    sender
-        .send(patch.body(offer(5).to_string()))
-        .await
-        .problem(415, "unsupported-media-type");
+    sender.send(patch.body(offer(5).to_string())).await.problem(415, "unsupported-media-type");
 }
 
 #[tokio::test]
@@ -253,10 +185,7 @@ async fn every_answer_is_for_tls_and_for_nobody_to_keep() {
         sender.call("GET", &association()).await,
         sender.call("GET", "/okd/v1/nothing").await,
     ];
-    assert_eq!(
-        answers.each_ref().map(|answer| answer.status),
-        [200, 204, 204, 405, 404]
-    );
+    assert_eq!(answers.each_ref().map(|answer| answer.status), [200, 204, 204, 405, 404]);
     for answer in answers {
         for (name, value) in okd_api::SAFE_HEADERS {
             assert_eq!(answer.headers[name], value, "{answer:?}");
@@ -267,10 +196,7 @@ async fn every_answer_is_for_tls_and_for_nobody_to_keep() {
 #[tokio::test]
 async fn what_the_gateway_itself_refuses_a_page_can_read() {
     let sender = Sender::new();
-    for (path, size, status) in [
-        ("/okd/v1/nothing".to_owned(), 1, 404),
-        (association(), 8 << 20, 413),
-    ] {
+    for (path, size, status) in [("/okd/v1/nothing".to_owned(), 1, 404), (association(), 8 << 20, 413)] {
         let body = vec![b'x'; size];
         let answer = sender.send(sender.request("PUT", &path).body(body)).await;
         assert_eq!(answer.status, status, "{answer:?}");

@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cloud::own_cloud;
-use crate::sender::{
-    Answer, Sender, association, bytes, file_form, form, metadata, offer, sha256, with, without,
-};
+use crate::sender::{Answer, Sender, association, bytes, file_form, form, metadata, offer, sha256, with, without};
 
 const TWO_PARTS: usize = (16 << 20) + 5;
 
@@ -37,8 +35,7 @@ async fn documents_of_different_type_are_different_documents_whatever_they_are_c
     }
     assert_eq!(ids.len(), 10);
     // The two words for one type are one type.
-    let [english, dutch] =
-        ["graduation", "diplomering"].map(|word| with(&named, "documentType", json!(word)));
+    let [english, dutch] = ["graduation", "diplomering"].map(|word| with(&named, "documentType", json!(word)));
     let id = sender.hand_in(&english, b"file").await.ok().id();
     assert_eq!(sender.hand_in(&dutch, b"file").await.ok().id(), id);
 }
@@ -53,14 +50,8 @@ async fn with_scopes_that_are_split_nobody_is_refused_for_anothers_type() {
     };
     let metadata = metadata();
     let of_type = |document_type: &str| with(&metadata, "documentType", json!(document_type));
-    let contract = scoped("okd:bpvdocuments")
-        .hand_in(&of_type("bpv"), b"contract")
-        .await
-        .ok();
-    let diploma = scoped("okd:graduationdocuments")
-        .hand_in(&of_type("graduation"), b"diploma")
-        .await
-        .ok();
+    let contract = scoped("okd:bpvdocuments").hand_in(&of_type("bpv"), b"contract").await.ok();
+    let diploma = scoped("okd:graduationdocuments").hand_in(&of_type("graduation"), b"diploma").await.ok();
     assert_ne!(contract.id(), diploma.id());
     assert_eq!(sender.stored_bytes(&contract.id()).await, b"contract");
 }
@@ -76,11 +67,7 @@ async fn a_put_without_any_key_that_is_repeated_is_one_document_and_another_file
     assert_ne!(sender.hand_in(&metadata, b"other").await.ok().id(), first);
     let renamed = with(&metadata, "documentName", json!("ander.pdf"));
     assert_ne!(sender.hand_in(&renamed, b"file").await.ok().id(), first);
-    assert_ne!(
-        Sender::new().hand_in(&metadata, b"file").await.ok().id(),
-        first,
-        "another client's is another"
-    );
+    assert_ne!(Sender::new().hand_in(&metadata, b"file").await.ok().id(), first, "another client's is another");
 }
 
 #[tokio::test]
@@ -89,14 +76,9 @@ async fn an_offer_without_any_key_that_is_repeated_resumes_its_upload() {
     let metadata = without(&offer(TWO_PARTS), "documentId");
     let file = bytes(TWO_PARTS, 1);
     let first = sender.offer(&metadata).await.accepted();
-    sender
-        .send_parts(&first.body["upload"], &file, Some(&[2]))
-        .await;
+    sender.send_parts(&first.body["upload"], &file, Some(&[2])).await;
     let second = sender.offer(&metadata).await.accepted();
-    assert_eq!(
-        (second.id(), second.href("complete")),
-        (first.id(), first.href("complete"))
-    );
+    assert_eq!((second.id(), second.href("complete")), (first.id(), first.href("complete")));
     assert_eq!(second.body["upload"]["partsReceived"], 1);
     assert_eq!(sender.open_uploads(&first.id()).await.len(), 1);
     sender.send_parts(&second.body["upload"], &file, None).await;
@@ -129,10 +111,7 @@ async fn an_aborted_offer_without_any_key_begins_again_under_the_same_id() {
     let sender = Sender::new();
     let metadata = without(&offer(5), "documentId");
     let first = sender.offer(&metadata).await.accepted();
-    assert_eq!(
-        sender.follow(&first.body["upload"], "abort").await.status,
-        204
-    );
+    assert_eq!(sender.follow(&first.body["upload"], "abort").await.status, 204);
     let second = sender.offer(&metadata).await.accepted();
     assert_eq!(second.id(), first.id());
     assert_ne!(second.href("complete"), first.href("complete"));
@@ -144,12 +123,7 @@ async fn eight_offers_without_any_key_at_once_meet_in_one_upload() {
     let metadata = without(&offer(5), "documentId");
     let answers = futures_util::future::join_all((0..8).map(|_| sender.offer(&metadata))).await;
     let id = answers[0].id();
-    assert!(
-        answers
-            .iter()
-            .all(|answer| answer.status == 202 && answer.id() == id),
-        "{answers:?}"
-    );
+    assert!(answers.iter().all(|answer| answer.status == 202 && answer.id() == id), "{answers:?}");
     assert_eq!(sender.open_uploads(&id).await.len(), 1);
 }
 
@@ -159,12 +133,7 @@ async fn an_idempotency_key_takes_the_place_of_a_missing_document_id() {
     let metadata = without(&metadata(), "documentId");
     let mut ids = Vec::new();
     for key in ["a", "a", "b"] {
-        ids.push(
-            hand_in_with(&sender, key, &metadata, b"file")
-                .await
-                .ok()
-                .id(),
-        );
+        ids.push(hand_in_with(&sender, key, &metadata, b"file").await.ok().id());
     }
     assert!(ids[0] == ids[1] && ids[1] != ids[2], "{ids:?}");
 }
@@ -173,18 +142,13 @@ async fn an_idempotency_key_takes_the_place_of_a_missing_document_id() {
 async fn an_idempotency_key_with_another_payload_is_refused_and_changes_nothing() {
     let sender = Sender::new();
     let metadata = without(&metadata(), "documentId");
-    let id = hand_in_with(&sender, "k", &metadata, b"student 1")
-        .await
-        .ok()
-        .id();
+    let id = hand_in_with(&sender, "k", &metadata, b"student 1").await.ok().id();
     let item = sender.item(&id).await;
     let other_student = with(&metadata, "studentNumber", json!("2"));
     let other_type = with(&metadata, "documentType", json!("bpv"));
-    for (metadata, file) in [
-        (&metadata, &b"student 2"[..]),
-        (&other_student, b"student 1"),
-        (&other_type, b"student 1"),
-    ] {
+    for (metadata, file) in
+        [(&metadata, &b"student 2"[..]), (&other_student, b"student 1"), (&other_type, b"student 1")]
+    {
         let answer = hand_in_with(&sender, "k", metadata, file).await;
         let detail = answer.problem(422, "idempotency-key-reused");
         assert!(detail.contains("new key"), "{detail}");
@@ -192,16 +156,10 @@ async fn an_idempotency_key_with_another_payload_is_refused_and_changes_nothing(
     let mut elsewhere = metadata.clone();
     elsewhere["associationId"] = Value::Null;
     let path = format!("/okd/v1/associations/{}", crate::sender::OFFERING);
-    let request = sender
-        .form_request("PUT", &path, file_form(&elsewhere, "", b"student 1"))
-        .header("idempotency-key", "k");
-    sender
-        .send(request)
-        .await
-        .problem(422, "idempotency-key-reused");
-    offer_with(&sender, "k", &with(&metadata, "documentSize", json!(9)))
-        .await
-        .problem(422, "idempotency-key-reused");
+    let request =
+        sender.form_request("PUT", &path, file_form(&elsewhere, "", b"student 1")).header("idempotency-key", "k");
+    sender.send(request).await.problem(422, "idempotency-key-reused");
+    offer_with(&sender, "k", &with(&metadata, "documentSize", json!(9))).await.problem(422, "idempotency-key-reused");
     assert_eq!(sender.item(&id).await, item);
     assert_eq!(sender.stored_bytes(&id).await, b"student 1");
     assert!(sender.open_uploads(&id).await.is_empty());
@@ -213,27 +171,15 @@ async fn an_offer_repeated_with_its_idempotency_key_is_resumed_and_then_stored()
     let metadata = without(&offer(TWO_PARTS), "documentId");
     let file = bytes(TWO_PARTS, 2);
     let first = offer_with(&sender, "k", &metadata).await.accepted();
-    sender
-        .send_parts(&first.body["upload"], &file, Some(&[1]))
-        .await;
+    sender.send_parts(&first.body["upload"], &file, Some(&[1])).await;
     let other = with(&metadata, "documentName", json!("ander.pdf"));
-    offer_with(&sender, "k", &other)
-        .await
-        .problem(422, "idempotency-key-reused");
+    offer_with(&sender, "k", &other).await.problem(422, "idempotency-key-reused");
     let second = offer_with(&sender, "k", &metadata).await.accepted();
-    assert_eq!(
-        (second.id(), second.href("complete")),
-        (first.id(), first.href("complete"))
-    );
+    assert_eq!((second.id(), second.href("complete")), (first.id(), first.href("complete")));
     sender.send_parts(&second.body["upload"], &file, None).await;
     sender.complete(&second).await.ok();
-    assert_eq!(
-        offer_with(&sender, "k", &metadata).await.ok().id(),
-        first.id()
-    );
-    offer_with(&sender, "k", &other)
-        .await
-        .problem(422, "idempotency-key-reused");
+    assert_eq!(offer_with(&sender, "k", &metadata).await.ok().id(), first.id());
+    offer_with(&sender, "k", &other).await.problem(422, "idempotency-key-reused");
     assert!(sender.stored_bytes(&first.id()).await == file);
 }
 
@@ -252,14 +198,8 @@ async fn an_idempotency_key_names_what_is_sent_and_not_how() {
     let request = sender.form_request("PUT", &association(), parts);
     let repeat = sender.send(request.header("idempotency-key", "k")).await;
     assert_eq!(repeat.ok().id(), offered.id());
-    assert_eq!(
-        sender.item(&offered.id()).await,
-        item,
-        "a repeat changes nothing"
-    );
-    hand_in_with(&sender, "k", &metadata, b"54321")
-        .await
-        .problem(422, "idempotency-key-reused");
+    assert_eq!(sender.item(&offered.id()).await, item, "a repeat changes nothing");
+    hand_in_with(&sender, "k", &metadata, b"54321").await.problem(422, "idempotency-key-reused");
 }
 
 #[tokio::test]
@@ -273,9 +213,7 @@ async fn what_was_uploaded_under_an_idempotency_key_may_come_again_whole() {
     let repeat = hand_in_with(&sender, "k", &metadata, b"12345").await;
     assert_eq!(repeat.ok().id(), offered.id());
     assert_eq!(sender.objects(&offered.id()).await.len(), 1);
-    hand_in_with(&sender, "k", &metadata, b"54321")
-        .await
-        .problem(422, "idempotency-key-reused");
+    hand_in_with(&sender, "k", &metadata, b"54321").await.problem(422, "idempotency-key-reused");
 }
 
 #[tokio::test]
@@ -308,10 +246,7 @@ async fn two_numbers_that_are_nearly_the_same_are_two() {
     let graded = |grade: &str| metadata.replacen('{', &format!("{{\"grade\":{grade},"), 1);
     let send = async |grade: &str| {
         let body = form(&[
-            (
-                "content-disposition: form-data; name=\"metadata\"",
-                graded(grade).as_bytes(),
-            ),
+            ("content-disposition: form-data; name=\"metadata\"", graded(grade).as_bytes()),
             ("content-disposition: form-data; name=\"file\"", b"file"),
         ]);
         sender.send_form(&association(), body).await.ok().id()

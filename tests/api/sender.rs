@@ -22,10 +22,7 @@ pub(crate) static SHARED: LazyLock<&'static Cloud> = LazyLock::new(|| {
         options.dynamodb_endpoint = std::env::var("OKD_TEST_DYNAMODB_ENDPOINT").ok();
         options.access_key = options.s3_endpoint.is_some().then(|| {
             let of = |name| std::env::var(name).unwrap();
-            AccessKey {
-                id: of("AWS_ACCESS_KEY_ID"),
-                secret: of("AWS_SECRET_ACCESS_KEY"),
-            }
+            AccessKey { id: of("AWS_ACCESS_KEY_ID"), secret: of("AWS_SECRET_ACCESS_KEY") }
         });
     })
 });
@@ -54,10 +51,7 @@ pub(crate) struct Answer {
 
 impl Sender {
     pub(crate) fn new() -> Self {
-        Self {
-            is_patient: true,
-            ..Self::to(*SHARED)
-        }
+        Self { is_patient: true, ..Self::to(*SHARED) }
     }
 
     pub(crate) fn to(cloud: &'static Cloud) -> Self {
@@ -76,11 +70,7 @@ impl Sender {
 
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let url = if path.starts_with("http") {
-            path.to_owned()
-        } else {
-            format!("{}{path}", self.cloud.url)
-        };
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.cloud.url) };
         self.http.request(method, url)
     }
 
@@ -107,8 +97,7 @@ impl Sender {
 
     /// Form B on the association of the examples.
     pub(crate) async fn offer(&self, metadata: &Value) -> Answer {
-        self.send(self.request("PUT", &association()).json(metadata))
-            .await
+        self.send(self.request("PUT", &association()).json(metadata)).await
     }
 
     /// Form B with every part sent: what is left is to complete.
@@ -151,16 +140,9 @@ impl Sender {
         self.send(self.form_request("PUT", path, body)).await
     }
 
-    pub(crate) fn form_request(
-        &self,
-        method: &str,
-        path: &str,
-        body: Vec<u8>,
-    ) -> reqwest::RequestBuilder {
+    pub(crate) fn form_request(&self, method: &str, path: &str, body: Vec<u8>) -> reqwest::RequestBuilder {
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        self.request(method, path)
-            .header("content-type", content_type)
-            .body(body)
+        self.request(method, path).header("content-type", content_type).body(body)
     }
 
     /// Sends the parts of an upload, all or those of these numbers, and no token with them.
@@ -177,13 +159,7 @@ impl Sender {
     pub(crate) async fn send_part(&self, part: &Value, file: &[u8]) -> (u16, String) {
         let number = |key: &str| usize::try_from(part[key].as_u64().unwrap()).unwrap();
         let bytes = file[number("offset")..number("offset") + number("size")].to_vec();
-        let answer = self
-            .http
-            .put(part["href"].as_str().unwrap())
-            .body(bytes)
-            .send()
-            .await
-            .unwrap();
+        let answer = self.http.put(part["href"].as_str().unwrap()).body(bytes).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
@@ -194,17 +170,10 @@ impl Sender {
     }
 
     /// The document's item, as the table has it.
-    pub(crate) async fn item(
-        &self,
-        id: &str,
-    ) -> Option<std::collections::HashMap<String, AttributeValue>> {
+    pub(crate) async fn item(&self, id: &str) -> Option<std::collections::HashMap<String, AttributeValue>> {
         let get = self.dynamodb.get_item().table_name(&self.cloud.table);
         let get = get.key("pk", AttributeValue::S(format!("local-school#{id}")));
-        get.key("sk", AttributeValue::S("document".to_owned()))
-            .send()
-            .await
-            .unwrap()
-            .item
+        get.key("sk", AttributeValue::S("document".to_owned())).send().await.unwrap().item
     }
 
     /// The metadata of the document's current content, as it is kept.
@@ -218,45 +187,23 @@ impl Sender {
     pub(crate) async fn found_by(&self, kind: &str, id: &str) -> Vec<String> {
         let query = self.dynamodb.query().table_name(&self.cloud.table);
         let query = query.key_condition_expression("pk = :pk");
-        let query = query.expression_attribute_values(
-            ":pk",
-            AttributeValue::S(format!("local-school#{kind}#{id}")),
-        );
+        let query = query.expression_attribute_values(":pk", AttributeValue::S(format!("local-school#{kind}#{id}")));
         let items = query.send().await.unwrap().items.unwrap();
-        items
-            .iter()
-            .map(|item| item["sk"].as_s().unwrap().clone())
-            .collect()
+        items.iter().map(|item| item["sk"].as_s().unwrap().clone()).collect()
     }
 
     /// The keys of the document's objects.
     pub(crate) async fn objects(&self, id: &str) -> Vec<String> {
         let list = self.s3.list_objects_v2().bucket(&self.cloud.bucket);
-        let listed = list
-            .prefix(format!("local-school/{id}/"))
-            .send()
-            .await
-            .unwrap();
-        listed
-            .contents()
-            .iter()
-            .map(|object| object.key().unwrap().to_owned())
-            .collect()
+        let listed = list.prefix(format!("local-school/{id}/")).send().await.unwrap();
+        listed.contents().iter().map(|object| object.key().unwrap().to_owned()).collect()
     }
 
     /// The ids of the document's open multipart uploads.
     pub(crate) async fn open_uploads(&self, id: &str) -> Vec<String> {
         let list = self.s3.list_multipart_uploads().bucket(&self.cloud.bucket);
-        let listed = list
-            .prefix(format!("local-school/{id}/"))
-            .send()
-            .await
-            .unwrap();
-        listed
-            .uploads()
-            .iter()
-            .map(|upload| upload.upload_id().unwrap().to_owned())
-            .collect()
+        let listed = list.prefix(format!("local-school/{id}/")).send().await.unwrap();
+        listed.uploads().iter().map(|upload| upload.upload_id().unwrap().to_owned()).collect()
     }
 
     /// Every item of the table of documents, anybody's.
@@ -285,28 +232,14 @@ impl Sender {
     pub(crate) async fn stored_bytes(&self, id: &str) -> Vec<u8> {
         let objects = self.objects(id).await;
         assert_eq!(objects.len(), 1, "{objects:?}");
-        let get = self
-            .s3
-            .get_object()
-            .bucket(&self.cloud.bucket)
-            .key(&objects[0]);
-        get.send()
-            .await
-            .unwrap()
-            .body
-            .collect()
-            .await
-            .unwrap()
-            .to_vec()
+        let get = self.s3.get_object().bucket(&self.cloud.bucket).key(&objects[0]);
+        get.send().await.unwrap().body.collect().await.unwrap().to_vec()
     }
 }
 
 impl Answer {
     pub(crate) fn id(&self) -> String {
-        self.body["dmsDocumentId"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no id in {self:?}"))
-            .to_owned()
+        self.body["dmsDocumentId"].as_str().unwrap_or_else(|| panic!("no id in {self:?}")).to_owned()
     }
 
     /// Where one of the links of its upload leads, such as `complete`.
@@ -317,22 +250,10 @@ impl Answer {
     /// Asserts a problem document of this status and kind, and gives its detail.
     pub(crate) fn problem(&self, status: u16, kind: &str) -> String {
         assert_eq!(self.status, status, "{self:?}");
-        assert_eq!(
-            self.headers["content-type"], "application/problem+json",
-            "{self:?}"
-        );
-        assert_eq!(
-            self.body["type"],
-            format!("urn:problem-type:okd:{kind}"),
-            "{self:?}"
-        );
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
+        assert_eq!(self.body["type"], format!("urn:problem-type:okd:{kind}"), "{self:?}");
         assert_eq!(self.body["status"], status, "{self:?}");
-        assert!(
-            self.body["requestId"]
-                .as_str()
-                .is_some_and(|id| id.len() == 36),
-            "{self:?}"
-        );
+        assert!(self.body["requestId"].as_str().is_some_and(|id| id.len() == 36), "{self:?}");
         self.body["detail"].as_str().unwrap().to_owned()
     }
 
@@ -351,11 +272,7 @@ async fn answer(response: reqwest::Response) -> Answer {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Answer {
-        status,
-        headers,
-        body,
-    }
+    Answer { status, headers, body }
 }
 
 /// Form A, with this behind the name of the file's part.
@@ -365,10 +282,7 @@ pub(crate) fn file_form(metadata: &Value, head: &str, file: &[u8]) -> Vec<u8> {
             "content-disposition: form-data; name=\"metadata\"\r\ncontent-type: application/json",
             metadata.to_string().as_bytes(),
         ),
-        (
-            &format!("content-disposition: form-data; name=\"file\"{head}"),
-            file,
-        ),
+        (&format!("content-disposition: form-data; name=\"file\"{head}"), file),
     ])
 }
 
@@ -421,10 +335,7 @@ pub(crate) fn with(metadata: &Value, key: &str, value: Value) -> Value {
 /// The nl-okd consumer without a field.
 pub(crate) fn without(metadata: &Value, key: &str) -> Value {
     let mut metadata = metadata.clone();
-    metadata["consumers"][0]
-        .as_object_mut()
-        .unwrap()
-        .remove(key);
+    metadata["consumers"][0].as_object_mut().unwrap().remove(key);
     metadata
 }
 
@@ -444,17 +355,10 @@ pub(crate) fn bytes(size: usize, seed: u64) -> Vec<u8> {
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    let hex: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha-256:{hex}")
 }
 
 pub(crate) fn crc64nvme(bytes: &[u8]) -> String {
-    format!(
-        "crc64nvme:{:016x}",
-        crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes)
-    )
+    format!("crc64nvme:{:016x}", crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes))
 }

@@ -38,11 +38,7 @@ impl Example {
 
     fn consumer(&self) -> &Value {
         let wrapped = &self.metadata["association"];
-        let resource = if wrapped.is_object() {
-            wrapped
-        } else {
-            &self.metadata
-        };
+        let resource = if wrapped.is_object() { wrapped } else { &self.metadata };
         &resource["consumers"][0]
     }
 
@@ -77,19 +73,13 @@ fn fixtures() -> BTreeMap<String, Example> {
         };
         (name, example)
     };
-    std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| read(entry.unwrap()))
-        .collect()
+    std::fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap())).collect()
 }
 
 /// The standard's history, where it lies beside the checkout: every example of flows 1 to 4 since it has had its present
 /// shape. (One path of that day, `/diplomering/associations`, is none of the standard's since.)
 fn history() -> Vec<Example> {
-    let file = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../shared/standard/history/examples.json"
-    );
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/standard/history/examples.json");
     let Ok(text) = std::fs::read_to_string(file) else {
         return Vec::new();
     };
@@ -98,32 +88,18 @@ fn history() -> Vec<Example> {
     for (number, example) in examples.iter().enumerate() {
         let text = |key: &str| example[key].as_str().unwrap_or_default();
         let path = text("path").replace("...", "");
-        let is_ours = [
-            "/okd/v1/associations/",
-            "/okd/v1/offering/",
-            "/okd/v1/offerings/",
-            "/okd/v1/persons/",
-        ]
-        .iter()
-        .any(|ours| path.starts_with(ours));
-        let hands_in = ["flow-1", "flow-2", "flow-3", "flow-4"]
+        let is_ours = ["/okd/v1/associations/", "/okd/v1/offering/", "/okd/v1/offerings/", "/okd/v1/persons/"]
             .iter()
-            .any(|flow| text("page").contains(flow));
+            .any(|ours| path.starts_with(ours));
+        let hands_in = ["flow-1", "flow-2", "flow-3", "flow-4"].iter().any(|flow| text("page").contains(flow));
         if !is_ours || !hands_in || text("first") < "2025-09-11" {
             continue;
         }
         let printed = text("asPrinted");
-        let metadata = example["metadataMended"]
-            .as_str()
-            .map_or_else(|| mend_json(printed), str::to_owned);
-        let metadata = serde_json::from_str(&metadata)
-            .unwrap_or_else(|error| panic!("example {number}: {error}: {metadata}"));
-        found.push(Example {
-            name: format!("example {number}"),
-            method: text("method").to_owned(),
-            path,
-            metadata,
-        });
+        let metadata = example["metadataMended"].as_str().map_or_else(|| mend_json(printed), str::to_owned);
+        let metadata =
+            serde_json::from_str(&metadata).unwrap_or_else(|error| panic!("example {number}: {error}: {metadata}"));
+        found.push(Example { name: format!("example {number}"), method: text("method").to_owned(), path, metadata });
     }
     found
 }
@@ -132,9 +108,7 @@ fn history() -> Vec<Example> {
 fn mend_json(printed: &str) -> String {
     let start = printed.find("\n{").unwrap();
     let end = printed[start..].find("\n------").unwrap();
-    let mended = printed[start..start + end]
-        .replace("Id: \"", "Id\": \"")
-        .replace(" value:", " \"value\":");
+    let mended = printed[start..start + end].replace("Id: \"", "Id\": \"").replace(" value:", " \"value\":");
     // A line that ends in a value and is followed by a key lacks its comma.
     let mut lines: Vec<String> = Vec::new();
     for line in mended.lines().filter(|line| !line.trim().is_empty()) {
@@ -158,14 +132,7 @@ fn identity(example: &Example) -> (String, String, String) {
         "diplomering" => "graduation",
         other => other,
     };
-    (
-        path,
-        document_type.to_owned(),
-        example.consumer()["documentId"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
-    )
+    (path, document_type.to_owned(), example.consumer()["documentId"].as_str().unwrap().to_owned())
 }
 
 #[tokio::test]
@@ -176,12 +143,7 @@ async fn every_message_of_flows_1_to_4_since_september_2025_is_stored_and_a_repe
     for example in examples.map(Example::mend) {
         let id = example.send(&sender).await;
         assert_eq!(id.status, 200, "{}: {id:?}", example.name);
-        assert_eq!(
-            example.send(&sender).await.ok().id(),
-            id.id(),
-            "{}",
-            example.name
-        );
+        assert_eq!(example.send(&sender).await.ok().id(), id.id(), "{}", example.name);
         let known = ids.entry(identity(&example)).or_insert_with(|| id.id());
         assert_eq!(*known, id.id(), "{}", example.name);
     }
@@ -194,14 +156,7 @@ async fn every_message_of_flows_1_to_4_since_september_2025_is_stored_and_a_repe
 async fn the_newest_flows_in_their_order_are_as_many_documents_as_messages() {
     let sender = Sender::new();
     let mut fixtures = fixtures();
-    let names = [
-        "flow-1-association",
-        "flow-1-person",
-        "flow-2-sitting",
-        "flow-2-result",
-        "flow-3",
-        "flow-4",
-    ];
+    let names = ["flow-1-association", "flow-1-person", "flow-2-sitting", "flow-2-result", "flow-3", "flow-4"];
     let mut ids = std::collections::BTreeSet::new();
     for name in names {
         let example = fixtures.remove(&format!("{name}.json")).unwrap().mend();
@@ -221,10 +176,7 @@ async fn what_cannot_work_as_it_is_printed_says_why() {
     assert_eq!(answer.body["pointer"], "/personId");
     // The declared documentSize is not the printed file's.
     let result = &fixtures["flow-2-result.json"];
-    sender
-        .hand_in(&result.metadata, b"%PDF-1.4")
-        .await
-        .problem(422, "size-mismatch");
+    sender.hand_in(&result.metadata, b"%PDF-1.4").await.problem(422, "size-mismatch");
 }
 
 /// Message 1 of the standard's history on persons, with an invented student.
@@ -246,30 +198,15 @@ async fn a_document_on_a_person_is_stored_in_both_forms_and_found_by_the_student
     let path = format!("/okd/v1/persons/{PERSON}");
     let inline = sender.hand_in_at(&path, &dyslexia(), b"x").await.ok();
     let links = sender.metadata_of(&inline.id()).await["links"].clone();
-    assert_eq!(
-        links,
-        json!({ "personId": PERSON, "studentNumber": "900123" })
-    );
-    assert!(
-        sender
-            .found_by("person", PERSON)
-            .await
-            .contains(&inline.id())
-    );
+    assert_eq!(links, json!({ "personId": PERSON, "studentNumber": "900123" }));
+    assert!(sender.found_by("person", PERSON).await.contains(&inline.id()));
     let mut offer = with(&dyslexia(), "documentSize", json!(5));
     offer["personId"] = Value::Null;
-    let offered = sender
-        .send(sender.request("POST", &path).json(&offer))
-        .await
-        .accepted();
-    sender
-        .send_parts(&offered.body["upload"], b"12345", None)
-        .await;
+    let offered = sender.send(sender.request("POST", &path).json(&offer)).await.accepted();
+    sender.send_parts(&offered.body["upload"], b"12345", None).await;
     sender.complete(&offered).await.ok();
     offer["personId"] = json!(Uuid::new_v4());
-    let answer = sender
-        .send(sender.request("POST", &path).json(&offer))
-        .await;
+    let answer = sender.send(sender.request("POST", &path).json(&offer)).await;
     answer.problem(422, "invalid-metadata");
     assert_eq!(answer.body["pointer"], "/personId");
 }
@@ -291,11 +228,9 @@ async fn on_a_person_the_enrolments_scope_opens_other_documents_too() {
     let mut sender = Sender::new();
     let on_person = format!("/okd/v1/persons/{PERSON}");
     let on_association = with(&metadata(), "documentType", json!("other"));
-    for (scope, person, association) in [
-        ("okd:enrollmentderollment", 200, 403),
-        ("okd:alldocuments", 200, 200),
-        ("okd:examdocuments", 403, 403),
-    ] {
+    for (scope, person, association) in
+        [("okd:enrollmentderollment", 200, 403), ("okd:alldocuments", 200, 200), ("okd:examdocuments", 403, 403)]
+    {
         sender.token = sender.cloud.issuer.token(&sender.client, scope).unwrap();
         let answer = sender.hand_in_at(&on_person, &dyslexia(), b"x").await;
         assert_eq!(answer.status, person, "{scope}: {answer:?}");
@@ -320,30 +255,18 @@ async fn a_generated_client_hands_in_a_document_and_its_exam_as_two_consumers() 
     let enrolment = json!({ "consumerKey": "nl-okd", "enrollmentStartDate": "2025-09-01", "sequenceCode": "1.2", "studentNumber": "900123" });
     let other = json!({ "consumerKey": "nl-other", "documentType": "x", "documentId": 7 });
     let mut message = metadata();
-    for consumers in [
-        json!([document, exam, enrolment]),
-        json!([other, exam, document]),
-    ] {
+    for consumers in [json!([document, exam, enrolment]), json!([other, exam, document])] {
         message["consumers"] = consumers;
         let id = sender.hand_in(&message, b"x").await.ok().id();
         let kept = sender.metadata_of(&id).await;
-        assert_eq!(
-            (&kept["okd"]["examCode"], &kept["links"]["studentNumber"]),
-            (&json!("REK-3F"), &json!("900123"))
-        );
+        assert_eq!((&kept["okd"]["examCode"], &kept["links"]["studentNumber"]), (&json!("REK-3F"), &json!("900123")));
     }
     let mut contradicting = exam.clone();
     contradicting["studentNumber"] = json!("900124");
     for (consumers, pointer) in [
-        (
-            json!([document, exam, contradicting]),
-            "/consumers/2/studentNumber",
-        ),
+        (json!([document, exam, contradicting]), "/consumers/2/studentNumber"),
         (json!([document, exam, document]), "/consumers/2"),
-        (
-            json!([exam, { "consumerKey": "nl-okd", "documentName": "a.pdf" }]),
-            "/consumers/1/documentType",
-        ),
+        (json!([exam, { "consumerKey": "nl-okd", "documentName": "a.pdf" }]), "/consumers/1/documentType"),
         (json!([exam]), "/consumers/0/documentType"),
     ] {
         message["consumers"] = consumers;
@@ -375,8 +298,6 @@ async fn the_single_consumer_of_oeapi_6_is_read_alone_and_beside_the_list() {
     exam["consumer"] = json!({ "consumerKey": "nl-okd", "examCode": "REK-3F" });
     let id = sender.hand_in(&exam, b"x").await.ok().id();
     assert_eq!(sender.metadata_of(&id).await["links"]["examCode"], "REK-3F");
-    let request = sender
-        .request("POST", &association())
-        .json(&json!({ "consumer": [] }));
+    let request = sender.request("POST", &association()).json(&json!({ "consumer": [] }));
     sender.send(request).await.problem(422, "invalid-metadata");
 }

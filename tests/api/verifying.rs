@@ -12,10 +12,7 @@ fn is_verifying(answer: &Answer) {
     assert_eq!(answer.headers["retry-after"], "2");
     assert_eq!(answer.headers["location"], answer.href("status"));
     let upload = &answer.body["upload"];
-    assert_eq!(
-        (&upload["state"], &upload["documentSize"]),
-        (&json!("verifying"), &json!(5))
-    );
+    assert_eq!((&upload["state"], &upload["documentSize"]), (&json!("verifying"), &json!(5)));
     assert_eq!(upload.get("parts"), None);
 }
 

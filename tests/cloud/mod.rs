@@ -55,18 +55,10 @@ fn data_folder() -> PathBuf {
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
     for entry in std::fs::read_dir(parent).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
-        let pid = name
-            .strip_prefix("cloud-")
-            .and_then(|rest| rest.split('-').next());
-        if pid.is_some_and(|pid| {
-            Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists()
-        }) {
+        let pid = name.strip_prefix("cloud-").and_then(|rest| rest.split('-').next());
+        if pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists()) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
-    parent.join(format!(
-        "cloud-{}-{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    ))
+    parent.join(format!("cloud-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
 }

@@ -15,10 +15,7 @@ impl Program {
     /// Starts it and reads its greeting as far as the token.
     pub(crate) fn start(command: &mut Command) -> Self {
         let process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut program = Self {
-            process,
-            greeting: String::new(),
-        };
+        let mut program = Self { process, greeting: String::new() };
         for line in BufReader::new(program.process.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
             program.greeting.push_str(&line);

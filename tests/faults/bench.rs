@@ -54,12 +54,7 @@ impl Bench {
         let token = cloud.issuer.token("test-sis", "okd:examdocuments").unwrap();
         let mut impatient = Sender::new(&cloud.url, token.clone());
         impatient.patience = Duration::ZERO;
-        Self {
-            cloud,
-            sender: Sender::new(&cloud.url, token),
-            impatient,
-            handed_in: Mutex::default(),
-        }
+        Self { cloud, sender: Sender::new(&cloud.url, token), impatient, handed_in: Mutex::default() }
     }
 
     /// Bytes like no others, which the books then know.
@@ -76,29 +71,17 @@ impl Bench {
     }
 
     pub(crate) async fn inline(&self, paper: &Paper, sheet: &Sheet) -> String {
-        self.sender
-            .hand_in_inline(&paper.0, &sheet.0)
-            .await
-            .unwrap()
+        self.sender.hand_in_inline(&paper.0, &sheet.0).await.unwrap()
     }
 
     pub(crate) async fn by_parts(&self, paper: &Paper, sheet: &Sheet) -> String {
         let paper = paper.of_size(sheet);
         let source = Source::Bytes(sheet.0.clone());
-        self.sender
-            .hand_in_by_parts(&paper.0, &source)
-            .await
-            .unwrap()
-            .id
+        self.sender.hand_in_by_parts(&paper.0, &source).await.unwrap().id
     }
 
     /// Form B's first step, then `parts` of the parts: the document's id and the upload.
-    pub(crate) async fn offer(
-        &self,
-        paper: &Paper,
-        sheet: &Sheet,
-        parts: usize,
-    ) -> (String, Value) {
+    pub(crate) async fn offer(&self, paper: &Paper, sheet: &Sheet, parts: usize) -> (String, Value) {
         let (status, answer) = self.sender.offer(&paper.of_size(sheet).0).await.unwrap();
         assert_eq!(status, 202, "{answer}");
         let mut upload = answer["upload"].clone();
@@ -157,9 +140,7 @@ impl Bench {
 
     /// Loses the event of a new object, after `skip` others.
     pub(crate) fn lose_an_event(&self, skip: usize) {
-        self.cloud
-            .wire
-            .plant(call("", EVENT), skip, 1, Fault::Never);
+        self.cloud.wire.plant(call("", EVENT), skip, 1, Fault::Never);
     }
 
     /// A request of form A that dies before its item is written, and is not sent again.
@@ -174,10 +155,7 @@ impl Bench {
     pub(crate) async fn leave_over(&self, paper: &Paper, sheet: &Sheet) -> String {
         let (id, upload) = self.offer(paper, sheet, 1).await;
         self.next("CompleteMultipartUpload", Fault::KillAfter);
-        self.impatient
-            .follow(&upload["complete"])
-            .await
-            .unwrap_err();
+        self.impatient.follow(&upload["complete"]).await.unwrap_err();
         self.next("TransactWriteItems", Fault::KillAfter);
         self.impatient.follow(&upload["abort"]).await.unwrap_err();
         id
@@ -222,27 +200,12 @@ impl Bench {
         for mut item in items.items.unwrap_or_default() {
             let delete = dynamodb.delete_item().table_name(table);
             let delete = delete.key("pk", item.remove("pk").unwrap());
-            delete
-                .key("sk", item.remove("sk").unwrap())
-                .send()
-                .await
-                .unwrap();
+            delete.key("sk", item.remove("sk").unwrap()).send().await.unwrap();
         }
         let s3 = setup::s3_client(&self.cloud.s3_url, &self.cloud.access_key);
-        let versions = s3
-            .list_object_versions()
-            .bucket(bucket)
-            .send()
-            .await
-            .unwrap();
-        let objects = versions
-            .versions()
-            .iter()
-            .map(|v| (v.key(), v.version_id()));
-        let markers = versions
-            .delete_markers()
-            .iter()
-            .map(|m| (m.key(), m.version_id()));
+        let versions = s3.list_object_versions().bucket(bucket).send().await.unwrap();
+        let objects = versions.versions().iter().map(|v| (v.key(), v.version_id()));
+        let markers = versions.delete_markers().iter().map(|m| (m.key(), m.version_id()));
         for (key, version) in objects.chain(markers) {
             let delete = s3.delete_object().bucket(bucket);
             let delete = delete.key(key.unwrap()).version_id(version.unwrap());
@@ -304,8 +267,5 @@ fn hold_stream(cloud: &Cloud, held: bool) {
 }
 
 pub(crate) fn call(from: &str, operation: &str) -> Call {
-    Call {
-        from: from.to_owned(),
-        operation: operation.to_owned(),
-    }
+    Call { from: from.to_owned(), operation: operation.to_owned() }
 }

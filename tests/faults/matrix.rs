@@ -131,11 +131,7 @@ impl<'a> Run<'a> {
         // Whether an object's event or its item is quicker must not be left to chance.
         bench.cloud.events.hold(true);
         match case {
-            Case::InlineNew
-            | Case::InlineUnnamed
-            | Case::PartsNew
-            | Case::PartsUnnamed
-            | Case::PartsVerified => {}
+            Case::InlineNew | Case::InlineUnnamed | Case::PartsNew | Case::PartsUnnamed | Case::PartsVerified => {}
             Case::InlineRepeated
             | Case::InlineMoves
             | Case::InlineReplaces
@@ -179,9 +175,7 @@ impl<'a> Run<'a> {
             }
             Case::SweptComplete => (self.id, _) = bench.offer(paper, first, 1).await,
             Case::Announced => {
-                self.id = bench
-                    .by_parts(&paper.declaring(first.crc64nvme()), first)
-                    .await;
+                self.id = bench.by_parts(&paper.declaring(first.crc64nvme()), first).await;
             }
             Case::InlineKnown => {
                 let declaring = paper.declaring(first.sha256());
@@ -216,11 +210,7 @@ impl<'a> Run<'a> {
         self.bench.cloud.events.hold(false);
         self.bench.cloud.events.settled().await;
         let id = done?;
-        assert!(
-            self.id.is_empty() || self.id == id,
-            "two ids: {} and {id}",
-            self.id
-        );
+        assert!(self.id.is_empty() || self.id == id, "two ids: {} and {id}", self.id);
         self.id = id;
         Ok(())
     }
@@ -251,12 +241,8 @@ impl<'a> Run<'a> {
                 let moved = paper.of_student("2");
                 sender.hand_in_inline(&moved.0, &first.0).await
             }
-            Case::PartsNew | Case::PartsUnnamed | Case::PartsOverUpload => {
-                by_parts(paper, first).await
-            }
-            Case::PartsVerified | Case::PartsResumed => {
-                by_parts(&paper.declaring(first.sha256()), first).await
-            }
+            Case::PartsNew | Case::PartsUnnamed | Case::PartsOverUpload => by_parts(paper, first).await,
+            Case::PartsVerified | Case::PartsResumed => by_parts(&paper.declaring(first.sha256()), first).await,
             Case::PartsReplace => by_parts(paper, second).await,
             Case::PartsKnown => by_parts(&paper.declaring(first.crc64nvme()), first).await,
             Case::PartsWrongCrc => {
@@ -294,11 +280,7 @@ impl<'a> Run<'a> {
                 bench.announce().await;
                 Ok(self.id.clone())
             }
-            Case::SweptComplete
-            | Case::SweptVerified
-            | Case::SweptCorrupt
-            | Case::SweptLeftover
-            | Case::SweptStray => {
+            Case::SweptComplete | Case::SweptVerified | Case::SweptCorrupt | Case::SweptLeftover | Case::SweptStray => {
                 bench.strike(3 * HOUR).await;
                 Ok(self.id.clone())
             }
@@ -315,9 +297,7 @@ impl<'a> Run<'a> {
             Case::InlineMoves | Case::InlineKnown => (Some(first), vec![first], 0),
             // Restored under a sequence of its own, so the history has it too.
             Case::PartsWrongSha | Case::SweptCorrupt => (Some(first), vec![first], 1),
-            Case::AbortedJoined | Case::SweptLeftover | Case::SweptStray | Case::LookedThrough => {
-                (None, vec![], 0)
-            }
+            Case::AbortedJoined | Case::SweptLeftover | Case::SweptStray | Case::LookedThrough => (None, vec![], 0),
             _ => (Some(first), vec![], 0),
         }
     }
@@ -336,10 +316,7 @@ impl<'a> Run<'a> {
         let books = self.check_books().await;
         let stored = books.documents.get(&self.id).cloned().unwrap_or_default();
         if let Case::Aborted | Case::SweptExpired = case {
-            assert!(
-                stored.current.is_some() && stored.past.is_empty(),
-                "{stored:?}"
-            );
+            assert!(stored.current.is_some() && stored.past.is_empty(), "{stored:?}");
             return;
         }
         let (current, past, corrupt) = self.outcome(case);
@@ -369,13 +346,8 @@ struct Cell {
 
 /// The cases in which two faults are most likely to meet what one alone does not: those with the most calls, of a request
 /// and of the service by itself, of which one part is written down and another is not.
-const OF_TWO: [Case; 5] = [
-    Case::InlineOverUpload,
-    Case::PartsVerified,
-    Case::PartsOverUpload,
-    Case::PartsWrongSha,
-    Case::SweptComplete,
-];
+const OF_TWO: [Case; 5] =
+    [Case::InlineOverUpload, Case::PartsVerified, Case::PartsOverUpload, Case::PartsWrongSha, Case::SweptComplete];
 /// How many of all pairs are tried, drawn from a seed.
 const PAIRS: usize = 120;
 
@@ -404,10 +376,7 @@ async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
     let mut seen: BTreeMap<Call, usize> = BTreeMap::new();
     let mut cells = Vec::new();
     // Whose token it is, a process asks when it happens to have forgotten.
-    for call in made
-        .into_iter()
-        .filter(|call| call.operation != TENANTS_READ)
-    {
+    for call in made.into_iter().filter(|call| call.operation != TENANTS_READ) {
         let count = seen.entry(call.clone()).or_default();
         let nth = *count;
         *count += 1;
@@ -416,15 +385,7 @@ async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
             continue;
         }
         for (fault, times, given_up) in faults_of(&call) {
-            cells.push(Cell {
-                case,
-                call: call.clone(),
-                nth,
-                times,
-                fault,
-                given_up,
-                second: None,
-            });
+            cells.push(Cell { case, call: call.clone(), nth, times, fault, given_up, second: None });
         }
     }
     cells
@@ -442,10 +403,7 @@ fn pairs(cells: &VecDeque<Cell>) -> Vec<Cell> {
         };
         if one.case == other.case && one.call != other.call {
             let second = (other.call.clone(), other.nth, other.fault);
-            pairs.push(Cell {
-                second: Some(second),
-                ..one.clone()
-            });
+            pairs.push(Cell { second: Some(second), ..one.clone() });
         }
     }
     pairs
@@ -458,25 +416,16 @@ fn faults_of(call: &Call) -> Vec<(Fault, usize, bool)> {
         return if call.operation == EVENT {
             Fault::OF_EVENTS.map(planted).into()
         } else {
-            [Fault::Fail, Fault::Throttle, Fault::LoseAnswer]
-                .map(planted)
-                .into()
+            [Fault::Fail, Fault::Throttle, Fault::LoseAnswer].map(planted).into()
         };
     }
     let mut faults: Vec<_> = Fault::OF_CALLS.map(planted).into();
-    faults.extend([
-        (Fault::Fail, TRIES, false),
-        (Fault::LoseAnswer, TRIES, false),
-    ]);
+    faults.extend([(Fault::Fail, TRIES, false), (Fault::LoseAnswer, TRIES, false)]);
     if call.operation == "CompleteMultipartUpload" {
         faults.push(planted(Fault::FailInside));
     }
     if call.from == "ApiFunction" {
-        faults.extend([
-            (Fault::KillBefore, 1, true),
-            (Fault::KillAfter, 1, true),
-            (Fault::LoseAnswer, TRIES, true),
-        ]);
+        faults.extend([(Fault::KillBefore, 1, true), (Fault::KillAfter, 1, true), (Fault::LoseAnswer, TRIES, true)]);
     }
     faults
 }
@@ -564,10 +513,7 @@ async fn whatever_fails_at_whatever_call_nothing_is_lost_doubled_mixed_or_left()
         tell!("  {case:<30} {held:>4} {missed:>4} {failed:>4}");
     }
     let (held, missed, failed) = (total(0), total(1), total(2));
-    tell!(
-        "  {count} cells in {:.0?}: {held} held, {missed} not met, {failed} failed",
-        began.elapsed()
-    );
+    tell!("  {count} cells in {:.0?}: {held} held, {missed} not met, {failed} failed", began.elapsed());
     assert_eq!(failed, 0);
     assert!(held >= 200 && missed * 20 <= count);
 }

@@ -48,11 +48,7 @@ fn start(data: &Path, port: u16) -> Program {
 
 impl Service {
     fn start(data: PathBuf, port: u16) -> Self {
-        Self {
-            program: start(&data, port),
-            data,
-            port,
-        }
+        Self { program: start(&data, port), data, port }
     }
 
     fn place(&self) -> Place {
@@ -78,15 +74,9 @@ impl Service {
     fn kill_a_function(&self, random: &mut fastrand::Rng) {
         let children = format!("/proc/{0}/task", self.program.process.id());
         let tasks = std::fs::read_dir(children).into_iter().flatten().flatten();
-        let children =
-            tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-        let children: Vec<u32> = children
-            .flat_map(|pids| {
-                pids.split(' ')
-                    .filter_map(|pid| pid.parse().ok())
-                    .collect::<Vec<_>>()
-            })
-            .collect();
+        let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        let children: Vec<u32> =
+            children.flat_map(|pids| pids.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect();
         if let Some(pid) = random.choice(&children) {
             let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
         }

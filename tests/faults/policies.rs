@@ -29,16 +29,8 @@ async fn compare(parameters: &[(&str, &str)]) {
     matrix::run_every_case(&bench).await;
     come_with_an_unknown_key(cloud).await;
     let (idle, in_vain) = bench.cloud.wire.audit_policies();
-    assert_eq!(
-        idle,
-        [] as [Allowed; 0],
-        "allowed, and needed by no use case"
-    );
-    assert_eq!(
-        in_vain,
-        [] as [(String, Need); 0],
-        "needed, and not allowed"
-    );
+    assert_eq!(idle, [] as [Allowed; 0], "allowed, and needed by no use case");
+    assert_eq!(in_vain, [] as [(String, Need); 0], "needed, and not allowed");
 }
 
 /// A request with a key that nobody knows, so that its issuer is asked.
@@ -62,8 +54,7 @@ async fn with_a_key_of_the_operators_a_policy_allows_what_that_takes_besides_and
 }
 
 #[tokio::test]
-async fn with_sessions_the_roles_are_allowed_what_some_use_case_needs_and_the_function_reaches_no_document()
- {
+async fn with_sessions_the_roles_are_allowed_what_some_use_case_needs_and_the_function_reaches_no_document() {
     compare(&[("TenantSessions", "on")]).await;
     let key = "arn:aws:kms:eu-central-1:111122223333:key/0f1e2d3c";
     compare(&[("TenantSessions", "on"), ("KmsKeyArn", key)]).await;
@@ -79,11 +70,7 @@ fn the_announce_function_may_read_the_stream_of_its_table_and_no_other() {
     let own = streams.collect::<Vec<_>>();
     for (stream, allowed) in [(own[0], true), ("arn:local:another/StreamArn", false)] {
         for need in needs_of_stream(stream) {
-            assert_eq!(
-                policies.allows(Principal::function("AnnounceFunction"), &need),
-                allowed,
-                "{need:?}"
-            );
+            assert_eq!(policies.allows(Principal::function("AnnounceFunction"), &need), allowed, "{need:?}");
         }
     }
 }

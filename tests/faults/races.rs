@@ -132,9 +132,7 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
     if random.bool() {
         bench.expire_within_the_hour(&witness.id()).await;
     }
-    let racers: Vec<Racer> = (0..random.usize(2..=8))
-        .map(|_| draw(&mut random))
-        .collect();
+    let racers: Vec<Racer> = (0..random.usize(2..=8)).map(|_| draw(&mut random)).collect();
     eprintln!("seed {seed}: {racers:?}");
 
     // Now and then calls fail besides.
@@ -181,8 +179,7 @@ fn schedules() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_the_order_every_answer_is_one_that_the_promises_allow_and_the_books_are_in_order()
-{
+async fn whatever_the_order_every_answer_is_one_that_the_promises_allow_and_the_books_are_in_order() {
     let mut clouds = JoinSet::new();
     for cloud in 0..CLOUDS {
         clouds.spawn(async move {
@@ -190,18 +187,12 @@ async fn whatever_the_order_every_answer_is_one_that_the_promises_allow_and_the_
             for seed in (0..schedules()).skip(cloud).step_by(CLOUDS) {
                 let bench = bench.clone();
                 let raced = tokio::spawn(async move { run(&bench, seed).await }).await;
-                assert!(
-                    raced.is_ok(),
-                    "seed {seed} went wrong: try OKD_SEED={seed} and the test one_race"
-                );
+                assert!(raced.is_ok(), "seed {seed} went wrong: try OKD_SEED={seed} and the test one_race");
             }
         });
     }
     clouds.join_all().await;
-    tell!(
-        "the races: {} schedules of two to eight clients on one document, judged",
-        schedules()
-    );
+    tell!("the races: {} schedules of two to eight clients on one document, judged", schedules());
 }
 
 /// The same for one seed, given as `OKD_SEED`.
@@ -228,16 +219,10 @@ async fn an_upload_opened_by_a_request_that_did_not_hear_of_it_and_completed_by_
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), opened)
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(10), opened).await.unwrap();
     bench.cloud.wire.quiet().await;
     let id = bench.by_parts(&paper, &sheet).await;
     let (status, answer) = first.await.unwrap();
-    assert_eq!(
-        (status, &answer["dmsDocumentId"]),
-        (200, &id.as_str().into()),
-        "{answer}"
-    );
+    assert_eq!((status, &answer["dmsDocumentId"]), (200, &id.as_str().into()), "{answer}");
     assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
 }

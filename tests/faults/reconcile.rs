@@ -28,10 +28,7 @@ async fn a_sender_that_dies_after_its_last_part_has_its_document_stored_by_one_s
     let (paper, sheet) = (Paper::new(), bench.sheet(TWO_PARTS));
     let (id, upload) = bench.offer(&paper, &sheet, 2).await;
     let received = state(&bench, &upload).await;
-    assert_eq!(
-        (&received["state"], &received["parts"]),
-        (&json!("received"), &json!([]))
-    );
+    assert_eq!((&received["state"], &received["parts"]), (&json!("received"), &json!([])));
     bench.strike(HOUR).await;
     let stored = json!({ "state": "stored", "documentSize": TWO_PARTS });
     assert_eq!(state(&bench, &upload).await, stored);
@@ -52,10 +49,7 @@ async fn an_upload_is_left_alone_until_its_time_is_over_and_then_expires_and_lea
     let sent = bench.sender.send_parts(&source, &upload).await.unwrap();
     assert!(!sent, "S3 takes parts of an upload that has expired");
     let (status, problem) = complete(&bench, &upload).await;
-    assert_eq!(
-        (status, &problem["type"]),
-        (410, &json!("urn:problem-type:okd:upload-gone"))
-    );
+    assert_eq!((status, &problem["type"]), (410, &json!("urn:problem-type:okd:upload-gone")));
     assert_eq!(bench.close().await.objects, 0);
 }
 
@@ -75,11 +69,7 @@ async fn corrupt(bench: &Bench, paper: &Paper, sheet: &Sheet) -> (String, Value)
     let (id, upload) = bench.offer(&declaring, sheet, 1).await;
     bench.cloud.events.hold(true);
     let (status, answer) = complete(bench, &upload).await;
-    assert_eq!(
-        (status, &answer["upload"]["state"]),
-        (202, &json!("verifying")),
-        "{answer}"
-    );
+    assert_eq!((status, &answer["upload"]["state"]), (202, &json!("verifying")), "{answer}");
     bench.cloud.events.hold(false);
     bench.cloud.events.settled().await;
     (id, upload)
@@ -102,14 +92,8 @@ async fn a_declared_sha256_that_holds_is_verified_when_s3_tells_of_the_object() 
 /// Whether the document says that its verification is pending.
 async fn pending(bench: &Bench, id: &str) -> bool {
     let item = bench.item(id).await;
-    let verification = item["content"].as_m().unwrap()["verification"]
-        .as_s()
-        .unwrap()
-        .clone();
-    assert!(
-        ["pending", "done"].contains(&verification.as_str()),
-        "{verification}"
-    );
+    let verification = item["content"].as_m().unwrap()["verification"].as_s().unwrap().clone();
+    assert!(["pending", "done"].contains(&verification.as_str()), "{verification}");
     verification == "pending"
 }
 
@@ -121,10 +105,7 @@ async fn a_declared_sha256_that_does_not_hold_makes_the_previous_document_curren
     let (id, upload) = corrupt(&bench, &paper, &bad).await;
     assert_eq!(state(&bench, &upload).await, json!({ "state": "corrupt" }));
     let (status, problem) = complete(&bench, &upload).await;
-    assert_eq!(
-        (status, &problem["type"]),
-        (422, &json!("urn:problem-type:okd:checksum-mismatch"))
-    );
+    assert_eq!((status, &problem["type"]), (422, &json!("urn:problem-type:okd:checksum-mismatch")));
     let stored = bench.document(&id).await;
     assert_eq!((stored.current, stored.corrupt), (Some(good.sha256()), 1));
     // The right file, sent at last.
@@ -139,8 +120,7 @@ async fn only_declare(bench: &Bench, id: &str, declared: Checksum) {
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let update = update.key("pk", text(&format!("local-school#{id}")));
     let update = update.key("sk", text("document"));
-    let update = update
-        .update_expression("SET content.checksums = :declared, content.verification = :pending");
+    let update = update.update_expression("SET content.checksums = :declared, content.verification = :pending");
     let declared = AttributeValue::L(vec![text(&declared.to_string())]);
     let update = update.expression_attribute_values(":declared", declared);
     let update = update.expression_attribute_values(":pending", text("pending"));
@@ -155,11 +135,7 @@ async fn a_declared_crc64nvme_that_s3_does_not_compute_is_compared_by_reading_to
         let (id, upload) = bench.offer(&paper, &sheet, 1).await;
         bench.cloud.events.hold(true);
         assert_eq!(complete(&bench, &upload).await.0, 200);
-        let declared = if declared_right {
-            sheet.clone()
-        } else {
-            bench.sheet(1)
-        };
+        let declared = if declared_right { sheet.clone() } else { bench.sheet(1) };
         only_declare(&bench, &id, declared.crc64nvme()).await;
         assert_eq!(complete(&bench, &upload).await.0, 202);
         bench.cloud.events.hold(false);
@@ -176,10 +152,7 @@ async fn an_upload_that_s3_does_not_come_to_join_expires_all_the_same() {
     let join = call("ReconcileFunction", "CompleteMultipartUpload");
     for (later, expected) in [(HOUR, "received"), (25 * HOUR, "expired")] {
         // The SDK itself tries three times.
-        bench
-            .cloud
-            .wire
-            .plant(join.clone(), 0, 3, Fault::FailInside);
+        bench.cloud.wire.plant(join.clone(), 0, 3, Fault::FailInside);
         bench.strike(later).await;
         assert_eq!(bench.cloud.wire.weed(), 0);
         assert_eq!(state(&bench, &upload).await["state"], expected);
@@ -206,35 +179,24 @@ async fn a_content_that_was_replaced_before_it_was_verified_is_verified_all_the_
     let bench = Bench::new();
     let (paper, bad, good) = (Paper::new(), bench.sheet(100), bench.sheet(100));
     bench.lose_an_event(0);
-    bench
-        .by_parts(&paper.declaring(bench.sheet(1).sha256()), &bad)
-        .await;
+    bench.by_parts(&paper.declaring(bench.sheet(1).sha256()), &bad).await;
     let id = bench.inline(&paper, &good).await;
     let stored = bench.document(&id).await;
-    assert_eq!(
-        (stored.current, stored.past, stored.corrupt),
-        (Some(good.sha256()), vec![], 1)
-    );
+    assert_eq!((stored.current, stored.past, stored.corrupt), (Some(good.sha256()), vec![], 1));
 }
 
 #[tokio::test]
 async fn an_event_that_comes_twice_or_late_changes_nothing() {
     let bench = Bench::new();
     let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    bench
-        .cloud
-        .wire
-        .plant(call("", okd_local::wire::EVENT), 0, 2, Fault::Twice);
+    bench.cloud.wire.plant(call("", okd_local::wire::EVENT), 0, 2, Fault::Twice);
     bench.cloud.events.hold(true);
     let declaring = paper.declaring(sheet.sha256());
     let id = bench.by_parts(&declaring, &sheet).await;
     let other = bench.sheet(100);
     bench.inline(&paper, &other).await;
     let stored = bench.document(&id).await;
-    assert_eq!(
-        (stored.current, stored.past),
-        (Some(other.sha256()), vec![sheet.sha256()])
-    );
+    assert_eq!((stored.current, stored.past), (Some(other.sha256()), vec![sheet.sha256()]));
 }
 
 #[tokio::test]
@@ -246,10 +208,7 @@ async fn what_a_dead_request_left_is_removed_and_the_same_file_sent_again_meanwh
     bench.cloud.events.settled().await;
     let id = bench.inline(&paper, &sheet).await;
     let books = bench.close().await;
-    assert_eq!(
-        (books.objects, books.documents[&id].current),
-        (1, Some(sheet.sha256()))
-    );
+    assert_eq!((books.objects, books.documents[&id].current), (1, Some(sheet.sha256())));
 }
 
 #[tokio::test]
@@ -314,20 +273,14 @@ fn copy_folder(from: &Path, to: &Path) {
 async fn an_event_that_cannot_be_read_is_done_with_and_a_failing_one_comes_again() {
     let bench = Bench::new();
     let reconcile = &bench.cloud.functions["ReconcileFunction"];
-    for event in [
-        "null",
-        "{}",
-        r#"{"source":"aws.s3","detail-type":"Object Created"}"#,
-    ] {
+    for event in ["null", "{}", r#"{"source":"aws.s3","detail-type":"Object Created"}"#] {
         assert!(reconcile.invoke(event.into()).await.is_ok(), "{event}");
     }
     let sheet = bench.sheet(100);
     // Twice it fails to read the item, three tries each; the third delivery finds it.
     let read = call("ReconcileFunction", "GetItem");
     bench.cloud.events.hold(true);
-    let id = bench
-        .by_parts(&Paper::new().declaring(sheet.sha256()), &sheet)
-        .await;
+    let id = bench.by_parts(&Paper::new().declaring(sheet.sha256()), &sheet).await;
     bench.cloud.wire.plant(read, 0, 6, Fault::Fail);
     bench.cloud.events.hold(false);
     bench.cloud.events.settled().await;
@@ -343,41 +296,26 @@ async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
     bench.offer(&Paper::new(), &sheet, 0).await;
     bench.strike(25 * HOUR).await;
     let log = crate::cloud::log(bench.cloud);
-    let lines = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let metrics: Vec<Value> = lines.filter(|line| line.get("_aws").is_some()).collect();
-    let swept = metrics
-        .iter()
-        .find(|line| line.get("Expired").is_some())
-        .unwrap();
-    assert_eq!(
-        (&swept["Completed"], &swept["Expired"], &swept["Failed"]),
-        (&json!(1), &json!(1), &json!(0))
-    );
+    let swept = metrics.iter().find(|line| line.get("Expired").is_some()).unwrap();
+    assert_eq!((&swept["Completed"], &swept["Expired"], &swept["Failed"]), (&json!(1), &json!(1), &json!(0)));
     let late = swept["SecondsLate"].as_u64().unwrap();
     assert!((86_400..90_000).contains(&late), "{late}");
     let directives = swept["_aws"]["CloudWatchMetrics"].as_array().unwrap();
-    let mut declared = directives
-        .iter()
-        .flat_map(|directive| directive["Metrics"].as_array().unwrap());
+    let mut declared = directives.iter().flat_map(|directive| directive["Metrics"].as_array().unwrap());
     assert!(declared.any(|metric| metric["Name"] == "SecondsLate"));
     assert!(log.contains("swept"));
 }
 
 #[tokio::test]
-async fn two_dead_requests_of_the_same_file_leave_two_versions_of_one_object_and_both_are_removed()
-{
+async fn two_dead_requests_of_the_same_file_leave_two_versions_of_one_object_and_both_are_removed() {
     let bench = Bench::new();
     let (paper, sheet) = (Paper::new(), bench.sheet(100));
     bench.strand(&paper, &sheet).await;
     // The second finds the object there, stores it as a version of its own, and dies too.
     let put = call("ApiFunction", "PutObject");
     bench.cloud.wire.plant(put, 1, 1, Fault::KillAfter);
-    bench
-        .impatient
-        .hand_in_inline(&paper.0, &sheet.0)
-        .await
-        .unwrap_err();
+    bench.impatient.hand_in_inline(&paper.0, &sheet.0).await.unwrap_err();
     assert_eq!(bench.close().await.objects, 0);
 }

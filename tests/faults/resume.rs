@@ -20,21 +20,12 @@ const KILLS: usize = 5;
 async fn there(bench: &Bench) -> BTreeSet<u32> {
     let s3 = okd_local::setup::s3_client(&bench.cloud.s3_url, &bench.cloud.access_key);
     let bucket = &bench.cloud.bucket;
-    let open = s3
-        .list_multipart_uploads()
-        .bucket(bucket)
-        .send()
-        .await
-        .unwrap();
+    let open = s3.list_multipart_uploads().bucket(bucket).send().await.unwrap();
     let Some(upload) = open.uploads().first() else {
         return BTreeSet::new();
     };
     let list = s3.list_parts().bucket(bucket).key(upload.key().unwrap());
-    let list = list
-        .upload_id(upload.upload_id().unwrap())
-        .send()
-        .await
-        .unwrap();
+    let list = list.upload_id(upload.upload_id().unwrap()).send().await.unwrap();
     let number = |part: &aws_sdk_s3::types::Part| part.part_number().unwrap().unsigned_abs();
     list.parts().iter().map(number).collect()
 }
@@ -42,9 +33,7 @@ async fn there(bench: &Bench) -> BTreeSet<u32> {
 /// The numbers of the parts that S3 was sent whole, in order.
 fn sent(bench: &Bench) -> Vec<u32> {
     let calls = bench.cloud.s3.as_ref().unwrap().calls();
-    let parts = calls
-        .iter()
-        .filter(|call| call.operation == "UploadPart" && call.status == 200);
+    let parts = calls.iter().filter(|call| call.operation == "UploadPart" && call.status == 200);
     parts.filter_map(|call| call.part_number).collect()
 }
 
@@ -52,37 +41,23 @@ fn sent(bench: &Bench) -> Vec<u32> {
 async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_sent_again() {
     let bench = Bench::new();
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let file = sample::file(&folder.path().join("exam.bin"), GIB)
-        .await
-        .unwrap();
+    let file = sample::file(&folder.path().join("exam.bin"), GIB).await.unwrap();
     let (_, sha256) = sample::digest(&file).await.unwrap();
     bench.know(sha256);
-    let paper = Paper::new()
-        .declaring(sha256)
-        .with("documentSize", json!(GIB));
+    let paper = Paper::new().declaring(sha256).with("documentSize", json!(GIB));
     let mut random = fastrand::Rng::with_seed(fastrand::u64(..));
     eprintln!("seed {}", random.get_seed());
 
     for round in 0..KILLS {
         // Where the function dies in the middle of what it is asked next, its sender has to ask again.
         if round % 2 == 1 {
-            let operation = *random
-                .choice(["CreateMultipartUpload", "TransactWriteItems"].as_slice())
-                .unwrap();
-            let fault = *random
-                .choice([Fault::KillBefore, Fault::KillAfter].as_slice())
-                .unwrap();
+            let operation = *random.choice(["CreateMultipartUpload", "TransactWriteItems"].as_slice()).unwrap();
+            let fault = *random.choice([Fault::KillBefore, Fault::KillAfter].as_slice()).unwrap();
             bench.next(operation, fault);
         }
         let (before, already) = (there(&bench).await, sent(&bench).len());
         let enough = Arc::new(Notify::new());
-        let sending = tokio::spawn(send(
-            &bench,
-            &paper,
-            &file,
-            random.usize(3..10),
-            enough.clone(),
-        ));
+        let sending = tokio::spawn(send(&bench, &paper, &file, random.usize(3..10), enough.clone()));
         tokio::select! {
             () = enough.notified() => {}
             () = tokio::time::sleep(Duration::from_mins(1)) => panic!("the sender gets nowhere"),
@@ -90,15 +65,8 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
         // In the middle of the parts after those: the connections break.
         sending.abort();
         assert!(sending.await.is_err(), "it was not killed in time");
-        let again: Vec<u32> = sent(&bench)[already..]
-            .iter()
-            .copied()
-            .filter(|part| before.contains(part))
-            .collect();
-        assert!(
-            again.is_empty(),
-            "round {round} sent the parts {again:?} again"
-        );
+        let again: Vec<u32> = sent(&bench)[already..].iter().copied().filter(|part| before.contains(part)).collect();
+        assert!(again.is_empty(), "round {round} sent the parts {again:?} again");
         bench.cloud.wire.weed();
         // A part that S3 has been sent whole arrives, though its sender is gone.
         bench.cloud.wire.quiet().await;
@@ -106,22 +74,14 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
     let (before, already) = (there(&bench).await, sent(&bench).len());
     assert!(before.len() >= 3 * KILLS, "{before:?}");
     bench.next("CompleteMultipartUpload", Fault::KillAfter);
-    let id = bench
-        .sender
-        .hand_in_by_parts(&paper.0, &Source::File(file))
-        .await
-        .unwrap()
-        .id;
+    let id = bench.sender.hand_in_by_parts(&paper.0, &Source::File(file)).await.unwrap().id;
     let last: BTreeSet<u32> = sent(&bench)[already..].iter().copied().collect();
     let missing: BTreeSet<u32> = (1..=64).filter(|part| !before.contains(part)).collect();
     assert_eq!(last, missing);
 
     bench.cloud.events.settled().await;
     let peak = bench.cloud.functions["ReconcileFunction"].peak_memory();
-    tell!(
-        "the reconcile function's peak memory while it verified 1 GiB: {} MiB",
-        peak >> 20
-    );
+    tell!("the reconcile function's peak memory while it verified 1 GiB: {} MiB", peak >> 20);
     assert!(peak > 0 && peak < 64 << 20, "{peak}");
     let stored = bench.document(&id).await;
     assert_eq!((stored.current, stored.unverified), (Some(sha256), false));
@@ -135,11 +95,7 @@ fn send(
     count: usize,
     enough: Arc<Notify>,
 ) -> impl Future<Output = okd_local::Result<String>> + use<> {
-    let token = bench
-        .cloud
-        .issuer
-        .token("test-sis", "okd:examdocuments")
-        .unwrap();
+    let token = bench.cloud.issuer.token("test-sis", "okd:examdocuments").unwrap();
     let mut sender = Sender::new(&bench.cloud.url, token);
     let arrived = std::sync::atomic::AtomicUsize::new(0);
     sender.arrived = Box::new(move |_| {

@@ -9,8 +9,7 @@ use crate::bench::{Bench, Paper};
 
 /// Pending uploads like the real one `id`, due in a year.
 async fn pretend(bench: &Bench, id: &str, count: usize) {
-    let dynamodb =
-        okd_local::setup::dynamodb_client(&bench.cloud.dynamodb_url, &bench.cloud.access_key);
+    let dynamodb = okd_local::setup::dynamodb_client(&bench.cloud.dynamodb_url, &bench.cloud.access_key);
     let table = &bench.cloud.table;
     let text = |value: String| AttributeValue::S(value);
     let item = bench.item(id).await;
@@ -21,10 +20,7 @@ async fn pretend(bench: &Bench, id: &str, count: usize) {
         item.insert("pk".to_owned(), text(format!("local-school#{id}")));
         item.insert("id".to_owned(), text(id.to_string()));
         item.insert("queue".to_owned(), text((number % 8).to_string()));
-        item.insert(
-            "due".to_owned(),
-            AttributeValue::N(due.as_second().to_string()),
-        );
+        item.insert("due".to_owned(), AttributeValue::N(due.as_second().to_string()));
         let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
         WriteRequest::builder().put_request(put).build()
     };
@@ -32,12 +28,7 @@ async fn pretend(bench: &Bench, id: &str, count: usize) {
     for batch in numbers.chunks(25) {
         let requests = batch.iter().map(|&number| another(number)).collect();
         let write = dynamodb.batch_write_item().request_items(table, requests);
-        let unprocessed = write
-            .send()
-            .await
-            .unwrap()
-            .unprocessed_items
-            .unwrap_or_default();
+        let unprocessed = write.send().await.unwrap().unprocessed_items.unwrap_or_default();
         assert!(unprocessed.is_empty());
     }
 }
@@ -60,13 +51,7 @@ async fn of_10_000_pending_uploads_a_sweep_touches_the_10_that_are_due_and_asks_
         }
     }
     // Once for all: the tenants, and one issuer's keys, which are fetched and written down.
-    let expected = [
-        ("Query", 8),
-        ("UpdateItem", 11),
-        ("ListParts", 10),
-        ("QueryTenants", 1),
-        ("GetItem", 1),
-    ];
+    let expected = [("Query", 8), ("UpdateItem", 11), ("ListParts", 10), ("QueryTenants", 1), ("GetItem", 1)];
     let expected = expected.map(|(operation, count)| (operation.to_owned(), count));
     assert_eq!(counts, HashMap::from(expected));
 }

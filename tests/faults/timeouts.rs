@@ -21,16 +21,10 @@ async fn complete_says_202_while_s3_takes_long_or_its_answer_is_lost_and_finds_o
         bench.cloud.wire.plant(join, 0, FOREVER, fault);
         let began = Instant::now();
         let (status, answer) = bench.sender.follow(&upload["complete"]).await.unwrap();
-        assert_eq!(
-            (status, &answer["upload"]["state"]),
-            (202, &"completing".into())
-        );
+        assert_eq!((status, &answer["upload"]["state"]), (202, &"completing".into()));
         assert!(began.elapsed() < GATEWAY, "{:?}", began.elapsed());
         bench.cloud.wire.weed();
-        assert_eq!(
-            bench.sender.follow(&upload["complete"]).await.unwrap().0,
-            200
-        );
+        assert_eq!(bench.sender.follow(&upload["complete"]).await.unwrap().0, 200);
         assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
     }
 }
@@ -40,22 +34,12 @@ async fn a_put_says_503_when_a_store_hangs_and_stores_nothing_twice_when_it_is_r
     for hangs in ["PutObject", "TransactWriteItems"] {
         let bench = Bench::new();
         let (paper, sheet) = (Paper::new(), bench.sheet(100));
-        bench
-            .cloud
-            .wire
-            .plant(call("ApiFunction", hangs), 0, FOREVER, Fault::Hang);
+        bench.cloud.wire.plant(call("ApiFunction", hangs), 0, FOREVER, Fault::Hang);
         let began = Instant::now();
-        let error = bench
-            .impatient
-            .hand_in_inline(&paper.0, &sheet.0)
-            .await
-            .unwrap_err();
+        let error = bench.impatient.hand_in_inline(&paper.0, &sheet.0).await.unwrap_err();
         assert!(began.elapsed() < GATEWAY, "{:?}", began.elapsed());
         assert!(error.downcast_ref::<Refused>().is_none(), "{error}");
-        assert!(
-            error.to_string().contains("urn:problem-type:okd:try-again"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("urn:problem-type:okd:try-again"), "{error}");
         bench.cloud.wire.weed();
         let id = bench.inline(&paper, &sheet).await;
         let books = bench.close().await;
@@ -71,10 +55,7 @@ async fn a_request_whose_calls_are_all_slow_is_answered_before_the_gateway_gives
     let (_, upload) = bench.offer(&Paper::new(), &sheet, 1).await;
     for slow in ["GetItem", "ListParts", "TransactWriteItems"] {
         // Each is tried again after 3 s, and answered after 3 s and a half.
-        bench
-            .cloud
-            .wire
-            .plant(call("ApiFunction", slow), 0, 1, Fault::Late);
+        bench.cloud.wire.plant(call("ApiFunction", slow), 0, 1, Fault::Late);
     }
     let join = call("ApiFunction", "CompleteMultipartUpload");
     bench.cloud.wire.plant(join, 0, FOREVER, Fault::Hang);

@@ -74,19 +74,8 @@ pub(crate) struct Begun<'a> {
 
 impl Begun<'_> {
     pub(crate) fn end(self, answer: Answer) -> Answer {
-        let Self {
-            witness,
-            who,
-            begin,
-            operation,
-        } = self;
-        let event = Event {
-            who,
-            begin,
-            end: witness.tick(),
-            operation,
-            answer,
-        };
+        let Self { witness, who, begin, operation } = self;
+        let event = Event { who, begin, end: witness.tick(), operation, answer };
         witness.history.lock().unwrap().push(event);
         answer
     }
@@ -107,10 +96,7 @@ impl Witness {
     }
 
     pub(crate) fn client(self: &Arc<Self>, who: usize) -> Client {
-        Client {
-            witness: self.clone(),
-            who,
-        }
+        Client { witness: self.clone(), who }
     }
 
     pub(crate) fn history(&self) -> Vec<Event> {
@@ -123,12 +109,7 @@ impl Witness {
     }
 
     pub(crate) fn begin(&self, who: usize, operation: Operation) -> Begun<'_> {
-        Begun {
-            witness: self,
-            who,
-            begin: self.tick(),
-            operation,
-        }
+        Begun { witness: self, who, begin: self.tick(), operation }
     }
 
     fn tick(&self) -> u64 {
@@ -138,20 +119,13 @@ impl Witness {
     fn paper(&self, says: Says) -> Paper {
         match says {
             1 => self.paper.clone(),
-            _ => self
-                .paper
-                .with("documentName", "beter.pdf".into())
-                .of_student("2"),
+            _ => self.paper.with("documentName", "beter.pdf".into()).of_student("2"),
         }
     }
 
     fn know(&self, answer: &Value) {
         if let Some(id) = answer["dmsDocumentId"].as_str() {
-            assert_eq!(
-                self.id.get_or_init(|| id.to_owned()),
-                id,
-                "a document has two ids"
-            );
+            assert_eq!(self.id.get_or_init(|| id.to_owned()), id, "a document has two ids");
         }
     }
 
@@ -175,9 +149,8 @@ impl Witness {
 impl Client {
     pub(crate) async fn hand_in(&self, file: File, says: Says) -> Answer {
         let paper = self.witness.paper(says);
-        let part = |name: &str, more: &str| {
-            format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"{more}\r\n\r\n")
-        };
+        let part =
+            |name: &str, more: &str| format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"{more}\r\n\r\n");
         let form = [
             part("metadata", "").as_bytes(),
             paper.0.to_string().as_bytes(),
@@ -188,9 +161,7 @@ impl Client {
         ]
         .concat();
         let begun = self.witness.begin(self.who, Operation::HandIn(file, says));
-        let put = self
-            .put()
-            .header("content-type", "multipart/form-data; boundary=x");
+        let put = self.put().header("content-type", "multipart/form-data; boundary=x");
         let sent = put.body(form).send().await;
         let (status, _) = self.read_answer(sent).await;
         begun.end(match status {
@@ -208,9 +179,7 @@ impl Client {
             Declared::Sha256(file) => paper.declaring(sheet(file).sha256()),
             Declared::Crc64Nvme(file) => paper.declaring(sheet(file).crc64nvme()),
         };
-        let begun = self
-            .witness
-            .begin(self.who, Operation::Offer(declared, says));
+        let begun = self.witness.begin(self.who, Operation::Offer(declared, says));
         let sent = self.put().json(&paper.0).send().await;
         let (status, answer) = self.read_answer(sent).await;
         let upload = &answer["upload"];
@@ -229,13 +198,7 @@ impl Client {
             return Answer::Done;
         };
         let begun = self.witness.begin(self.who, Operation::Send(upload, file));
-        let sent = self
-            .witness
-            .http
-            .put(href)
-            .body(self.bytes(file).to_vec())
-            .send()
-            .await;
+        let sent = self.witness.http.put(href).body(self.bytes(file).to_vec()).send().await;
         let (status, _) = self.read_answer(sent).await;
         begun.end(match status {
             200 => Answer::Done,
@@ -342,10 +305,7 @@ impl Client {
         let association = self.witness.paper.0["associationId"].as_str().unwrap();
         let url = &self.witness.place.url;
         let path = format!("{url}/okd/v1/associations/{association}");
-        self.witness
-            .http
-            .put(path)
-            .bearer_auth(&self.witness.place.token)
+        self.witness.http.put(path).bearer_auth(&self.witness.place.token)
     }
 
     async fn follow(&self, upload: Upload, link: &str) -> (u16, Value) {
@@ -353,11 +313,7 @@ impl Client {
         let method = link["method"].as_str().unwrap().parse().unwrap();
         let href = link["href"].as_str().unwrap();
         let url = format!("{}{href}", self.witness.place.url);
-        let request = self
-            .witness
-            .http
-            .request(method, url)
-            .bearer_auth(&self.witness.place.token);
+        let request = self.witness.http.request(method, url).bearer_auth(&self.witness.place.token);
         self.read_answer(request.send().await).await
     }
 
@@ -379,11 +335,7 @@ impl Client {
 /// How an upload has ended, by the text of the problem.
 fn end_in(problem: &Value) -> End {
     let detail = problem["detail"].as_str().unwrap();
-    let ends = [
-        ("aborted", End::Aborted),
-        ("newer PUT", End::Superseded),
-        ("within an hour", End::Expired),
-    ];
+    let ends = [("aborted", End::Aborted), ("newer PUT", End::Superseded), ("within an hour", End::Expired)];
     let found = ends.iter().find(|(words, _)| detail.contains(words));
     found.unwrap_or_else(|| panic!("{problem}")).1
 }

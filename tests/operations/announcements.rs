@@ -55,21 +55,17 @@ async fn announced(cloud: &Cloud) -> Vec<Value> {
     cloud.stream.as_ref().unwrap().settled().await.unwrap();
     let text = std::fs::read_to_string(cloud.data.join(ANNOUNCED)).unwrap();
     let lines = text.lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn kinds(events: &[Value]) -> Vec<&str> {
-    let kinds = events
-        .iter()
-        .filter_map(|event| event["detail-type"].as_str());
+    let kinds = events.iter().filter_map(|event| event["detail-type"].as_str());
     kinds.collect()
 }
 
 #[tokio::test]
 async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_corrupt_and_an_upload_when_it_expires()
- {
+{
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
     let paper = metadata();
@@ -77,22 +73,12 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
     let better = with(&paper, "documentName", json!("beter.pdf"));
     sender.hand_in(&better, b"first").await.ok();
     for declared in [sha256(b"second"), sha256(b"other!")] {
-        let paper = with(
-            &with(&paper, "documentSize", json!(6)),
-            "documentChecksum",
-            json!(declared),
-        );
+        let paper = with(&with(&paper, "documentSize", json!(6)), "documentChecksum", json!(declared));
         let offer = sender.offer_and_send(&paper, b"second").await;
-        sender
-            .follow(&offer.body["upload"], "complete")
-            .await
-            .accepted();
+        sender.follow(&offer.body["upload"], "complete").await.accepted();
         cloud.events.settled().await;
     }
-    sender
-        .offer(&with(&paper, "documentSize", json!(7)))
-        .await
-        .accepted();
+    sender.offer(&with(&paper, "documentSize", json!(7))).await.accepted();
     let later = Timestamp::now() + Duration::from_hours(25);
     cloud.strike(later).await.unwrap();
 
@@ -112,23 +98,15 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
     for event in &events {
         let detail = &event["detail"];
         assert_eq!(event["source"], "okd.documents");
-        assert_eq!(
-            (&detail["dmsDocumentId"], &detail["tenant"]),
-            (&json!(id), &json!("local-school"))
-        );
+        assert_eq!((&detail["dmsDocumentId"], &detail["tenant"]), (&json!(id), &json!("local-school")));
         let consumer = &detail["consumers"][0];
-        assert_eq!(
-            (&consumer["consumerKey"], &consumer["documentType"]),
-            (&json!("nl-okd"), &json!("examination"))
-        );
+        assert_eq!((&consumer["consumerKey"], &consumer["documentType"]), (&json!("nl-okd"), &json!("examination")));
         let at = detail["at"].as_str().unwrap();
         assert_eq!(at.len(), "2026-11-27T16:00:00.123456789Z".len());
         at.parse::<Timestamp>().unwrap();
     }
     // The revision is the order, and the time never says otherwise. What is corrupt has the revision that stored it.
-    let revisions = events
-        .iter()
-        .map(|event| event["detail"]["revision"].as_u64());
+    let revisions = events.iter().map(|event| event["detail"]["revision"].as_u64());
     let revisions: Vec<u64> = revisions.map(Option::unwrap).collect();
     assert_eq!(revisions, [1, 2, 4, 5, 7, 8, 7, 10]);
     let mut ordered: Vec<&Value> = events.iter().map(|event| &event["detail"]).collect();
@@ -136,28 +114,14 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
     assert!(ordered.is_sorted_by(|one, next| one["at"].as_str() < next["at"].as_str()));
     let verification = |event: &Value| event["detail"]["object"]["verification"].clone();
     let verifications: Vec<Value> = events.iter().map(verification).collect();
-    let expected = json!([
-        "done", "done", "pending", "done", "pending", "done", "corrupt", null
-    ]);
+    let expected = json!(["done", "done", "pending", "done", "pending", "done", "corrupt", null]);
     assert_eq!(json!(verifications), expected);
-    let sizes = events
-        .iter()
-        .map(|event| &event["detail"]["consumers"][0]["documentSize"]);
-    assert_eq!(
-        json!(sizes.collect::<Vec<_>>()),
-        json!([5, 5, 6, 6, 6, 6, 6, 7])
-    );
+    let sizes = events.iter().map(|event| &event["detail"]["consumers"][0]["documentSize"]);
+    assert_eq!(json!(sizes.collect::<Vec<_>>()), json!([5, 5, 6, 6, 6, 6, 6, 7]));
 
     // By its key the DMS finds the very content.
     let key = events[0]["detail"]["object"]["key"].as_str().unwrap();
-    let object = sender
-        .s3
-        .get_object()
-        .bucket(&cloud.bucket)
-        .key(key)
-        .send()
-        .await
-        .unwrap();
+    let object = sender.s3.get_object().bucket(&cloud.bucket).key(key).send().await.unwrap();
     assert_eq!(object.body.collect().await.unwrap().to_vec(), b"first");
 }
 
@@ -170,17 +134,11 @@ async fn what_is_only_under_way_refused_or_given_up_is_not_announced() {
     // The metadata of what is still being uploaded are corrected.
     let declared = with(&paper, "documentChecksum", json!(sha256(b"12345")));
     sender.offer(&declared).await.accepted();
-    sender
-        .offer(&with(&declared, "documentName", json!("b.pdf")))
-        .await
-        .accepted();
+    sender.offer(&with(&declared, "documentName", json!("b.pdf"))).await.accepted();
     sender.follow(&first.body["upload"], "abort").await;
     let last = sender.offer(&paper).await.accepted();
     sender.follow(&last.body["upload"], "abort").await;
-    sender
-        .hand_in(&json!({}), b"file")
-        .await
-        .problem(422, "invalid-metadata");
+    sender.hand_in(&json!({}), b"file").await.problem(422, "invalid-metadata");
     assert_eq!(announced(cloud).await, [] as [Value; 0]);
 }
 
@@ -191,16 +149,10 @@ async fn what_the_sweep_only_looks_at_is_neither_announced_nor_counted_again() {
     cloud.events.hold(true);
     let declared = with(&offer(6), "documentChecksum", json!(sha256(b"second")));
     let upload = sender.offer_and_send(&declared, b"second").await;
-    sender
-        .follow(&upload.body["upload"], "complete")
-        .await
-        .accepted();
+    sender.follow(&upload.body["upload"], "complete").await.accepted();
     sender.offer(&offer(7)).await.accepted();
     // One hears of a content that it cannot read back in time, both of an upload that is not complete.
-    let get = Call {
-        from: "ReconcileFunction".to_owned(),
-        operation: "GetObject".to_owned(),
-    };
+    let get = Call { from: "ReconcileFunction".to_owned(), operation: "GetObject".to_owned() };
     cloud.wire.plant(get, 0, 6, Fault::Fail);
     for minutes in [20, 40] {
         let later = Timestamp::now() + Duration::from_mins(minutes);
@@ -209,10 +161,7 @@ async fn what_the_sweep_only_looks_at_is_neither_announced_nor_counted_again() {
     assert_eq!(cloud.wire.weed(), 0);
     assert_eq!(kinds(&announced(cloud).await), ["document.stored"]);
     let begun = crate::metrics::documents(cloud, "parts", "begun");
-    assert_eq!(
-        (begun, crate::metrics::documents(cloud, "parts", "stored")),
-        (2, 1)
-    );
+    assert_eq!((begun, crate::metrics::documents(cloud, "parts", "stored")), (2, 1));
 }
 
 #[tokio::test]
@@ -223,25 +172,13 @@ async fn a_content_found_corrupt_after_it_was_replaced_is_announced_too() {
     let paper = offer(6);
     let declared = with(&paper, "documentChecksum", json!(sha256(b"other!")));
     let upload = sender.offer_and_send(&declared, b"second").await;
-    sender
-        .follow(&upload.body["upload"], "complete")
-        .await
-        .accepted();
-    sender
-        .hand_in(&crate::sender::without(&paper, "documentSize"), b"later")
-        .await
-        .ok();
+    sender.follow(&upload.body["upload"], "complete").await.accepted();
+    sender.hand_in(&crate::sender::without(&paper, "documentSize"), b"later").await.ok();
     cloud.events.hold(false);
     cloud.events.settled().await;
-    cloud
-        .strike(Timestamp::now() + Duration::from_hours(1))
-        .await
-        .unwrap();
+    cloud.strike(Timestamp::now() + Duration::from_hours(1)).await.unwrap();
     let events = announced(cloud).await;
-    assert_eq!(
-        kinds(&events),
-        ["document.stored", "document.stored", "document.corrupt"]
-    );
+    assert_eq!(kinds(&events), ["document.stored", "document.stored", "document.corrupt"]);
     let key = |event: &Value| event["detail"]["object"]["key"].clone();
     assert_eq!(key(&events[0]), key(&events[2]));
     let detail = |index: usize| &events[index]["detail"];
@@ -254,14 +191,7 @@ async fn nothing_of_the_person_that_a_document_is_about_is_announced() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
     let mut paper = metadata();
-    for field in [
-        "documentId",
-        "documentName",
-        "documentSubtype",
-        "examName",
-        "examCode",
-        "studentNumber",
-    ] {
+    for field in ["documentId", "documentName", "documentSubtype", "examName", "examCode", "studentNumber"] {
         paper["consumers"][0][field] = json!("Geheim");
     }
     paper["person"] = json!({ "givenName": "Geheim", "mail": "Geheim@school.example" });
@@ -278,29 +208,16 @@ async fn nothing_of_the_person_that_a_document_is_about_is_announced() {
 async fn whatever_befalls_the_announcement_it_is_made_and_a_repeat_has_the_same_id() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
-    let call = Call {
-        from: "AnnounceFunction".to_owned(),
-        operation: "PutEvents".to_owned(),
-    };
-    for (fault, times) in [
-        (Fault::KillBefore, 1),
-        (Fault::KillAfter, 1),
-        (Fault::Fail, 3),
-        (Fault::LoseAnswer, 3),
-    ] {
+    let call = Call { from: "AnnounceFunction".to_owned(), operation: "PutEvents".to_owned() };
+    for (fault, times) in [(Fault::KillBefore, 1), (Fault::KillAfter, 1), (Fault::Fail, 3), (Fault::LoseAnswer, 3)] {
         cloud.wire.plant(call.clone(), 0, times, fault);
         let id = sender.hand_in(&metadata(), b"file").await.ok().id();
         let events = announced(cloud).await;
-        let of_this = events
-            .iter()
-            .filter(|event| event["detail"]["dmsDocumentId"] == id);
+        let of_this = events.iter().filter(|event| event["detail"]["dmsDocumentId"] == id);
         let ids: Vec<_> = of_this.map(|event| &event["detail"]["id"]).collect();
         let repeated = matches!(fault, Fault::KillAfter | Fault::LoseAnswer);
         assert_eq!(ids.len() > 1, repeated, "{fault:?}: {ids:?}");
-        assert!(
-            ids.iter().all(|id| *id == ids[0]) && ids[0].is_string(),
-            "{ids:?}"
-        );
+        assert!(ids.iter().all(|id| *id == ids[0]) && ids[0].is_string(), "{ids:?}");
         assert_eq!(cloud.wire.weed(), 0);
     }
 }
@@ -328,16 +245,11 @@ async fn a_webhook_is_told_again_until_it_accepts() {
         sender.hand_in(&paper, file).await.ok();
     }
     let events = announced(cloud).await;
-    let revisions = events
-        .iter()
-        .map(|event| event["detail"]["id"].as_str().unwrap());
+    let revisions = events.iter().map(|event| event["detail"]["id"].as_str().unwrap());
     let revisions: BTreeSet<&str> = revisions.collect();
     assert_eq!(revisions.len(), 2, "{events:?}");
     let heard: Vec<Value> = heard.lock().unwrap().clone();
-    assert!(
-        events.iter().all(|event| heard.contains(event)),
-        "{heard:?}"
-    );
+    assert!(events.iter().all(|event| heard.contains(event)), "{heard:?}");
     assert!(asked.load(Ordering::SeqCst) >= 4);
 }
 
@@ -365,11 +277,7 @@ async fn what_cannot_be_read_is_kept_for_a_version_that_can_and_what_came_before
     let stream = cloud.stream.as_ref().unwrap();
     stream.hold(true);
     let before = sender.hand_in(&metadata(), b"before").await.ok().id();
-    let item = [
-        ("pk", "local-school#of a later release"),
-        ("sk", "document"),
-        ("revision", "x"),
-    ];
+    let item = [("pk", "local-school#of a later release"), ("sk", "document"), ("revision", "x")];
     let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
     let put = sender.dynamodb.put_item().table_name(&cloud.table);
     put.set_item(Some(item.into())).send().await.unwrap();
@@ -386,10 +294,7 @@ async fn what_cannot_be_read_is_kept_for_a_version_that_can_and_what_came_before
     let text = std::fs::read_to_string(cloud.data.join(ANNOUNCED)).unwrap();
     let documents = text.lines().map(|line| {
         let event: Value = serde_json::from_str(line).unwrap();
-        event["detail"]["dmsDocumentId"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        event["detail"]["dmsDocumentId"].as_str().unwrap().to_owned()
     });
     assert_eq!(documents.collect::<Vec<_>>(), [before]);
 }

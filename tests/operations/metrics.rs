@@ -12,9 +12,7 @@ use crate::{
 fn lines(cloud: &Cloud) -> Vec<Value> {
     let log = log(cloud);
     let lines = log.lines();
-    lines
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+    lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// Every metric in the functions' logs: its function, its other dimensions, its name and unit, its value.
@@ -24,16 +22,11 @@ fn measured(cloud: &Cloud) -> Vec<Value> {
         for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
             assert_eq!(directive["Namespace"], "OKD");
             let dimensions = directive["Dimensions"][0].as_array().unwrap();
-            let dimensions = dimensions
-                .iter()
-                .map(|name| line[name.as_str().unwrap()].as_str().unwrap());
+            let dimensions = dimensions.iter().map(|name| line[name.as_str().unwrap()].as_str().unwrap());
             let dimensions: Vec<&str> = dimensions.collect();
             for metric in directive["Metrics"].as_array().unwrap() {
                 let value = &line[metric["Name"].as_str().unwrap()];
-                assert!(
-                    !value.is_null(),
-                    "{metric} is declared and not told: {line}"
-                );
+                assert!(!value.is_null(), "{metric} is declared and not told: {line}");
                 metrics.push(json!([dimensions, metric["Name"], metric["Unit"], value]));
             }
         }
@@ -57,9 +50,7 @@ fn of(cloud: &Cloud, name: &str, unit: &str) -> Vec<Value> {
 fn times_of_api(cloud: &Cloud, call: &str) -> Vec<u64> {
     let times = of(cloud, call, "Milliseconds").into_iter();
     let of_api = times.filter(|metric| metric[0][0] == "local-ApiFunction");
-    of_api
-        .map(|metric| metric[1][0].as_u64().unwrap())
-        .collect()
+    of_api.map(|metric| metric[1][0].as_u64().unwrap()).collect()
 }
 
 /// How many documents came in this form to this outcome.
@@ -95,10 +86,7 @@ async fn documents_and_bytes_are_counted_by_form_and_outcome() {
         ("parts", "stored", 1, 1000),
         ("parts", "aborted", 1, 70),
     ] {
-        let counted = (
-            self::documents(cloud, form, outcome),
-            self::bytes(cloud, form, outcome),
-        );
+        let counted = (self::documents(cloud, form, outcome), self::bytes(cloud, form, outcome));
         assert_eq!(counted, (documents, bytes), "{form} {outcome}");
     }
 }
@@ -107,14 +95,8 @@ async fn documents_and_bytes_are_counted_by_form_and_outcome() {
 async fn refusals_are_counted_by_the_type_of_the_problem() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
-    sender
-        .hand_in(&json!({}), b"file")
-        .await
-        .problem(422, "invalid-metadata");
-    sender
-        .hand_in(&metadata(), b"")
-        .await
-        .problem(422, "empty-file");
+    sender.hand_in(&json!({}), b"file").await.problem(422, "invalid-metadata");
+    sender.hand_in(&metadata(), b"").await.problem(422, "empty-file");
     let refusals = of(cloud, "Refusals", "Count");
     let expected = ["invalid-metadata", "empty-file"];
     let expected = expected.map(|problem| json!([["local-ApiFunction", problem], 1]));
@@ -134,10 +116,7 @@ async fn a_request_has_one_id_in_its_answer_its_problem_and_the_log_which_names_
     let traces: Vec<String> = traces.collect();
     // The refusal and the answer.
     assert_eq!(traces.len(), 2, "{lines:#?}");
-    assert!(
-        traces.iter().all(|trace| trace.starts_with("Root=1-")),
-        "{traces:?}"
-    );
+    assert!(traces.iter().all(|trace| trace.starts_with("Root=1-")), "{traces:?}");
 }
 
 #[tokio::test]
@@ -151,11 +130,7 @@ async fn cold_starts_and_the_time_of_calls_to_aws_are_measured() {
     let cold = json!([["local-ApiFunction"], 1]);
     let colds = of(cloud, "ColdStarts", "Count");
     assert_eq!(colds.iter().filter(|metric| **metric == cold).count(), 1);
-    for (call, count) in [
-        ("S3.PutObject", 2),
-        ("DynamoDB.TransactWriteItems", 1),
-        ("DynamoDB.GetItem", 1),
-    ] {
+    for (call, count) in [("S3.PutObject", 2), ("DynamoDB.TransactWriteItems", 1), ("DynamoDB.GetItem", 1)] {
         assert_eq!(times_of_api(cloud, call).len(), count, "{call}");
     }
     // Its parts are presigned, and sent by somebody else.

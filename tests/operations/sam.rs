@@ -52,8 +52,6 @@ async fn one_document_inline_and_one_by_parts_of_64_mib_are_stored_through_sam_l
     let file = sample::file(&path, 64 << 20).await.unwrap();
     let (size, expected) = sample::digest(&file).await.unwrap();
     let metadata = sample::metadata("opname.mp4", Some(size));
-    let sent = sender
-        .hand_in_by_parts(&metadata, &Source::File(file))
-        .await;
+    let sent = sender.hand_in_by_parts(&metadata, &Source::File(file)).await;
     is_stored(&environment, &key, &sent.unwrap().id, expected).await;
 }

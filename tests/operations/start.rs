@@ -30,15 +30,9 @@ fn start(arguments: &[&str], temporary: &Path) -> Program {
 
 #[tokio::test]
 #[cfg(unix)]
-async fn an_ephemeral_cloud_is_in_the_temporary_folder_and_pages_of_the_origins_named_may_send_parts()
- {
+async fn an_ephemeral_cloud_is_in_the_temporary_folder_and_pages_of_the_origins_named_may_send_parts() {
     let temporary = tempfile::tempdir().unwrap();
-    let origins = [
-        "--upload-origin",
-        "https://dms.example",
-        "--upload-origin",
-        "http://127.0.0.1:8000/",
-    ];
+    let origins = ["--upload-origin", "https://dms.example", "--upload-origin", "http://127.0.0.1:8000/"];
     let cloud = start(&[&["--ephemeral"][..], &origins].concat(), temporary.path());
     let logs = cloud.after("Its logs go to ");
     assert!(Path::new(logs).starts_with(temporary.path()), "{logs}");
@@ -50,11 +44,9 @@ async fn an_ephemeral_cloud_is_in_the_temporary_folder_and_pages_of_the_origins_
     assert_eq!(offered.status(), 202);
     let offered: Value = offered.json().await.unwrap();
     let href = offered["upload"]["parts"][0]["href"].as_str().unwrap();
-    for (origin, allowed) in [
-        ("https://dms.example", true),
-        ("http://127.0.0.1:8000", true),
-        ("https://evil.example", false),
-    ] {
+    for (origin, allowed) in
+        [("https://dms.example", true), ("http://127.0.0.1:8000", true), ("https://evil.example", false)]
+    {
         let preflight = http.request(reqwest::Method::OPTIONS, href);
         let preflight = preflight.header("origin", origin);
         let preflight = preflight.header("access-control-request-method", "PUT");
@@ -79,9 +71,7 @@ async fn the_data_folder_and_all_in_it_are_the_owners_alone() {
     let data = temporary.path().join("data");
     let cloud = start(&["--data", data.to_str().unwrap()], temporary.path());
     let url = format!("{}{}", cloud.after("runs at "), association());
-    let offered = reqwest::Client::new()
-        .put(url)
-        .bearer_auth(cloud.after("TOKEN="));
+    let offered = reqwest::Client::new().put(url).bearer_auth(cloud.after("TOKEN="));
     assert_eq!(offered.json(&offer(5)).send().await.unwrap().status(), 202);
     let files = all_below(&data);
     assert!(files.len() > 10, "{files:?}");
@@ -98,18 +88,10 @@ fn a_data_folder_that_others_may_open_is_refused_with_what_to_do() {
     let temporary = tempfile::tempdir().unwrap();
     std::fs::set_permissions(temporary.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let mut command = local();
-    let command = command
-        .args(["--port", "0", "--data"])
-        .arg(temporary.path());
-    let mut process = command
-        .stderr(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let command = command.args(["--port", "0", "--data"]).arg(temporary.path());
+    let mut process = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = String::new();
-    let started = BufReader::new(process.stdout.take().unwrap())
-        .lines()
-        .next();
+    let started = BufReader::new(process.stdout.take().unwrap()).lines().next();
     process.kill().unwrap();
     std::io::Read::read_to_string(&mut process.stderr.take().unwrap(), &mut said).unwrap();
     process.wait().unwrap();
@@ -131,12 +113,7 @@ fn the_key_of_a_data_folder_is_random_and_stays() {
 
 #[test]
 fn what_is_no_origin_is_refused_before_anything_starts() {
-    for bad in [
-        "dms.example",
-        "https://dms.example/upload",
-        "ftp://dms.example",
-        "none",
-    ] {
+    for bad in ["dms.example", "https://dms.example/upload", "ftp://dms.example", "none"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
         let output = command.args(["--upload-origin", bad]).output().unwrap();
         assert!(!output.status.success(), "{bad}");

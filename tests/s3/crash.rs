@@ -25,30 +25,15 @@ async fn what_a_crash_leaves_over_is_removed_when_the_folder_is_opened() {
     let inside = |path: &str| folder.path().join(path);
     std::fs::write(inside("data/half-a-part"), "x").unwrap();
     std::fs::write(inside("tmp/half-a-manifest"), "x").unwrap();
-    std::fs::write(
-        inside(&format!("buckets/{BUCKET}/uploads/gone.1.json")),
-        "{}",
-    )
-    .unwrap();
+    std::fs::write(inside(&format!("buckets/{BUCKET}/uploads/gone.1.json")), "{}").unwrap();
     std::fs::create_dir_all(inside("buckets/half-a-bucket/objects")).unwrap();
     let server = Server::on(folder).await;
     assert_eq!(server.data_files(), 2);
-    assert_eq!(
-        std::fs::read_dir(server.folder.path().join("tmp"))
-            .unwrap()
-            .count(),
-        0
-    );
+    assert_eq!(std::fs::read_dir(server.folder.path().join("tmp")).unwrap().count(), 0);
     assert_eq!(server.get("key").await, b"kept");
     let buckets = server.client.list_buckets().send().await.unwrap();
     assert_eq!(buckets.buckets().len(), 1);
-    server
-        .client
-        .create_bucket()
-        .bucket("half-a-bucket")
-        .send()
-        .await
-        .unwrap();
+    server.client.create_bucket().bucket("half-a-bucket").send().await.unwrap();
 }
 
 #[tokio::test]
@@ -57,43 +42,20 @@ async fn a_complete_that_crashed_after_its_commit_point_is_finished() {
     let id = server.create_upload("key").await;
     let part = server.upload_part("key", &id, 1, bytes(10, 1)).await;
     server.upload_part("key", &id, 2, bytes(10, 2)).await;
-    let uploads = server
-        .folder
-        .path()
-        .join("buckets")
-        .join(BUCKET)
-        .join("uploads");
-    let files = std::fs::read_dir(&uploads)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let before: Vec<_> = files
-        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
-        .collect();
-    server
-        .complete("key", &id, vec![part.clone()])
-        .send()
-        .await
-        .unwrap();
+    let uploads = server.folder.path().join("buckets").join(BUCKET).join("uploads");
+    let files = std::fs::read_dir(&uploads).unwrap().map(|entry| entry.unwrap().path());
+    let before: Vec<_> = files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    server.complete("key", &id, vec![part.clone()]).send().await.unwrap();
     let folder = server.end().await;
     for (path, content) in before {
         std::fs::write(path, content).unwrap();
     }
     let server = Server::on(folder).await;
-    let uploads = server
-        .client
-        .list_multipart_uploads()
-        .bucket(BUCKET)
-        .send()
-        .await
-        .unwrap();
+    let uploads = server.client.list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
     assert!(uploads.uploads().is_empty());
     assert_eq!(server.get("key").await, bytes(10, 1));
     assert_eq!(server.data_files(), 1);
-    server
-        .complete("key", &id, vec![part])
-        .send()
-        .await
-        .unwrap();
+    server.complete("key", &id, vec![part]).send().await.unwrap();
 }
 
 #[tokio::test]
@@ -116,13 +78,7 @@ async fn a_durable_folder_behaves_the_same() {
     let id = create(&client, "key").await;
     let part = upload(&client, "key", &id, bytes(10, 1)).await.unwrap();
     complete(&client, "key", &id, part).await.unwrap();
-    client
-        .delete_object()
-        .bucket(BUCKET)
-        .key("key")
-        .send()
-        .await
-        .unwrap();
+    client.delete_object().bucket(BUCKET).key("key").send().await.unwrap();
     assert_eq!(data_files(folder.path()), 0);
 }
 
@@ -131,43 +87,21 @@ async fn create(client: &aws_sdk_s3::Client, key: &str) -> String {
     create.send().await.unwrap().upload_id.unwrap()
 }
 
-async fn upload(
-    client: &aws_sdk_s3::Client,
-    key: &str,
-    id: &str,
-    body: Vec<u8>,
-) -> Option<CompletedPart> {
-    let part = client
-        .upload_part()
-        .bucket(BUCKET)
-        .key(key)
-        .upload_id(id)
-        .part_number(1);
+async fn upload(client: &aws_sdk_s3::Client, key: &str, id: &str, body: Vec<u8>) -> Option<CompletedPart> {
+    let part = client.upload_part().bucket(BUCKET).key(key).upload_id(id).part_number(1);
     let etag = part.body(body.into()).send().await.ok()?.e_tag?;
     Some(CompletedPart::builder().part_number(1).e_tag(etag).build())
 }
 
-async fn complete(
-    client: &aws_sdk_s3::Client,
-    key: &str,
-    id: &str,
-    part: CompletedPart,
-) -> Option<()> {
+async fn complete(client: &aws_sdk_s3::Client, key: &str, id: &str, part: CompletedPart) -> Option<()> {
     let list = CompletedMultipartUpload::builder().parts(part).build();
-    let complete = client
-        .complete_multipart_upload()
-        .bucket(BUCKET)
-        .key(key)
-        .upload_id(id);
+    let complete = client.complete_multipart_upload().bucket(BUCKET).key(key).upload_id(id);
     complete.multipart_upload(list).send().await.ok().map(drop)
 }
 
 /// The process that is killed: this test binary, told to serve a folder. Does nothing by itself.
 #[tokio::test]
-#[expect(
-    clippy::print_stdout,
-    reason = "that is how the parent learns the address"
-)]
+#[expect(clippy::print_stdout, reason = "that is how the parent learns the address")]
 async fn serve_until_killed() {
     let Ok(folder) = std::env::var(FOLDER) else {
         return;
@@ -176,8 +110,7 @@ async fn serve_until_killed() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     println!("\nserving {address}");
-    s3.serve(listener, ACCESS_KEY, SECRET_KEY, std::future::pending())
-        .await;
+    s3.serve(listener, ACCESS_KEY, SECRET_KEY, std::future::pending()).await;
 }
 
 fn spawn_server(folder: &std::path::Path) -> (Child, String) {
@@ -188,9 +121,7 @@ fn spawn_server(folder: &std::path::Path) -> (Child, String) {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = lines
-        .map(Result::unwrap)
-        .find_map(|line| line.strip_prefix("serving ").map(str::to_owned));
+    let address = lines.map(Result::unwrap).find_map(|line| line.strip_prefix("serving ").map(str::to_owned));
     (child, format!("http://{}", address.unwrap()))
 }
 
@@ -206,15 +137,11 @@ async fn after_a_kill_every_upload_is_an_object_or_can_still_be_completed() {
         for number in 0..20 {
             let key = format!("{round}/{number}");
             let id = create(&sender, &key).await;
-            let part = upload(&sender, &key, &id, bytes(MIB, number))
-                .await
-                .unwrap();
+            let part = upload(&sender, &key, &id, bytes(MIB, number)).await.unwrap();
             uploads.push((key, id, part, number));
         }
-        let mut answers: FuturesUnordered<_> = uploads
-            .iter()
-            .map(|(key, id, part, _)| complete(&sender, key, id, part.clone()))
-            .collect();
+        let mut answers: FuturesUnordered<_> =
+            uploads.iter().map(|(key, id, part, _)| complete(&sender, key, id, part.clone())).collect();
         // Another moment in every round: some are done, some under way.
         for _ in 0..4 * round {
             answers.next().await;
@@ -226,25 +153,11 @@ async fn after_a_kill_every_upload_is_an_object_or_can_still_be_completed() {
         started.extend(uploads);
     }
     let server = Server::on(folder).await;
-    let listed = server
-        .client
-        .list_multipart_uploads()
-        .bucket(BUCKET)
-        .send()
-        .await
-        .unwrap();
-    let open: Vec<&str> = listed
-        .uploads()
-        .iter()
-        .filter_map(|upload| upload.upload_id())
-        .collect();
+    let listed = server.client.list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
+    let open: Vec<&str> = listed.uploads().iter().filter_map(|upload| upload.upload_id()).collect();
     for (key, id, part, seed) in &started {
         // The same answer whether the crash came before the commit point or after it.
-        server
-            .complete(key, id, vec![part.clone()])
-            .send()
-            .await
-            .unwrap();
+        server.complete(key, id, vec![part.clone()]).send().await.unwrap();
         assert!(
             server.get(key).await == bytes(MIB, *seed),
             "{key}, open after the crash: {}",

@@ -8,21 +8,12 @@ async fn objects_are_listed_in_key_order_page_by_page() {
     for key in ["b/2", "a", "b/1", "c", "b/3"] {
         server.put(key, key).await;
     }
-    let mut pages = server
-        .client
-        .list_objects_v2()
-        .bucket(BUCKET)
-        .prefix("b/")
-        .max_keys(2);
+    let mut pages = server.client.list_objects_v2().bucket(BUCKET).prefix("b/").max_keys(2);
     let mut seen = Vec::new();
     loop {
         let page = pages.clone().send().await.unwrap();
         assert!(page.contents().len() <= 2);
-        seen.extend(
-            page.contents()
-                .iter()
-                .filter_map(|object| object.key().map(str::to_owned)),
-        );
+        seen.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
         match page.next_continuation_token() {
             Some(token) => pages = pages.continuation_token(token),
             None => break,
@@ -37,20 +28,11 @@ async fn a_delimiter_folds_keys_into_common_prefixes_once_over_all_pages() {
     for key in ["a/1", "a/2", "b", "c/1", "c/2", "d"] {
         server.put(key, key).await;
     }
-    let mut request = server
-        .client
-        .list_objects_v2()
-        .bucket(BUCKET)
-        .delimiter("/")
-        .max_keys(1);
+    let mut request = server.client.list_objects_v2().bucket(BUCKET).delimiter("/").max_keys(1);
     let mut seen = Vec::new();
     loop {
         let page = request.clone().send().await.unwrap();
-        seen.extend(
-            page.contents()
-                .iter()
-                .filter_map(|object| object.key().map(str::to_owned)),
-        );
+        seen.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
         let prefixes = page.common_prefixes().iter();
         seen.extend(prefixes.filter_map(|prefix| prefix.prefix().map(str::to_owned)));
         match page.next_continuation_token() {
@@ -74,11 +56,7 @@ async fn versions_are_listed_newest_first_over_all_pages() {
         versions.push(delete.send().await.unwrap().version_id.unwrap());
         expected.extend(versions.into_iter().rev());
     }
-    let mut request = server
-        .client
-        .list_object_versions()
-        .bucket(BUCKET)
-        .max_keys(1);
+    let mut request = server.client.list_object_versions().bucket(BUCKET).max_keys(1);
     let mut seen = Vec::new();
     let mut latest = 0;
     loop {
@@ -94,9 +72,7 @@ async fn versions_are_listed_newest_first_over_all_pages() {
         if page.is_truncated() != Some(true) {
             break;
         }
-        request = request
-            .set_key_marker(page.next_key_marker)
-            .set_version_id_marker(page.next_version_id_marker);
+        request = request.set_key_marker(page.next_key_marker).set_version_id_marker(page.next_version_id_marker);
     }
     assert_eq!(seen, expected);
     assert_eq!(latest, 2);
@@ -109,21 +85,10 @@ async fn parts_are_listed_by_number_page_by_page() {
     for number in [5, 1, 3] {
         server.upload_part("key", &id, number, bytes(10, 1)).await;
     }
-    let list = || {
-        server
-            .client
-            .list_parts()
-            .bucket(BUCKET)
-            .key("key")
-            .upload_id(&id)
-            .max_parts(2)
-    };
+    let list = || server.client.list_parts().bucket(BUCKET).key("key").upload_id(&id).max_parts(2);
     let first = list().send().await.unwrap();
     let numbers = |parts: &[aws_sdk_s3::types::Part]| {
-        parts
-            .iter()
-            .filter_map(aws_sdk_s3::types::Part::part_number)
-            .collect::<Vec<_>>()
+        parts.iter().filter_map(aws_sdk_s3::types::Part::part_number).collect::<Vec<_>>()
     };
     assert_eq!(numbers(first.parts()), [1, 3]);
     assert_eq!(first.is_truncated(), Some(true));
@@ -143,28 +108,16 @@ async fn uploads_are_listed_by_key_page_by_page() {
     }
     expected.retain(|(key, _)| key.starts_with("t/"));
     expected.sort();
-    let mut request = server
-        .client
-        .list_multipart_uploads()
-        .bucket(BUCKET)
-        .prefix("t/")
-        .max_uploads(1);
+    let mut request = server.client.list_multipart_uploads().bucket(BUCKET).prefix("t/").max_uploads(1);
     let mut seen = Vec::new();
     loop {
         let page = request.clone().send().await.unwrap();
         let uploads = page.uploads().iter();
-        seen.extend(uploads.map(|upload| {
-            (
-                upload.key().unwrap().to_owned(),
-                upload.upload_id().unwrap().to_owned(),
-            )
-        }));
+        seen.extend(uploads.map(|upload| (upload.key().unwrap().to_owned(), upload.upload_id().unwrap().to_owned())));
         if page.is_truncated() != Some(true) {
             break;
         }
-        request = request
-            .set_key_marker(page.next_key_marker)
-            .set_upload_id_marker(page.next_upload_id_marker);
+        request = request.set_key_marker(page.next_key_marker).set_upload_id_marker(page.next_upload_id_marker);
     }
     seen.sort(); // uploads of one key in one second have no order of their own
     assert_eq!(seen, expected);

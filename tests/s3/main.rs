@@ -1,10 +1,7 @@
 //! S3 on a folder, spoken to as its users do: through the AWS SDK and, where the wire matters, raw
 //! HTTP. Every test has its own folder and port.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that panics has failed, as it should"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 mod buckets;
 mod checksums;
@@ -24,9 +21,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{
-    BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, VersioningConfiguration,
-};
+use aws_sdk_s3::types::{BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, VersioningConfiguration};
 use okd_local::s3::S3;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -52,13 +47,7 @@ struct Server {
 impl Server {
     async fn start() -> Server {
         let server = Server::on(tempfile::tempdir().unwrap()).await;
-        server
-            .client
-            .create_bucket()
-            .bucket(BUCKET)
-            .send()
-            .await
-            .unwrap();
+        server.client.create_bucket().bucket(BUCKET).send().await.unwrap();
         server
     }
 
@@ -76,14 +65,7 @@ impl Server {
         let shutdown = async { drop(stopped.await) };
         let serving = tokio::spawn(s3.clone().serve(listener, ACCESS_KEY, SECRET_KEY, shutdown));
         let client = client(&endpoint, RequestChecksumCalculation::WhenRequired);
-        Server {
-            s3,
-            folder,
-            endpoint,
-            client,
-            stop,
-            serving,
-        }
+        Server { s3, folder, endpoint, client, stop, serving }
     }
 
     /// Ends the server and hands back its folder.
@@ -105,57 +87,30 @@ impl Server {
     async fn set_versioning(&self, status: BucketVersioningStatus) {
         let configuration = VersioningConfiguration::builder().status(status).build();
         let request = self.client.put_bucket_versioning().bucket(BUCKET);
-        request
-            .versioning_configuration(configuration)
-            .send()
-            .await
-            .unwrap();
+        request.versioning_configuration(configuration).send().await.unwrap();
     }
 
     async fn put(&self, key: &str, body: impl Into<Vec<u8>>) -> Option<String> {
         let request = self.client.put_object().bucket(BUCKET).key(key);
-        let put = request
-            .body(ByteStream::from(body.into()))
-            .send()
-            .await
-            .unwrap();
+        let put = request.body(ByteStream::from(body.into())).send().await.unwrap();
         put.version_id
     }
 
     async fn get(&self, key: &str) -> Vec<u8> {
-        let got = self
-            .client
-            .get_object()
-            .bucket(BUCKET)
-            .key(key)
-            .send()
-            .await
-            .unwrap();
+        let got = self.client.get_object().bucket(BUCKET).key(key).send().await.unwrap();
         got.body.collect().await.unwrap().to_vec()
     }
 
     async fn create_upload(&self, key: &str) -> String {
-        let request = self
-            .client
-            .create_multipart_upload()
-            .bucket(BUCKET)
-            .key(key);
+        let request = self.client.create_multipart_upload().bucket(BUCKET).key(key);
         request.send().await.unwrap().upload_id.unwrap()
     }
 
     async fn upload_part(&self, key: &str, id: &str, number: i32, body: Vec<u8>) -> CompletedPart {
-        let request = self
-            .client
-            .upload_part()
-            .bucket(BUCKET)
-            .key(key)
-            .upload_id(id);
+        let request = self.client.upload_part().bucket(BUCKET).key(key).upload_id(id);
         let request = request.part_number(number).body(body.into());
         let etag = request.send().await.unwrap().e_tag.unwrap();
-        CompletedPart::builder()
-            .part_number(number)
-            .e_tag(etag)
-            .build()
+        CompletedPart::builder().part_number(number).e_tag(etag).build()
     }
 
     fn complete(
@@ -163,16 +118,9 @@ impl Server {
         key: &str,
         id: &str,
         parts: Vec<CompletedPart>,
-    ) -> aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder
-    {
-        let list = CompletedMultipartUpload::builder()
-            .set_parts(Some(parts))
-            .build();
-        let request = self
-            .client
-            .complete_multipart_upload()
-            .bucket(BUCKET)
-            .key(key);
+    ) -> aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder {
+        let list = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let request = self.client.complete_multipart_upload().bucket(BUCKET).key(key);
         request.upload_id(id).multipart_upload(list)
     }
 
@@ -201,15 +149,11 @@ fn client(endpoint: &str, checksums: RequestChecksumCalculation) -> Client {
 
 /// Bytes that repeat at no power of two, so that a chunk in the wrong place shows.
 fn bytes(size: usize, seed: usize) -> Vec<u8> {
-    (0..size)
-        .map(|at| u8::try_from((at / 7 + at + seed) % 251).unwrap())
-        .collect()
+    (0..size).map(|at| u8::try_from((at / 7 + at + seed) % 251).unwrap()).collect()
 }
 
 /// The HTTP status and S3 code of a refusal.
-fn refused<T: Debug, E: ProvideErrorMetadata + Debug>(
-    result: Result<T, SdkError<E>>,
-) -> (u16, String) {
+fn refused<T: Debug, E: ProvideErrorMetadata + Debug>(result: Result<T, SdkError<E>>) -> (u16, String) {
     let error = result.expect_err("must be refused");
     let status = error.raw_response().expect("an answer").status().as_u16();
     (status, error.code().unwrap_or_default().to_owned())
@@ -226,7 +170,5 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), holds)
-        .await
-        .expect(what);
+    tokio::time::timeout(Duration::from_secs(10), holds).await.expect(what);
 }

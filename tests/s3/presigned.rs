@@ -16,41 +16,19 @@ impl Server {
     }
 
     pub(crate) async fn presigned_part(&self, key: &str, id: &str, number: i32) -> String {
-        self.presigned(key, id, number, SystemTime::now(), None)
-            .await
+        self.presigned(key, id, number, SystemTime::now(), None).await
     }
 
-    async fn presigned(
-        &self,
-        key: &str,
-        id: &str,
-        number: i32,
-        from: SystemTime,
-        length: Option<i64>,
-    ) -> String {
-        let config = PresigningConfig::builder()
-            .start_time(from)
-            .expires_in(HOUR)
-            .build()
-            .unwrap();
-        let part = self
-            .client
-            .upload_part()
-            .bucket(BUCKET)
-            .key(key)
-            .upload_id(id);
+    async fn presigned(&self, key: &str, id: &str, number: i32, from: SystemTime, length: Option<i64>) -> String {
+        let config = PresigningConfig::builder().start_time(from).expires_in(HOUR).build().unwrap();
+        let part = self.client.upload_part().bucket(BUCKET).key(key).upload_id(id);
         let part = part.part_number(number).set_content_length(length);
         part.presigned(config).await.unwrap().uri().to_owned()
     }
 }
 
 async fn put(url: &str, body: Vec<u8>) -> (u16, String) {
-    let answer = reqwest::Client::new()
-        .put(url)
-        .body(body)
-        .send()
-        .await
-        .unwrap();
+    let answer = reqwest::Client::new().put(url).body(body).send().await.unwrap();
     assert!(answer.headers().contains_key("x-amz-request-id"));
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
@@ -60,17 +38,9 @@ async fn a_presigned_part_is_taken_from_a_plain_client() {
     let server = Server::start().await;
     let id = server.create_upload("tenant/a b+c").await;
     let url = server.presigned_part("tenant/a b+c", &id, 1).await;
-    let answer = reqwest::Client::new()
-        .put(&url)
-        .body("hello")
-        .send()
-        .await
-        .unwrap();
+    let answer = reqwest::Client::new().put(&url).body("hello").send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert_eq!(
-        answer.headers()["etag"],
-        "\"5d41402abc4b2a76b9719d911017c592\""
-    );
+    assert_eq!(answer.headers()["etag"], "\"5d41402abc4b2a76b9719d911017c592\"");
 }
 
 #[tokio::test]
@@ -91,15 +61,10 @@ async fn an_expired_url_is_denied_even_while_the_body_is_still_coming() {
 async fn a_body_longer_than_the_signed_length_is_denied() {
     let server = Server::start().await;
     let id = server.create_upload("key").await;
-    let url = server
-        .presigned("key", &id, 1, SystemTime::now(), Some(5))
-        .await;
+    let url = server.presigned("key", &id, 1, SystemTime::now(), Some(5)).await;
     let (status, body) = put(&url, b"too long".to_vec()).await;
     assert_eq!(status, 403, "{body}");
-    assert!(
-        body.contains("<Code>SignatureDoesNotMatch</Code>"),
-        "{body}"
-    );
+    assert!(body.contains("<Code>SignatureDoesNotMatch</Code>"), "{body}");
     assert_eq!(put(&url, b"hello".to_vec()).await.0, 200);
 }
 
@@ -111,19 +76,13 @@ async fn an_altered_url_is_denied() {
     let other_part = url.replace("partNumber=1", "partNumber=2");
     let (status, body) = put(&other_part, b"hello".to_vec()).await;
     assert_eq!(status, 403);
-    assert!(
-        body.contains("<Code>SignatureDoesNotMatch</Code>"),
-        "{body}"
-    );
+    assert!(body.contains("<Code>SignatureDoesNotMatch</Code>"), "{body}");
 }
 
 #[tokio::test]
 async fn an_unknown_key_id_is_denied() {
     let server = Server::start().await;
-    let url = server
-        .presigned_put("key")
-        .await
-        .replace("AKIDLOCAL", "AKIDOTHER");
+    let url = server.presigned_put("key").await.replace("AKIDLOCAL", "AKIDOTHER");
     let (status, body) = put(&url, b"hello".to_vec()).await;
     assert_eq!(status, 403);
     assert!(body.contains("<Code>InvalidAccessKeyId</Code>"), "{body}");
@@ -149,26 +108,13 @@ async fn the_call_log_holds_no_query_string_and_no_signature() {
 #[tokio::test]
 async fn a_presigned_part_needs_its_checksum_if_the_upload_was_created_with_a_composite_one() {
     let server = Server::start().await;
-    let create = server
-        .client
-        .create_multipart_upload()
-        .bucket(BUCKET)
-        .key("key");
+    let create = server.client.create_multipart_upload().bucket(BUCKET).key("key");
     let algorithm = aws_sdk_s3::types::ChecksumAlgorithm::Crc32;
-    let id = create
-        .checksum_algorithm(algorithm)
-        .send()
-        .await
-        .unwrap()
-        .upload_id
-        .unwrap();
+    let id = create.checksum_algorithm(algorithm).send().await.unwrap().upload_id.unwrap();
     let url = server.presigned_part("key", &id, 1).await;
     let (status, body) = put(&url, b"hello".to_vec()).await;
     assert_eq!(status, 400);
-    assert!(
-        body.contains("expected checksum Type: crc32, actual checksum Type: null"),
-        "{body}"
-    );
+    assert!(body.contains("expected checksum Type: crc32, actual checksum Type: null"), "{body}");
     // Its header is signed with the URL, or refused.
     let part = server.client.upload_part().bucket(BUCKET).key("key");
     let part = part.upload_id(id).part_number(1).checksum_crc32("NhCmhg==");
@@ -186,19 +132,13 @@ async fn a_presigned_part_needs_its_checksum_if_the_upload_was_created_with_a_co
 async fn headers_of_amazons_that_the_url_does_not_sign_are_refused_by_name() {
     let server = Server::start().await;
     let id = server.create_upload("key").await;
-    let (part, object) = (
-        server.presigned_part("key", &id, 1).await,
-        server.presigned_put("key").await,
-    );
+    let (part, object) = (server.presigned_part("key", &id, 1).await, server.presigned_put("key").await);
     for url in [&part, &object] {
         for (names, listed) in [
             (&["x-amz-acl"][..], "x-amz-acl"),
             (&["X-Amz-Content-Sha256"], "x-amz-content-sha256"),
             (&["x-amz-checksum-crc32"], "x-amz-checksum-crc32"),
-            (
-                &["x-amz-meta-a", "x-amz-tagging"],
-                "x-amz-meta-a, x-amz-tagging",
-            ),
+            (&["x-amz-meta-a", "x-amz-tagging"], "x-amz-meta-a, x-amz-tagging"),
         ] {
             let mut put = reqwest::Client::new().put(url);
             for name in names {
@@ -214,9 +154,7 @@ async fn headers_of_amazons_that_the_url_does_not_sign_are_refused_by_name() {
             assert!(body.contains(&element), "{body}");
         }
         // What a proxy adds is none of Amazon's.
-        let put = reqwest::Client::new()
-            .put(url)
-            .header("x-amzn-trace-id", "Root=1");
+        let put = reqwest::Client::new().put(url).header("x-amzn-trace-id", "Root=1");
         assert_eq!(put.body("hello").send().await.unwrap().status(), 200);
     }
 }
@@ -226,10 +164,7 @@ async fn a_copy_that_the_url_does_not_sign_copies_nothing() {
     let server = Server::start().await;
     server.put("secret", "secret").await;
     let id = server.create_upload("key").await;
-    for url in [
-        server.presigned_part("key", &id, 1).await,
-        server.presigned_put("key").await,
-    ] {
+    for url in [server.presigned_part("key", &id, 1).await, server.presigned_put("key").await] {
         let put = reqwest::Client::new().put(&url);
         let put = put.header("x-amz-copy-source", format!("/{BUCKET}/secret"));
         let answer = put.send().await.unwrap();
@@ -250,10 +185,7 @@ async fn a_copy_that_the_url_does_not_sign_copies_nothing() {
 async fn a_body_in_chunks_without_its_length_is_not_implemented() {
     let server = Server::start().await;
     let id = server.create_upload("key").await;
-    for url in [
-        server.presigned_part("key", &id, 1).await,
-        server.presigned_put("key").await,
-    ] {
+    for url in [server.presigned_part("key", &id, 1).await, server.presigned_put("key").await] {
         let chunks = ["hel", "lo"].map(Ok::<_, std::io::Error>);
         let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
         let answer = reqwest::Client::new().put(&url).body(body).send().await;
@@ -261,14 +193,8 @@ async fn a_body_in_chunks_without_its_length_is_not_implemented() {
         assert_eq!(answer.status(), 501);
         let body = answer.text().await.unwrap();
         assert!(body.contains("<Code>NotImplemented</Code>"), "{body}");
-        assert!(
-            body.contains("implies functionality that is not implemented"),
-            "{body}"
-        );
-        assert!(
-            body.contains("<Header>Transfer-Encoding</Header>"),
-            "{body}"
-        );
+        assert!(body.contains("implies functionality that is not implemented"), "{body}");
+        assert!(body.contains("<Header>Transfer-Encoding</Header>"), "{body}");
     }
 }
 
@@ -276,20 +202,9 @@ async fn a_body_in_chunks_without_its_length_is_not_implemented() {
 async fn a_url_presigned_by_the_sdk_with_its_default_checksums_serves_any_body() {
     let server = Server::start().await;
     let id = server.create_upload("key").await;
-    let part = server
-        .checksumming()
-        .upload_part()
-        .bucket(BUCKET)
-        .key("key")
-        .upload_id(&id);
+    let part = server.checksumming().upload_part().bucket(BUCKET).key("key").upload_id(&id);
     let config = PresigningConfig::expires_in(HOUR).unwrap();
-    let url = part
-        .part_number(1)
-        .presigned(config)
-        .await
-        .unwrap()
-        .uri()
-        .to_owned();
+    let url = part.part_number(1).presigned(config).await.unwrap().uri().to_owned();
     assert_eq!(put(&url, b"hello".to_vec()).await.0, 200, "{url}");
 }
 

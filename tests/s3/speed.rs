@@ -14,16 +14,8 @@ const PARTS: i32 = 64;
 /// The most memory this process has had resident, in MiB.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM"))
-        .unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        / 1024
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,25 +44,13 @@ async fn one_gib_in_64_parts_over_4_connections() {
     let mut parts: Vec<_> = uploads.buffer_unordered(4).collect().await;
     println!("upload: {:.0} MB/s", rate(start));
     parts.sort_unstable();
-    let part = |(number, etag)| {
-        aws_sdk_s3::types::CompletedPart::builder()
-            .part_number(number)
-            .e_tag(etag)
-            .build()
-    };
+    let part = |(number, etag)| aws_sdk_s3::types::CompletedPart::builder().part_number(number).e_tag(etag).build();
     let parts = parts.into_iter().map(part).collect();
     let start = Instant::now();
     server.complete("key", &id, parts).send().await.unwrap();
     println!("complete: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
     let start = Instant::now();
-    let got = server
-        .client
-        .get_object()
-        .bucket(BUCKET)
-        .key("key")
-        .send()
-        .await
-        .unwrap();
+    let got = server.client.get_object().bucket(BUCKET).key("key").send().await.unwrap();
     let mut body: ByteStream = got.body;
     let mut size = 0;
     while let Some(chunk) = body.next().await {
@@ -78,9 +58,5 @@ async fn one_gib_in_64_parts_over_4_connections() {
     }
     assert_eq!(size, PART * usize::try_from(PARTS).unwrap());
     println!("download: {:.0} MB/s", rate(start));
-    println!(
-        "peak memory: {} MiB, of which {} are the client's one part",
-        peak_memory(),
-        PART / MIB
-    );
+    println!("peak memory: {} MiB, of which {} are the client's one part", peak_memory(), PART / MIB);
 }

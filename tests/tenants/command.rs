@@ -17,17 +17,9 @@ use crate::{
 };
 
 fn tenant(cloud: &Cloud, arguments: &[&str]) -> Output {
-    let port: u16 = cloud
-        .dynamodb_url
-        .rsplit(':')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let port: u16 = cloud.dynamodb_url.rsplit(':').next().unwrap().parse().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    command
-        .args(["tenant", "--port", &(port - 3).to_string(), "--data"])
-        .arg(&cloud.data);
+    command.args(["tenant", "--port", &(port - 3).to_string(), "--data"]).arg(&cloud.data);
     command.args(arguments).output().unwrap()
 }
 
@@ -44,39 +36,21 @@ async fn a_tenant_is_added_shown_listed_changed_and_removed_and_its_tokens_count
     let mut sender = Sender::to(cloud);
     sender.token = issuer.token_for("dms", "sis", "okd:examdocuments").unwrap();
 
-    let add = [
-        "add",
-        "school-a",
-        "--issuer",
-        issuer.url(),
-        "--audience",
-        "dms",
-    ];
+    let add = ["add", "school-a", "--issuer", issuer.url(), "--audience", "dms"];
     let output = run(&add);
     assert!(output.status.success(), "{}", said(&output));
     sender.hand_in(&metadata(), b"x").await.ok();
 
     let output = run(&["list"]);
     let listed = said(&output);
-    assert!(
-        listed.contains("local-school") && listed.contains("school-a"),
-        "{listed}"
-    );
-    let shown: serde_json::Value =
-        serde_json::from_slice(&run(&["show", "school-a"]).stdout).unwrap();
+    assert!(listed.contains("local-school") && listed.contains("school-a"), "{listed}");
+    let shown: serde_json::Value = serde_json::from_slice(&run(&["show", "school-a"]).stdout).unwrap();
     assert_eq!(shown["issuer"], issuer.url());
     assert_eq!(shown["limits"]["openUploads"], 1000);
     assert_eq!(shown["usage"]["openUploads"], 0);
 
     assert!(said(&run(&add)).contains("--replace"));
-    let other = [
-        "add",
-        "school-b",
-        "--issuer",
-        issuer.url(),
-        "--audience",
-        "dms",
-    ];
+    let other = ["add", "school-b", "--issuer", issuer.url(), "--audience", "dms"];
     assert!(said(&run(&other)).contains("school-a has this issuer and audience already"));
     let changes = [
         &["--replace", "--open-uploads", "7", "--algorithm", "ES256"][..],
@@ -84,42 +58,21 @@ async fn a_tenant_is_added_shown_listed_changed_and_removed_and_its_tokens_count
     ];
     let output = run(&[&add[..], &changes.concat()].concat());
     assert!(output.status.success(), "{}", said(&output));
-    let shown: serde_json::Value =
-        serde_json::from_slice(&run(&["show", "school-a"]).stdout).unwrap();
-    assert_eq!(
-        (&shown["limits"]["openUploads"], &shown["algorithms"]),
-        (&7.into(), &serde_json::json!(["ES256"]))
-    );
+    let shown: serde_json::Value = serde_json::from_slice(&run(&["show", "school-a"]).stdout).unwrap();
+    assert_eq!((&shown["limits"]["openUploads"], &shown["algorithms"]), (&7.into(), &serde_json::json!(["ES256"])));
 
-    assert_eq!(
-        (&shown["clientAsAudience"], &shown["scopePrefix"]),
-        (&true.into(), &"okd/".into())
-    );
+    assert_eq!((&shown["clientAsAudience"], &shown["scopePrefix"]), (&true.into(), &"okd/".into()));
 
     // What is not named stays, and the ids of documents with it.
     let salt = shown["salt"].clone();
-    let output = run(&[
-        "add",
-        "school-a",
-        "--replace",
-        "--shared",
-        "--client-as-audience=false",
-    ]);
+    let output = run(&["add", "school-a", "--replace", "--shared", "--client-as-audience=false"]);
     assert!(output.status.success(), "{}", said(&output));
-    let shown: serde_json::Value =
-        serde_json::from_slice(&run(&["show", "school-a"]).stdout).unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&run(&["show", "school-a"]).stdout).unwrap();
     assert_eq!(
-        (
-            &shown["limits"]["openUploads"],
-            &shown["shared"],
-            &shown["clientAsAudience"]
-        ),
+        (&shown["limits"]["openUploads"], &shown["shared"], &shown["clientAsAudience"]),
         (&7.into(), &true.into(), &false.into())
     );
-    assert_eq!(
-        (&shown["salt"], &shown["scopePrefix"]),
-        (&salt, &"okd/".into())
-    );
+    assert_eq!((&shown["salt"], &shown["scopePrefix"]), (&salt, &"okd/".into()));
 
     assert!(run(&["remove", "school-a"]).status.success());
     assert!(said(&run(&["remove", "school-a"])).contains("no tenant school-a"));
@@ -131,14 +84,7 @@ async fn a_removed_tenants_name_and_documents_go_to_nobody_who_does_not_ask_for_
     let cloud = own_cloud();
     let issuer = serve_issuer().await;
     let run = |arguments: &[&str]| tenant(cloud, arguments);
-    let add = [
-        "add",
-        "school-a",
-        "--issuer",
-        issuer.url(),
-        "--audience",
-        "dms",
-    ];
+    let add = ["add", "school-a", "--issuer", issuer.url(), "--audience", "dms"];
     assert!(run(&add).status.success());
     let mut sender = Sender::to(cloud);
     sender.token = issuer.token_for("dms", "sis", "okd:alldocuments").unwrap();
@@ -150,39 +96,19 @@ async fn a_removed_tenants_name_and_documents_go_to_nobody_who_does_not_ask_for_
     let refused = said(&run(&["remove", "school-a"]));
     assert!(refused.contains("--abort-uploads"), "{refused}");
     let listed = said(&run(&["uploads", "school-a", "--client", "sis"]));
-    assert!(
-        listed.contains(&whole.id()) && listed.contains(&begun.id()),
-        "{listed}"
-    );
-    assert!(
-        said(&run(&["uploads", "school-a", "--client", "other"])).contains("no upload is open")
-    );
+    assert!(listed.contains(&whole.id()) && listed.contains(&begun.id()), "{listed}");
+    assert!(said(&run(&["uploads", "school-a", "--client", "other"])).contains("no upload is open"));
     let removed = said(&run(&["remove", "school-a", "--abort-uploads"]));
     assert!(removed.contains("2 uploads have ended"), "{removed}");
     // Nothing of it comes in later, not even what was there whole.
     let later = jiff::Timestamp::now() + Duration::from_hours(3);
     cloud.strike(later).await.unwrap();
-    assert_eq!(
-        sender
-            .s3
-            .list_objects_v2()
-            .bucket(&cloud.bucket)
-            .send()
-            .await
-            .unwrap()
-            .contents()
-            .len(),
-        1
-    );
+    assert_eq!(sender.s3.list_objects_v2().bucket(&cloud.bucket).send().await.unwrap().contents().len(), 1);
 
     let refused = said(&run(&add));
     assert!(refused.contains("--take-over-documents"), "{refused}");
     assert!(!said(&run(&["list"])).contains("school-a"));
-    assert!(
-        run(&[&add[..], &["--take-over-documents"]].concat())
-            .status
-            .success()
-    );
+    assert!(run(&[&add[..], &["--take-over-documents"]].concat()).status.success());
     let mut again = Sender::to(cloud);
     again.token.clone_from(&sender.token);
     // It has been refused for a minute, and is so yet in the process that saw that.
@@ -202,11 +128,7 @@ async fn two_tenants_have_no_document_id_in_common_and_nobody_can_compute_one() 
     let (cloud, other) = (own_cloud(), own_cloud());
     let mut ids = Vec::new();
     // The same in everything that a sender knows.
-    for (cloud, name) in [
-        (cloud, "school-a"),
-        (cloud, "school-b"),
-        (other, "school-a"),
-    ] {
+    for (cloud, name) in [(cloud, "school-a"), (cloud, "school-b"), (other, "school-a")] {
         let issuer = serve_issuer().await;
         let add = ["add", name, "--issuer", issuer.url(), "--audience", "dms"];
         assert!(tenant(cloud, &add).status.success());
@@ -233,20 +155,14 @@ async fn what_cannot_be_a_tenant_is_refused_with_what_to_do() {
     for (arguments, hint) in [
         (&["School"][..], "a-z, 0-9 and '-'"),
         (&["a", "--algorithm", "HS256"], "could make it"),
-        (
-            &["a", "--algorithm", "RS256"],
-            "no key for a signature that this tenant accepts",
-        ),
+        (&["a", "--algorithm", "RS256"], "no key for a signature that this tenant accepts"),
         (&["a", "--document-size", "2000000000"], "1073741824"),
         (&["a", "--bytes-in-flight", "1"], "largest size, 1073741824"),
         (&["a", "--audience", ""], "--audience"),
         (&["a", "--replace"], "no tenant a to replace"),
         (&["a", "--jwks", "ftp://keys"], "not a URL"),
         (&["a", "--jwks", "http://10.0.0.1/keys"], "without TLS"),
-        (
-            &["a", "--jwks", "https://169.254.169.254/keys"],
-            "not a public address",
-        ),
+        (&["a", "--jwks", "https://169.254.169.254/keys"], "not a public address"),
     ] {
         let said = add(&[arguments, &sound].concat());
         assert!(said.contains(hint), "{arguments:?}: {said}");
@@ -255,15 +171,9 @@ async fn what_cannot_be_a_tenant_is_refused_with_what_to_do() {
     assert!(said.contains("not a URL"), "{said}");
     issuer.go_down(true);
     let said = add(&[&["a"][..], &sound].concat());
-    assert!(
-        said.contains("503") && said.contains("--unchecked"),
-        "{said}"
-    );
+    assert!(said.contains("503") && said.contains("--unchecked"), "{said}");
     for said in said_of_no_cloud(cloud) {
-        assert!(
-            said.contains("cargo run") && said.contains("--table"),
-            "{said}"
-        );
+        assert!(said.contains("cargo run") && said.contains("--table"), "{said}");
     }
 }
 
@@ -285,12 +195,7 @@ async fn only_keys_that_can_verify_a_token_count() {
         "kty": "EC", "crv": "P-256", "kid": "1", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
         "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a1",
     });
-    let useless = json!([
-        off_the_curve,
-        with("n", &even),
-        with("n", "AQAB"),
-        with("e", "AQ")
-    ]);
+    let useless = json!([off_the_curve, with("n", &even), with("n", "AQAB"), with("e", "AQ")]);
     let mut nameless = rsa.clone();
     nameless.as_object_mut().unwrap().remove("kid");
     for (keys, hint) in [

@@ -16,25 +16,15 @@ use crate::{
 async fn history(sender: &Sender, school: &School, id: &str) -> Vec<Value> {
     let query = sender.dynamodb.query().table_name(&sender.cloud.table);
     let pk = format!("{}#{id}", school.tenant.tenant);
-    let query = query
-        .key_condition_expression("pk = :pk")
-        .expression_attribute_values(":pk", AttributeValue::S(pk));
+    let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", AttributeValue::S(pk));
     let items = query.send().await.unwrap().items.unwrap();
     let entries = |name: &str, sk: &str| {
-        let items = items
-            .iter()
-            .filter(move |item| item["sk"].as_s().unwrap().starts_with(sk));
+        let items = items.iter().filter(move |item| item["sk"].as_s().unwrap().starts_with(sk));
         let lists = items.map(move |item| item[name].as_l().unwrap().clone());
-        lists
-            .flatten()
-            .map(|entry| serde_dynamo::from_attribute_value(entry).unwrap())
-            .collect::<Vec<Value>>()
+        lists.flatten().map(|entry| serde_dynamo::from_attribute_value(entry).unwrap()).collect::<Vec<Value>>()
     };
     let archived = entries("entries", "history#");
-    archived
-        .into_iter()
-        .chain(entries("history", "document"))
-        .collect()
+    archived.into_iter().chain(entries("history", "document")).collect()
 }
 
 /// The log's lines about changes of this document.
@@ -44,11 +34,7 @@ fn logged(sender: &Sender, id: &str) -> Vec<Value> {
         let json = &line[line.find('{')?..];
         serde_json::from_str::<Value>(json).ok()
     });
-    lines
-        .filter(|line| {
-            line["fields"]["event"] == "document.changed" && line["fields"]["document"] == id
-        })
-        .collect()
+    lines.filter(|line| line["fields"]["event"] == "document.changed" && line["fields"]["document"] == id).collect()
 }
 
 #[tokio::test]
@@ -64,40 +50,19 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
     let mut paper = offer(5);
     paper["person"] = json!({ "givenName": "Maartje", "surname": "Geheim" });
     let first = sender.offer(&paper).await.accepted();
-    assert_eq!(
-        sender.follow(&first.body["upload"], "abort").await.status,
-        204
-    );
+    assert_eq!(sender.follow(&first.body["upload"], "abort").await.status, 204);
     let declared = with(&paper, "documentChecksum", json!(sha256(b"12345")));
     let second = sender.offer(&declared).await.accepted();
-    sender
-        .send_parts(&second.body["upload"], b"12345", None)
-        .await;
+    sender.send_parts(&second.body["upload"], b"12345", None).await;
     sender.complete(&second).await.ok();
     cloud.events.settled().await;
-    sender
-        .hand_in(
-            &with(
-                &without(&paper, "documentSize"),
-                "documentName",
-                json!("ander.pdf"),
-            ),
-            b"12345",
-        )
-        .await
-        .ok();
+    sender.hand_in(&with(&without(&paper, "documentSize"), "documentName", json!("ander.pdf")), b"12345").await.ok();
     sender.offer(&paper).await.accepted();
-    cloud
-        .strike(Timestamp::now() + Duration::from_hours(25))
-        .await
-        .unwrap();
+    cloud.strike(Timestamp::now() + Duration::from_hours(25)).await.unwrap();
 
     let id = first.id();
     let entries = history(&sender, &school, &id).await;
-    let what: Vec<&str> = entries
-        .iter()
-        .map(|entry| entry["what"].as_str().unwrap())
-        .collect();
+    let what: Vec<&str> = entries.iter().map(|entry| entry["what"].as_str().unwrap()).collect();
     let expected = [
         "upload-begun",
         "aborted",
@@ -112,11 +77,7 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
     for (entry, revision) in entries.iter().zip(1..) {
         assert_eq!(entry["revision"], revision);
         let behind = ["verified", "expired"].contains(&entry["what"].as_str().unwrap());
-        let who = if behind {
-            (&Value::Null, &Value::Null)
-        } else {
-            (&json!("sis"), &json!("token-of-the-test"))
-        };
+        let who = if behind { (&Value::Null, &Value::Null) } else { (&json!("sis"), &json!("token-of-the-test")) };
         assert_eq!((&entry["client"], &entry["token"]), who, "{entry}");
         entry["at"].as_str().unwrap().parse::<Timestamp>().unwrap();
     }
@@ -130,10 +91,7 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
             (&fields["revision"], &fields["client"], &fields["token"]),
             (&entry["revision"], &entry["client"], &entry["token"])
         );
-        assert_eq!(
-            (&fields["what"], &fields["version"]),
-            (&entry["what"], &entry["version"])
-        );
+        assert_eq!((&fields["what"], &fields["version"]), (&entry["what"], &entry["version"]));
     }
     // The request that made it, by the gateway's id.
     assert_eq!(lines[0]["span"]["requestId"].as_str().unwrap().len(), 36);
@@ -151,17 +109,10 @@ async fn a_long_history_stays_whole() {
     let paper = metadata();
     let mut id = String::new();
     for number in 0..50 {
-        id = sender
-            .hand_in(&paper, format!("version {number}").as_bytes())
-            .await
-            .ok()
-            .id();
+        id = sender.hand_in(&paper, format!("version {number}").as_bytes()).await.ok().id();
     }
     let entries = history(&sender, &school, &id).await;
-    let revisions: Vec<u64> = entries
-        .iter()
-        .map(|entry| entry["revision"].as_u64().unwrap())
-        .collect();
+    let revisions: Vec<u64> = entries.iter().map(|entry| entry["revision"].as_u64().unwrap()).collect();
     assert_eq!(revisions, (1..=50).collect::<Vec<_>>());
 }
 
@@ -171,22 +122,11 @@ async fn a_refusal_is_in_the_log_with_who_was_refused() {
     let school = School::new(cloud).await;
     let sender = school.client("sis");
     sender
-        .call(
-            "GET",
-            "/okd/v1/documents/4e12169d-84b9-4d21-a987-f373bbbe4e6e/upload",
-        )
+        .call("GET", "/okd/v1/documents/4e12169d-84b9-4d21-a987-f373bbbe4e6e/upload")
         .await
         .problem(404, "no-such-document");
     let log = crate::cloud::log(cloud);
-    let line = log
-        .lines()
-        .find(|line| line.contains("\"answered\""))
-        .unwrap();
+    let line = log.lines().find(|line| line.contains("\"answered\"")).unwrap();
     let tenant = format!("\"tenant\":\"{}\"", school.tenant.tenant);
-    assert!(
-        line.contains(&tenant)
-            && line.contains("\"client\":\"sis\"")
-            && line.contains("\"status\":404"),
-        "{line}"
-    );
+    assert!(line.contains(&tenant) && line.contains("\"client\":\"sis\"") && line.contains("\"status\":404"), "{line}");
 }

@@ -29,22 +29,12 @@ impl Property {
         let stored_id = owner.hand_in(&stored, b"an exam").await.ok().id();
         let pending = with(&metadata(), "documentSize", json!(FILE));
         let offered = owner.offer(&pending).await.accepted();
-        owner
-            .send_parts(&offered.body["upload"], &bytes(FILE, 1), Some(&[2]))
-            .await;
-        Self {
-            owner,
-            stored,
-            stored_id,
-            pending,
-            offered,
-        }
+        owner.send_parts(&offered.body["upload"], &bytes(FILE, 1), Some(&[2])).await;
+        Self { owner, stored, stored_id, pending, offered }
     }
 
     fn version(&self) -> String {
-        let href = self.offered.body["upload"]["status"]["href"]
-            .as_str()
-            .unwrap();
+        let href = self.offered.body["upload"]["status"]["href"].as_str().unwrap();
         href.split_once("upload=").unwrap().1.to_owned()
     }
 
@@ -58,24 +48,14 @@ impl Property {
         items.sort_by_key(|item| item["pk"].to_string() + &item["sk"].to_string());
         let objects = self.owner.s3.list_object_versions().bucket(&cloud.bucket);
         let objects = objects.send().await.unwrap();
-        let versions = objects
-            .versions()
-            .iter()
-            .filter(|version| about(version.key().unwrap()));
+        let versions = objects.versions().iter().filter(|version| about(version.key().unwrap()));
         let uploads = self.owner.s3.list_multipart_uploads().bucket(&cloud.bucket);
         let uploads = uploads.send().await.unwrap();
-        let uploads = uploads
-            .uploads()
-            .iter()
-            .filter(|upload| about(upload.key().unwrap()));
+        let uploads = uploads.uploads().iter().filter(|upload| about(upload.key().unwrap()));
         (
             items,
-            versions
-                .map(|version| version.version_id().unwrap().to_owned())
-                .collect(),
-            uploads
-                .map(|upload| upload.upload_id().unwrap().to_owned())
-                .collect(),
+            versions.map(|version| version.version_id().unwrap().to_owned()).collect(),
+            uploads.map(|upload| upload.upload_id().unwrap().to_owned()).collect(),
         )
     }
 }
@@ -92,10 +72,7 @@ async fn intrude(stranger: &Sender, property: &Property) -> usize {
             if parameter == "dmsDocumentId" {
                 for path in ways(property, path) {
                     let answer = stranger.call(method, &path).await;
-                    assert!(
-                        matches!(answer.status, 400 | 404),
-                        "{method} {path}: {answer:?}"
-                    );
+                    assert!(matches!(answer.status, 400 | 404), "{method} {path}: {answer:?}");
                     assert!(answer.body.get("upload").is_none(), "{answer:?}");
                     assert!(tried.insert(format!("{method} {path}")));
                 }
@@ -110,10 +87,7 @@ async fn intrude(stranger: &Sender, property: &Property) -> usize {
                     // Not 200, though it declares the very bytes that are stored for the other.
                     assert_eq!(answer.status, 202, "{method} {name}: {answer:?}");
                     let theirs = [&property.stored_id, &property.offered.id()];
-                    assert!(
-                        !theirs.contains(&&answer.id()),
-                        "{method} {name}: {answer:?}"
-                    );
+                    assert!(!theirs.contains(&&answer.id()), "{method} {name}: {answer:?}");
                     assert!(tried.insert(format!("{method} {} {name}", route.path)));
                 }
             }
@@ -125,18 +99,9 @@ async fn intrude(stranger: &Sender, property: &Property) -> usize {
 
 /// Every way to name another's document or upload in a path.
 fn ways(property: &Property, path: impl Fn(&str) -> String) -> Vec<String> {
-    let (stored, pending, version) = (
-        &property.stored_id,
-        property.offered.id(),
-        property.version(),
-    );
-    let tenant = property.offered.body["upload"]["parts"][0]["href"]
-        .as_str()
-        .unwrap();
-    let tenant = tenant
-        .split('/')
-        .find(|part| part.contains("school"))
-        .unwrap();
+    let (stored, pending, version) = (&property.stored_id, property.offered.id(), property.version());
+    let tenant = property.offered.body["upload"]["parts"][0]["href"].as_str().unwrap();
+    let tenant = tenant.split('/').find(|part| part.contains("school")).unwrap();
     let sha = sha256(b"an exam").replace("sha-256:", "");
     let mut ways = Vec::new();
     for id in [stored, &pending] {
@@ -157,10 +122,7 @@ fn ways(property: &Property, path: impl Fn(&str) -> String) -> Vec<String> {
         ]);
     }
     ways.push(path(&version));
-    ways.push(format!(
-        "{}?upload={version}",
-        path(&Uuid::new_v4().to_string())
-    ));
+    ways.push(format!("{}?upload={version}", path(&Uuid::new_v4().to_string())));
     ways
 }
 
@@ -180,18 +142,12 @@ fn hand_ins(
         metadata["personId"] = json!(subject);
         for (how, extra) in [
             ("as it is", json!({})),
-            (
-                "with the same bytes declared",
-                json!({ "documentChecksum": sha256(b"an exam") }),
-            ),
+            ("with the same bytes declared", json!({ "documentChecksum": sha256(b"an exam") })),
             (
                 "with its dmsDocumentId",
                 json!({ "dmsDocumentId": property.stored_id, "documentId": property.stored_id }),
             ),
-            (
-                "with its tenant and client",
-                json!({ "tenant": "local-school", "client_id": property.owner.client }),
-            ),
+            ("with its tenant and client", json!({ "tenant": "local-school", "client_id": property.owner.client })),
         ] {
             let mut offer = with(&metadata, "documentSize", json!(7));
             for (key, value) in extra.as_object().unwrap() {
@@ -217,15 +173,8 @@ async fn whatever_route_and_name_is_used_nobody_gets_at_what_is_another_tenants(
     assert!(tried > 100, "{tried}");
     // It is all there for its owner.
     let upload = &property.offered.body["upload"];
-    property
-        .owner
-        .send_parts(upload, &bytes(FILE, 1), Some(&[1]))
-        .await;
-    property
-        .owner
-        .call("POST", upload["complete"]["href"].as_str().unwrap())
-        .await
-        .ok();
+    property.owner.send_parts(upload, &bytes(FILE, 1), Some(&[1])).await;
+    property.owner.call("POST", upload["complete"]["href"].as_str().unwrap()).await.ok();
 }
 
 #[tokio::test]
@@ -242,16 +191,10 @@ async fn unless_their_tenant_lets_its_clients_see_each_others() {
     let school = School::with(cloud, |tenant| tenant.shared = true).await;
     let stranger = School::with(cloud, |tenant| tenant.shared = true).await;
     let property = Property::of(school.client("sis")).await;
-    let status = property.offered.body["upload"]["status"]["href"]
-        .as_str()
-        .unwrap();
+    let status = property.offered.body["upload"]["status"]["href"].as_str().unwrap();
     let seen = school.client("archive").call("GET", status).await.ok();
     assert_eq!(seen.body["upload"]["partsReceived"], 1);
-    stranger
-        .client("archive")
-        .call("GET", status)
-        .await
-        .problem(404, "no-such-document");
+    stranger.client("archive").call("GET", status).await.problem(404, "no-such-document");
 }
 
 #[tokio::test]
@@ -261,9 +204,7 @@ async fn anothers_document_looks_just_like_one_that_there_is_not() {
     let property = Property::of(ours.client("sis")).await;
     let stranger = theirs.client("sis");
     let ask = async |id: &str| {
-        let mut answer = stranger
-            .call("GET", &format!("/okd/v1/documents/{id}/upload"))
-            .await;
+        let mut answer = stranger.call("GET", &format!("/okd/v1/documents/{id}/upload")).await;
         answer.body["requestId"] = Value::Null;
         answer.body["extendedRequestId"] = Value::Null;
         (answer.status, answer.body)
@@ -279,19 +220,11 @@ async fn a_url_of_one_upload_sends_nothing_to_another() {
     let (ours, theirs) = (School::new(cloud).await, School::new(cloud).await);
     let mine = Property::of(ours.client("sis")).await;
     let other = Property::of(theirs.client("sis")).await;
-    let href = |property: &Property| {
-        property.offered.body["upload"]["parts"][0]["href"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
+    let href = |property: &Property| property.offered.body["upload"]["parts"][0]["href"].as_str().unwrap().to_owned();
     let (mine_href, other_href) = (href(&mine), href(&other));
     let (mine_path, mine_query) = mine_href.split_once('?').unwrap();
     let (other_path, other_query) = other_href.split_once('?').unwrap();
-    for crossed in [
-        format!("{other_path}?{mine_query}"),
-        format!("{mine_path}?{other_query}"),
-    ] {
+    for crossed in [format!("{other_path}?{mine_query}"), format!("{mine_path}?{other_query}")] {
         let part = json!({ "href": crossed, "offset": 0, "size": 16 << 20 });
         let (status, text) = mine.owner.send_part(&part, &bytes(FILE, 1)).await;
         assert_eq!(status, 403, "{text}");

@@ -33,8 +33,7 @@ impl Drop for Issuer {
 
 impl Issuer {
     fn start() -> Self {
-        let folder = std::env::var("OKD_TEST_OIDC_PROVIDER")
-            .expect(".ci/oidc installs the issuer and says where");
+        let folder = std::env::var("OKD_TEST_OIDC_PROVIDER").expect(".ci/oidc installs the issuer and says where");
         let mut process = Command::new("node")
             .arg("issuer.mjs")
             .current_dir(folder)
@@ -43,14 +42,8 @@ impl Issuer {
             .spawn()
             .unwrap();
         let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut url)
-            .unwrap();
-        Self {
-            process,
-            url: url.trim().to_owned(),
-            http: reqwest::Client::new(),
-        }
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { process, url: url.trim().to_owned(), http: reqwest::Client::new() }
     }
 
     /// A token by client credentials.
@@ -59,37 +52,17 @@ impl Issuer {
         let request = request.basic_auth("sis", Some("a-secret-of-the-test"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let body = format!("grant_type=client_credentials&scope={scope}");
-        let answer: Value = request
-            .body(body)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        answer["access_token"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{answer}"))
-            .to_owned()
+        let answer: Value = request.body(body).send().await.unwrap().json().await.unwrap();
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
     async fn rotate(&self) {
-        let rotated = self
-            .http
-            .post(format!("{}/rotate", self.url))
-            .send()
-            .await
-            .unwrap();
+        let rotated = self.http.post(format!("{}/rotate", self.url)).send().await.unwrap();
         assert_eq!(rotated.status(), 200);
     }
 
     async fn asked(&self) -> usize {
-        let asked = self
-            .http
-            .get(format!("{}/asked", self.url))
-            .send()
-            .await
-            .unwrap();
+        let asked = self.http.get(format!("{}/asked", self.url)).send().await.unwrap();
         asked.text().await.unwrap().parse().unwrap()
     }
 
@@ -97,11 +70,7 @@ impl Issuer {
     async fn sender(&self) -> Sender {
         let cloud = own_cloud();
         let id = TenantId::try_from("real-school".to_owned()).unwrap();
-        let tenant = Tenant::new(
-            id,
-            self.url.clone().try_into().unwrap(),
-            vec!["okd".to_owned()],
-        );
+        let tenant = Tenant::new(id, self.url.clone().try_into().unwrap(), vec!["okd".to_owned()]);
         cloud.tenants.add(&tenant, None).await.unwrap();
         know_keys(cloud, &tenant).await;
         let mut sender = Sender::to(cloud);
@@ -117,10 +86,7 @@ async fn a_real_issuers_tokens_are_understood_and_its_scopes_obeyed() {
     let mut sender = issuer.sender().await;
     sender.hand_in(&metadata(), b"x").await.ok();
     sender.token = issuer.token("okd:bpvdocuments").await;
-    sender
-        .hand_in(&metadata(), b"x")
-        .await
-        .problem(403, "missing-scope");
+    sender.hand_in(&metadata(), b"x").await.problem(403, "missing-scope");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,10 +117,7 @@ async fn rotating_a_real_issuers_keys_under_load_loses_nothing_and_taking_it_dow
         let pause = Duration::from_secs(if rotation == 1 { 31 } else { 10 });
         let (started, mut asked) = (Instant::now(), (issuer.asked().await, Instant::now()));
         while asked.1.elapsed() < pause {
-            assert!(
-                started.elapsed() < Duration::from_mins(3),
-                "a process always asks"
-            );
+            assert!(started.elapsed() < Duration::from_mins(3), "a process always asks");
             let (more, refused) = load(&sender, 50, Duration::from_secs(5), next).await;
             count += more;
             lost.extend(refused);
@@ -164,18 +127,9 @@ async fn rotating_a_real_issuers_keys_under_load_loses_nothing_and_taking_it_dow
             }
         }
         let asked = asked.0;
-        assert!(
-            asked <= (rotation + 1) * processes(),
-            "{asked} by {} processes",
-            processes()
-        );
+        assert!(asked <= (rotation + 1) * processes(), "{asked} by {} processes", processes());
     }
-    assert!(
-        lost.is_empty(),
-        "{} of {count} lost: {:#?}",
-        lost.len(),
-        &lost[..lost.len().min(3)]
-    );
+    assert!(lost.is_empty(), "{} of {count} lost: {:#?}", lost.len(), &lost[..lost.len().min(3)]);
     let asked = issuer.asked().await;
     let rate = count as u64 * 1000 / u64::try_from(began.elapsed().as_millis()).unwrap();
     assert!(rate >= 45, "{rate} requests a second");
@@ -183,12 +137,7 @@ async fn rotating_a_real_issuers_keys_under_load_loses_nothing_and_taking_it_dow
     issuer.process.kill().unwrap();
     issuer.process.wait().unwrap();
     let (more, refused) = load(&sender, 50, Duration::from_secs(10), next).await;
-    assert!(
-        refused.is_empty(),
-        "{} of {more}: {:#?}",
-        refused.len(),
-        &refused[..refused.len().min(3)]
-    );
+    assert!(refused.is_empty(), "{} of {more}: {:#?}", refused.len(), &refused[..refused.len().min(3)]);
     eprintln!(
         "{count} requests over two rotations: none lost, {asked} fetches of keys by {} processes; {more} more without the issuer: none refused",
         processes()

@@ -84,11 +84,7 @@ async fn a_signature_that_the_tenant_does_not_accept_is_refused_whatever_its_key
     })
     .await;
     // Its issuer's key is for ES256.
-    school
-        .client("sis")
-        .hand_in(&metadata(), b"x")
-        .await
-        .problem(401, "unauthenticated");
+    school.client("sis").hand_in(&metadata(), b"x").await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]
@@ -102,9 +98,7 @@ async fn a_key_that_the_issuer_has_withdrawn_is_refused_once_its_keys_are_fetche
     // What has not been asked for is not known.
     old.hand_in(&metadata(), b"x").await.ok();
     school.client("sis").hand_in(&metadata(), b"x").await.ok();
-    old.hand_in(&metadata(), b"x")
-        .await
-        .problem(401, "unauthenticated");
+    old.hand_in(&metadata(), b"x").await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]
@@ -120,9 +114,7 @@ async fn while_the_issuer_is_down_nobody_whose_key_is_known_is_refused() {
     // A key that it does not know it cannot ask for: not now.
     school.issuer.rotate().unwrap();
     let new = school.client("sis");
-    new.hand_in(&metadata(), b"x")
-        .await
-        .problem(503, "issuer-unavailable");
+    new.hand_in(&metadata(), b"x").await.problem(503, "issuer-unavailable");
     sender.hand_in(&metadata(), b"x").await.ok();
 }
 
@@ -145,10 +137,7 @@ async fn a_tenant_whose_keys_were_never_fetched_is_asked_for_patience_while_its_
 
 /// Has the api function's process die, so that another one reads all anew.
 async fn end_the_process(cloud: &'static okd_local::Cloud) {
-    let put = Call {
-        from: "ApiFunction".to_owned(),
-        operation: "PutObject".to_owned(),
-    };
+    let put = Call { from: "ApiFunction".to_owned(), operation: "PutObject".to_owned() };
     cloud.wire.plant(put, 0, 1, Fault::KillBefore);
     let answer = Sender::to(cloud).hand_in(&metadata(), b"x").await;
     assert!(answer.status >= 500, "{answer:?}");
@@ -177,8 +166,7 @@ async fn the_clock_fetches_keys_so_that_no_request_has_to() {
 }
 
 #[tokio::test]
-async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_keep_nobody_waiting()
-{
+async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_keep_nobody_waiting() {
     let cloud = own_cloud();
     let (school, other) = (School::new(cloud).await, School::new(cloud).await);
     let (sender, neighbour) = (school.client("sis"), other.client("sis"));
@@ -199,9 +187,7 @@ async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_k
                 attacker.token = token;
                 attacker.hand_in(&metadata(), b"x").await
             };
-            let answers = futures_util::stream::iter(tokens)
-                .map(send)
-                .buffer_unordered(4);
+            let answers = futures_util::stream::iter(tokens).map(send).buffer_unordered(4);
             answers.collect::<Vec<Answer>>().await
         })
     };
@@ -220,12 +206,9 @@ async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_k
     }
     let log = crate::cloud::log(cloud);
     let cost_of = |status: u64| {
-        let lines = log
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let answered = lines.filter(|line| {
-            line["fields"]["message"] == "answered" && line["fields"]["status"] == status
-        });
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let answered =
+            lines.filter(|line| line["fields"]["message"] == "answered" && line["fields"]["status"] == status);
         let times = answered.map(|line| line["fields"]["milliseconds"].as_u64().unwrap());
         let times: Vec<u64> = times.collect();
         assert_eq!(times.len(), 90);
@@ -236,10 +219,7 @@ async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_k
         "90 unsigned tokens cost {all} ms of function time, and {calm} where the issuer answers; two good requests beside them took {waited:?}"
     );
     assert!(all < 5000 + calm, "{all}, {calm}");
-    assert!(
-        log.contains(r#""Tenant":"school-"#),
-        "the metric names the tenant"
-    );
+    assert!(log.contains(r#""Tenant":"school-"#), "the metric names the tenant");
 }
 
 #[tokio::test]
@@ -255,10 +235,7 @@ async fn keys_that_nobody_has_make_the_issuer_be_asked_once() {
         forger.rotate().unwrap();
         let mut false_one = sender.clone();
         false_one.token = forger.sign(&school.claims()).unwrap();
-        false_one
-            .hand_in(&metadata(), b"x")
-            .await
-            .problem(401, "unauthenticated");
+        false_one.hand_in(&metadata(), b"x").await.problem(401, "unauthenticated");
     }
     assert_eq!(processes(&sender), 1);
     assert_eq!(school.issuer.asked(), before + 1);
@@ -271,14 +248,8 @@ async fn an_issuer_that_nobody_has_costs_one_read_however_often_it_comes() {
     let mut sender = Sender::to(cloud);
     sender.token = stranger.token("sis", "okd:alldocuments").unwrap();
     for _ in 0..20 {
-        let detail = sender
-            .offer(&offer(5))
-            .await
-            .problem(401, "unauthenticated");
-        assert!(
-            detail.contains("not one that this service can accept"),
-            "{detail}"
-        );
+        let detail = sender.offer(&offer(5)).await.problem(401, "unauthenticated");
+        assert!(detail.contains("not one that this service can accept"), "{detail}");
     }
     let reads = cloud.wire.calls().into_iter();
     let reads = reads.filter(|call| call.from == "ApiFunction").count();
@@ -290,15 +261,9 @@ async fn while_tenants_cannot_be_read_a_new_issuer_is_asked_for_patience_and_a_k
     let cloud = own_cloud();
     let (known, new) = (School::new(cloud).await, School::new(cloud).await);
     known.client("sis").hand_in(&metadata(), b"x").await.ok();
-    let call = Call {
-        from: "ApiFunction".to_owned(),
-        operation: okd_local::dynamodb::TENANTS_READ.to_owned(),
-    };
+    let call = Call { from: "ApiFunction".to_owned(), operation: okd_local::dynamodb::TENANTS_READ.to_owned() };
     cloud.wire.plant(call, 0, 3, Fault::Fail);
-    new.client("sis")
-        .hand_in(&metadata(), b"x")
-        .await
-        .problem(503, "try-again");
+    new.client("sis").hand_in(&metadata(), b"x").await.problem(503, "try-again");
     known.client("sis").hand_in(&metadata(), b"x").await.ok();
     new.client("sis").hand_in(&metadata(), b"x").await.ok();
 }
@@ -313,9 +278,7 @@ pub(crate) async fn serve(
     std::thread::spawn(move || {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            started
-                .send(format!("http://{}", listener.local_addr().unwrap()))
-                .unwrap();
+            started.send(format!("http://{}", listener.local_addr().unwrap())).unwrap();
             let router = axum::Router::new().fallback(move |request: Request| {
                 counter.fetch_add(1, Ordering::SeqCst);
                 let answer = answer(&request);
@@ -370,8 +333,7 @@ async fn a_firewall_that_wants_to_know_who_asks_for_what_lets_us_through() {
 #[tokio::test]
 async fn a_key_set_as_java_writes_it_with_a_zero_before_each_number_is_understood() {
     let key = Rsa::new("java");
-    let school =
-        school_with_keys_at(own_cloud(), &serve_keys(json!([key.javas_jwk()])).await).await;
+    let school = school_with_keys_at(own_cloud(), &serve_keys(json!([key.javas_jwk()])).await).await;
     let mut sender = school.client("sis");
     sender.token = key.token(&school.claims());
     sender.hand_in(&metadata(), b"x").await.ok();
@@ -396,65 +358,39 @@ async fn a_key_set_without_key_ids_is_named_as_the_reason() {
 #[tokio::test]
 async fn no_redirect_is_followed() {
     let cloud = own_cloud();
-    let (inside, asked_inside) =
-        serve(|_| axum::response::IntoResponse::into_response("{\"keys\": []}")).await;
+    let (inside, asked_inside) = serve(|_| axum::response::IntoResponse::into_response("{\"keys\": []}")).await;
     let (outside, asked_outside) = serve(move |_| {
         let elsewhere = axum::response::Redirect::temporary(&inside);
         axum::response::IntoResponse::into_response(elsewhere)
     })
     .await;
     let school = school_with_keys_at(cloud, &format!("{outside}/jwks")).await;
-    school
-        .client("sis")
-        .hand_in(&metadata(), b"x")
-        .await
-        .problem(503, "issuer-unavailable");
-    assert_eq!(
-        (
-            asked_outside.load(Ordering::SeqCst),
-            asked_inside.load(Ordering::SeqCst)
-        ),
-        (1, 0)
-    );
+    school.client("sis").hand_in(&metadata(), b"x").await.problem(503, "issuer-unavailable");
+    assert_eq!((asked_outside.load(Ordering::SeqCst), asked_inside.load(Ordering::SeqCst)), (1, 0));
 }
 
 #[tokio::test]
 async fn a_key_set_without_end_is_given_up() {
     let cloud = own_cloud();
     let (url, _) = serve(|_| {
-        let endless =
-            futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 4096]));
+        let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 4096]));
         axum::response::Response::new(axum::body::Body::from_stream(endless))
     })
     .await;
     let school = school_with_keys_at(cloud, &url).await;
-    school
-        .client("sis")
-        .hand_in(&metadata(), b"x")
-        .await
-        .problem(503, "issuer-unavailable");
+    school.client("sis").hand_in(&metadata(), b"x").await.problem(503, "issuer-unavailable");
 }
 
 #[tokio::test]
 async fn no_address_of_our_own_network_is_asked_for_keys() {
     let cloud = own_cloud();
-    for url in [
-        "https://169.254.169.254/keys",
-        "https://10.0.0.1/keys",
-        "http://login.example/keys",
-        "https://[::1]:9001/",
-    ] {
+    for url in
+        ["https://169.254.169.254/keys", "https://10.0.0.1/keys", "http://login.example/keys", "https://[::1]:9001/"]
+    {
         let school = school_with_keys_at(cloud, url).await;
         let began = Instant::now();
-        school
-            .client("sis")
-            .hand_in(&metadata(), b"x")
-            .await
-            .problem(503, "issuer-unavailable");
-        assert!(
-            began.elapsed() < Duration::from_secs(4),
-            "{url} was waited for"
-        );
+        school.client("sis").hand_in(&metadata(), b"x").await.problem(503, "issuer-unavailable");
+        assert!(began.elapsed() < Duration::from_secs(4), "{url} was waited for");
     }
     let log = crate::cloud::log(cloud);
     assert_eq!(log.matches("is not a public address").count(), 3);
@@ -481,9 +417,6 @@ async fn a_discovery_document_must_be_the_issuers_own() {
         "exp": jiff::Timestamp::now().as_second() + 600,
     });
     sender.token = real.sign(&claims).unwrap();
-    sender
-        .hand_in(&metadata(), b"x")
-        .await
-        .problem(503, "issuer-unavailable");
+    sender.hand_in(&metadata(), b"x").await.problem(503, "issuer-unavailable");
     assert_eq!(real.asked(), 0);
 }

@@ -28,15 +28,10 @@ async fn open(school: &School) -> (i64, i64) {
 
 async fn nothing_is_left(sender: &Sender, answer: &Answer) {
     assert_eq!(answer.body.get("dmsDocumentId"), None);
-    let uploads = sender
-        .s3
-        .list_multipart_uploads()
-        .bucket(&sender.cloud.bucket);
+    let uploads = sender.s3.list_multipart_uploads().bucket(&sender.cloud.bucket);
     let open = uploads.send().await.unwrap();
     let items = sender.items().await;
-    let pending = items
-        .iter()
-        .filter(|item| item["upload"]["state"] == "uploading");
+    let pending = items.iter().filter(|item| item["upload"]["state"] == "uploading");
     assert_eq!(open.uploads().len(), pending.count());
 }
 
@@ -66,19 +61,11 @@ async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
     assert_eq!(open(&school).await, (3, 15));
 
     // Each end of an upload makes room: abort...
-    assert_eq!(
-        sender
-            .follow(&offered[1].body["upload"], "abort")
-            .await
-            .status,
-        204
-    );
+    assert_eq!(sender.follow(&offered[1].body["upload"], "abort").await.status, 204);
     sender.offer(&papers[3]).await.accepted();
     refused(&sender.offer(&papers[4]).await);
     // ...completion...
-    sender
-        .send_parts(&offered[2].body["upload"], b"12345", None)
-        .await;
+    sender.send_parts(&offered[2].body["upload"], b"12345", None).await;
     for _ in 0..2 {
         sender.complete(&offered[2]).await.ok();
     }
@@ -87,10 +74,7 @@ async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
     assert_eq!(open(&school).await, (3, 15));
     // ...form A under the same key...
     let inline = papers[4].clone();
-    sender
-        .hand_in(&crate::sender::without(&inline, "documentSize"), b"inline")
-        .await
-        .ok();
+    sender.hand_in(&crate::sender::without(&inline, "documentSize"), b"inline").await.ok();
     assert_eq!(open(&school).await, (2, 10));
     // ...and its time.
     let tomorrow = Timestamp::now() + Duration::from_hours(25);
@@ -131,19 +115,12 @@ async fn the_bytes_on_their_way_are_limited_too() {
     refused(&sender.offer(&offer(501)).await);
     sender.offer(&offer(500)).await.accepted();
     // A smaller file in the place of a larger one makes room for the difference.
-    sender
-        .offer(&with(&paper, "documentSize", json!(600)))
-        .await
-        .accepted();
+    sender.offer(&with(&paper, "documentSize", json!(600))).await.accepted();
     assert_eq!(open(&school).await, (2, 1100));
     refused(&sender.offer(&offer(401)).await);
     sender.offer(&offer(400)).await.accepted();
     // A larger one in its place asks for it.
-    refused(
-        &sender
-            .offer(&with(&paper, "documentSize", json!(601)))
-            .await,
-    );
+    refused(&sender.offer(&with(&paper, "documentSize", json!(601))).await);
 }
 
 #[tokio::test]
@@ -157,10 +134,7 @@ async fn a_tenant_that_asks_too_much_is_asked_to_wait_and_the_others_are_not() {
     for _ in 0..10 {
         answers.push(sender.offer(&offer(5)).await);
     }
-    let refused: Vec<&Answer> = answers
-        .iter()
-        .filter(|answer| answer.status != 202)
-        .collect();
+    let refused: Vec<&Answer> = answers.iter().filter(|answer| answer.status != 202).collect();
     assert!(refused.len() >= 5, "{answers:?}");
     for answer in refused {
         answer.problem(429, "too-many-requests");
@@ -213,17 +187,13 @@ async fn an_upload_that_is_begun_and_aborted_over_and_over_leaves_nothing_to_cle
         assert_eq!(aborted.status, 204);
     }
     let items = sender.items().await;
-    let leftovers = items
-        .iter()
-        .filter(|item| item["pk"].as_str().unwrap().contains("leftover"));
+    let leftovers = items.iter().filter(|item| item["pk"].as_str().unwrap().contains("leftover"));
     assert_eq!(leftovers.count(), 0);
     // Of one that has a part something may yet land.
     let offered = sender.offer_and_send(&paper, b"12345").await;
     sender.follow(&offered.body["upload"], "abort").await;
     let items = sender.items().await;
-    let mut leftovers = items
-        .iter()
-        .filter(|item| item["pk"].as_str().unwrap().contains("leftover"));
+    let mut leftovers = items.iter().filter(|item| item["pk"].as_str().unwrap().contains("leftover"));
     assert!(leftovers.next().is_some());
 }
 
@@ -273,35 +243,16 @@ async fn the_size_of_documents_and_metadata_and_the_life_of_urls_are_the_tenants
     })
     .await;
     let sender = school.client("sis");
-    let detail = sender
-        .offer(&offer(1001))
-        .await
-        .problem(413, "document-too-large");
+    let detail = sender.offer(&offer(1001)).await.problem(413, "document-too-large");
     assert!(detail.contains("1000"), "{detail}");
-    sender
-        .hand_in(&metadata(), &bytes(1001, 1))
-        .await
-        .problem(413, "document-too-large");
+    sender.hand_in(&metadata(), &bytes(1001, 1)).await.problem(413, "document-too-large");
     let mut long = metadata();
     long["name"] = json!("x".repeat(1000));
-    sender
-        .hand_in(&long, b"x")
-        .await
-        .problem(413, "metadata-too-large");
-    sender
-        .offer(&with(&long, "documentSize", json!(5)))
-        .await
-        .problem(413, "metadata-too-large");
+    sender.hand_in(&long, b"x").await.problem(413, "metadata-too-large");
+    sender.offer(&with(&long, "documentSize", json!(5))).await.problem(413, "metadata-too-large");
     let offered = sender.offer(&offer(1000)).await.accepted();
-    let expires: Timestamp = offered.body["upload"]["parts"][0]["expiresAt"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert!(
-        expires <= Timestamp::now() + Duration::from_mins(1),
-        "{expires}"
-    );
+    let expires: Timestamp = offered.body["upload"]["parts"][0]["expiresAt"].as_str().unwrap().parse().unwrap();
+    assert!(expires <= Timestamp::now() + Duration::from_mins(1), "{expires}");
 }
 
 #[tokio::test]
@@ -312,23 +263,10 @@ async fn the_gateway_lets_through_what_it_is_told_to_and_answers_429_to_the_rest
     let sender = Sender::to(cloud);
     let mut answers = Vec::new();
     for _ in 0..10 {
-        answers.push(
-            sender
-                .call(
-                    "GET",
-                    "/okd/v1/documents/4e12169d-84b9-4d21-a987-f373bbbe4e6e/upload",
-                )
-                .await,
-        );
+        answers.push(sender.call("GET", "/okd/v1/documents/4e12169d-84b9-4d21-a987-f373bbbe4e6e/upload").await);
     }
-    let throttled: Vec<_> = answers
-        .iter()
-        .filter(|answer| answer.status == 429)
-        .collect();
-    assert!(
-        answers[..3].iter().all(|answer| answer.status == 404),
-        "{answers:?}"
-    );
+    let throttled: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert!(answers[..3].iter().all(|answer| answer.status == 404), "{answers:?}");
     assert!(throttled.len() >= 5, "{answers:?}");
     throttled[0].problem(429, "too-many-requests");
     assert_eq!(throttled[0].headers["retry-after"], "1");

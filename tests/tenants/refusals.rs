@@ -109,10 +109,7 @@ impl World {
             row(stranger, "POST", complete, 404, "no-such-document"),
             row(&self.forged, "DELETE", status, 401, "unauthenticated"),
             row(&self.unknown, "DELETE", status, 503, "issuer-unavailable"),
-            Row {
-                body: Some(too_large),
-                ..row(sender, "PUT", &association(), 413, "document-too-large")
-            },
+            Row { body: Some(too_large), ..row(sender, "PUT", &association(), 413, "document-too-large") },
         ]
     }
 
@@ -126,12 +123,7 @@ impl World {
 #[tokio::test]
 async fn whatever_is_refused_because_of_what_is_there_leaves_that_as_it_was() {
     let world = World::new().await;
-    let World {
-        sender,
-        declared,
-        wrong,
-        ..
-    } = &world;
+    let World { sender, declared, wrong, .. } = &world;
     let before = world.items().await;
     for row in world.rows() {
         row.check().await;

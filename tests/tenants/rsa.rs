@@ -19,10 +19,7 @@ pub(crate) struct Rsa {
 impl Rsa {
     pub(crate) fn new(kid: &str) -> Self {
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-        Self {
-            pair,
-            kid: kid.to_owned(),
-        }
+        Self { pair, kid: kid.to_owned() }
     }
 
     /// Its public half, as Entra ID publishes it: without `alg`.
@@ -54,17 +51,10 @@ impl Rsa {
         self.sign(&header, claims, &signature::RSA_PKCS1_SHA256)
     }
 
-    pub(crate) fn sign(
-        &self,
-        header: &Value,
-        claims: &Value,
-        encoding: &'static dyn RsaEncoding,
-    ) -> String {
+    pub(crate) fn sign(&self, header: &Value, claims: &Value, encoding: &'static dyn RsaEncoding) -> String {
         let text = unsigned(header, claims);
         let mut made = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(encoding, &SystemRandom::new(), text.as_bytes(), &mut made)
-            .unwrap();
+        self.pair.sign(encoding, &SystemRandom::new(), text.as_bytes(), &mut made).unwrap();
         format!("{text}.{}", BASE64URL.encode(made))
     }
 }

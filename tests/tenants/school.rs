@@ -43,11 +43,7 @@ impl School {
         let mut tenant = Tenant::new(id, name, vec![AUDIENCE.to_owned()]);
         change(&mut tenant);
         cloud.tenants.add(&tenant, None).await.unwrap();
-        Self {
-            cloud,
-            tenant,
-            issuer,
-        }
+        Self { cloud, tenant, issuer }
     }
 
     /// The claims of a token of its issuer's for the client `sis`, which may do everything.
@@ -60,9 +56,7 @@ impl School {
 
     /// One of its clients, which may do everything.
     pub(crate) fn client(&self, client: &str) -> Sender {
-        let token = self
-            .issuer
-            .token_for(&self.tenant.audiences[0], client, "okd:alldocuments");
+        let token = self.issuer.token_for(&self.tenant.audiences[0], client, "okd:alldocuments");
         let mut sender = Sender::to(self.cloud);
         client.clone_into(&mut sender.client);
         sender.token = token.unwrap();
@@ -76,9 +70,7 @@ pub(crate) async fn know_keys(cloud: &Cloud, tenant: &Tenant) {
     let fetcher = Fetcher::new(vec!["http://127.0.0.1:*".to_owned()]);
     let keys = published(&fetcher, &place).await.unwrap();
     let now = jiff::Timestamp::now();
-    let noted = cloud
-        .tenants
-        .note_keys(&place, keys, now, Duration::from_millis(5));
+    let noted = cloud.tenants.note_keys(&place, keys, now, Duration::from_millis(5));
     noted.await.unwrap();
 }
 

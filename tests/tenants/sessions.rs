@@ -29,20 +29,13 @@ fn cloud_with_sessions() -> &'static Cloud {
 }
 
 fn begun() -> Call {
-    Call {
-        from: "ApiFunction".to_owned(),
-        operation: ASSUME_ROLE.to_owned(),
-    }
+    Call { from: "ApiFunction".to_owned(), operation: ASSUME_ROLE.to_owned() }
 }
 
 /// A session of this role, as the function begins one for a tenant.
 fn session(cloud: &Cloud, role: &str, tenant: Option<&TenantId>, lifetime: Duration) -> Session {
     let tag = tenant.map(|tenant| ("tenant".to_owned(), tenant.to_string()));
-    let role = Role {
-        name: role.to_owned(),
-        tags: tag.into_iter().collect(),
-        until: Timestamp::now() + lifetime,
-    };
+    let role = Role { name: role.to_owned(), tags: tag.into_iter().collect(), until: Timestamp::now() + lifetime };
     cloud.access_key.begin_session(&role).unwrap()
 }
 
@@ -87,21 +80,13 @@ impl Stores {
         let get = self.dynamodb.get_item().table_name(table);
         let get = get.key("pk", text(partition)).key("sk", text("document"));
         let query = self.dynamodb.query().table_name(table);
-        let query = query
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(partition));
+        let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(partition));
         let put = Put::builder().table_name(table);
-        let put = put
-            .item("pk", text(partition))
-            .item("sk", text("of-a-test"));
+        let put = put.item("pk", text(partition)).item("sk", text("of-a-test"));
         let put = TransactWriteItem::builder().put(put.build().unwrap());
         let write = self.dynamodb.transact_write_items();
         let write = write.transact_items(put.build()).send().await;
-        [
-            said(get.send().await),
-            said(query.send().await),
-            said(write),
-        ]
+        [said(get.send().await), said(query.send().await), said(write)]
     }
 }
 
@@ -120,12 +105,7 @@ async fn a_tenants_session_reaches_its_own_documents_and_no_other_tenants() {
     let (ours, theirs) = (School::new(cloud).await, School::new(cloud).await);
     let sender = ours.client("sis");
     let (our_tenant, their_tenant) = (&ours.tenant.tenant, &theirs.tenant.tenant);
-    let session = session(
-        cloud,
-        "TenantRole",
-        Some(our_tenant),
-        Duration::from_hours(1),
-    );
+    let session = session(cloud, "TenantRole", Some(our_tenant), Duration::from_hours(1));
     let stores = Stores::by(&sender, &session);
     let ours = stores.on_object(&format!("{our_tenant}/a/b")).await;
     assert_eq!(ours, ["NoSuchKey", "done", "done", "done"]);
@@ -178,10 +158,7 @@ async fn a_session_of_no_tenant_or_that_has_ended_reaches_nothing() {
     assert_eq!(items, ["UnrecognizedClientException"; 3]);
     // The key of one session, and the token of another.
     let whole = session(cloud, "TenantRole", Some(tenant), hour);
-    let mixed = Session {
-        token: whole.token,
-        ..session(cloud, "TenantRole", Some(tenant), hour)
-    };
+    let mixed = Session { token: whole.token, ..session(cloud, "TenantRole", Some(tenant), hour) };
     let mixed = Stores::by(&sender, &mixed);
     assert_eq!(mixed.on_object(&key).await, ["InvalidToken"; 4]);
 }

@@ -23,12 +23,7 @@ struct Shape {
 }
 
 impl Shape {
-    async fn new(
-        issuer: &str,
-        audience: &str,
-        kid: &str,
-        change: impl FnOnce(&mut Tenant),
-    ) -> Self {
+    async fn new(issuer: &str, audience: &str, kid: &str, change: impl FnOnce(&mut Tenant)) -> Self {
         let key = Rsa::new(kid);
         let school = School::with(own_cloud(), |tenant| {
             tenant.jwks = Some(format!("{}/jwks", tenant.issuer).parse().unwrap());
@@ -54,10 +49,7 @@ impl Shape {
         let id = answer.ok().id();
         let items = sender.items().await;
         let item = items.iter().find(|item| item["id"] == id).unwrap();
-        assert_eq!(
-            (&item["client"], &item["history"][0]["token"]),
-            (&json!(client), &json!(token))
-        );
+        assert_eq!((&item["client"], &item["history"][0]["token"]), (&json!(client), &json!(token)));
     }
 
     /// Refused when a claim is another.
@@ -82,28 +74,10 @@ async fn entra_id_v1() {
         "oid": "7a8b9c0d-0000-4000-8000-000000000001", "rh": "0.AAAAKh48bw.", "roles": ["okd:examdocuments"],
         "sub": "7a8b9c0d-0000-4000-8000-000000000001", "tid": DIRECTORY, "uti": "QmlkZHkgSm9lIQABAA", "ver": "1.0",
     });
-    shape
-        .is_understood(&claims, APP, "QmlkZHkgSm9lIQABAA")
-        .await;
-    shape
-        .is_refused(&claims, "roles", json!(["okd:studentinfo"]), 403)
-        .await;
-    shape
-        .is_refused(
-            &claims,
-            "iss",
-            json!(format!("https://sts.windows.net/{APP}/")),
-            401,
-        )
-        .await;
-    shape
-        .is_refused(
-            &claims,
-            "aud",
-            json!("00000003-0000-0000-c000-000000000000"),
-            401,
-        )
-        .await;
+    shape.is_understood(&claims, APP, "QmlkZHkgSm9lIQABAA").await;
+    shape.is_refused(&claims, "roles", json!(["okd:studentinfo"]), 403).await;
+    shape.is_refused(&claims, "iss", json!(format!("https://sts.windows.net/{APP}/")), 401).await;
+    shape.is_refused(&claims, "aud", json!("00000003-0000-0000-c000-000000000000"), 401).await;
 }
 
 #[tokio::test]
@@ -117,16 +91,12 @@ async fn entra_id_v2() {
         "rh": "1.AAAAKh48bw.", "roles": ["okd:alldocuments", "okd:studentinfo"],
         "sub": "7a8b9c0d-0000-4000-8000-000000000001", "tid": DIRECTORY, "uti": "c2Vjb25kIHRva2VuAA", "ver": "2.0",
     });
-    shape
-        .is_understood(&claims, APP, "c2Vjb25kIHRva2VuAA")
-        .await;
+    shape.is_understood(&claims, APP, "c2Vjb25kIHRva2VuAA").await;
     // What a person was granted stands in `scp`.
     let mut delegated = claims.clone();
     delegated.as_object_mut().unwrap().remove("roles");
     delegated["scp"] = json!("User.Read okd:examdocuments");
-    shape
-        .is_understood(&delegated, APP, "c2Vjb25kIHRva2VuAA")
-        .await;
+    shape.is_understood(&delegated, APP, "c2Vjb25kIHRva2VuAA").await;
     shape.is_refused(&claims, "roles", Value::Null, 403).await;
     shape.is_refused(&claims, "azp", Value::Null, 401).await;
 }
@@ -134,13 +104,7 @@ async fn entra_id_v2() {
 #[tokio::test]
 async fn keycloak() {
     let issuer = "https://login.school.example/realms/school";
-    let shape = Shape::new(
-        issuer,
-        "okd",
-        "FJ86GcF3jTbNLOco4NvZkUCIUmfYCqoqtOQeMfbhNlE",
-        |_| (),
-    )
-    .await;
+    let shape = Shape::new(issuer, "okd", "FJ86GcF3jTbNLOco4NvZkUCIUmfYCqoqtOQeMfbhNlE", |_| ()).await;
     // It publishes a key for encryption too.
     let mut encryption = Rsa::new("enc").jwk();
     encryption["use"] = json!("enc");
@@ -157,15 +121,9 @@ async fn keycloak() {
     });
     let token = "trrtcc:5d9f1f6c-6c1c-4a34-9f0b-1d2d0a3b4c5d";
     shape.is_understood(&claims, "sis", token).await;
-    shape
-        .is_refused(&claims, "scope", json!("profile email"), 403)
-        .await;
-    shape
-        .is_refused(&claims, "aud", json!("account"), 401)
-        .await;
-    shape
-        .is_refused(&claims, "client_id", json!("another"), 401)
-        .await;
+    shape.is_refused(&claims, "scope", json!("profile email"), 403).await;
+    shape.is_refused(&claims, "aud", json!("account"), 401).await;
+    shape.is_refused(&claims, "client_id", json!("another"), 401).await;
 }
 
 #[tokio::test]
@@ -184,9 +142,7 @@ async fn keycloak_whose_scopes_are_a_clients_roles() {
     let elsewhere = json!({ "other": { "roles": ["okd:examdocuments"] } });
     let mut claims = claims.clone();
     claims["scope"] = json!("okd:examdocuments");
-    shape
-        .is_refused(&claims, "resource_access", elsewhere, 403)
-        .await;
+    shape.is_refused(&claims, "resource_access", elsewhere, 403).await;
 }
 
 /// A client of a Cognito user pool.
@@ -241,10 +197,7 @@ async fn a_client_that_two_tenants_take_for_their_audience_is_nobodys() {
         assert_eq!(answer.status, status, "{answer:?}");
         if taken {
             let detail = answer.problem(401, "unauthenticated");
-            assert!(
-                detail.contains("not one that this service can accept"),
-                "{detail}"
-            );
+            assert!(detail.contains("not one that this service can accept"), "{detail}");
         }
     }
 }
@@ -252,14 +205,9 @@ async fn a_client_that_two_tenants_take_for_their_audience_is_nobodys() {
 #[tokio::test]
 async fn surfconext() {
     let issuer = "https://connect.surfconext.nl";
-    let shape = Shape::new(
-        issuer,
-        "dms.school.example",
-        "key_2026_11_01_00_00_00_000",
-        |tenant| {
-            tenant.client_claims = vec!["sub".to_owned()];
-        },
-    )
+    let shape = Shape::new(issuer, "dms.school.example", "key_2026_11_01_00_00_00_000", |tenant| {
+        tenant.client_claims = vec!["sub".to_owned()];
+    })
     .await;
     // To client credentials it names the client in `sub`, and in `aud` beside those whom the token is for.
     let claims = json!({
@@ -267,19 +215,9 @@ async fn surfconext() {
         "iss": issuer, "exp": now() + 3600, "iat": now(), "jti": "2d3f7b54-3c5f-4a68-8f76-8b8a6f3c1f10",
         "scope": "okd:examdocuments",
     });
-    shape
-        .is_understood(
-            &claims,
-            "sis.school.example",
-            "2d3f7b54-3c5f-4a68-8f76-8b8a6f3c1f10",
-        )
-        .await;
-    shape
-        .is_refused(&claims, "aud", json!(["sis.school.example"]), 401)
-        .await;
-    shape
-        .is_refused(&claims, "scope", json!("openid"), 403)
-        .await;
+    shape.is_understood(&claims, "sis.school.example", "2d3f7b54-3c5f-4a68-8f76-8b8a6f3c1f10").await;
+    shape.is_refused(&claims, "aud", json!(["sis.school.example"]), 401).await;
+    shape.is_refused(&claims, "scope", json!("openid"), 403).await;
 }
 
 #[tokio::test]
@@ -295,25 +233,15 @@ async fn one_issuer_of_many_schools_tells_them_apart_by_audience() {
             "aud": audience, "iss": issuer, "client_id": "sis", "exp": now() + 600, "scope": "okd:alldocuments",
         })
     };
-    for (audience, tenant) in [
-        ("dms-of-a", shape.school.tenant.tenant.to_string()),
-        ("dms-of-b", "school-b".to_owned()),
-    ] {
+    for (audience, tenant) in
+        [("dms-of-a", shape.school.tenant.tenant.to_string()), ("dms-of-b", "school-b".to_owned())]
+    {
         let (sender, answer) = shape.hand_in(&claims(json!(audience))).await;
         let objects = sender.s3.list_objects_v2().bucket(&sender.cloud.bucket);
-        let objects = objects
-            .prefix(format!("{tenant}/{}", answer.ok().id()))
-            .send()
-            .await
-            .unwrap();
+        let objects = objects.prefix(format!("{tenant}/{}", answer.ok().id())).send().await.unwrap();
         assert_eq!(objects.contents().len(), 1, "{audience}");
     }
-    let (_, answer) = shape
-        .hand_in(&claims(json!(["dms-of-a", "dms-of-b"])))
-        .await;
+    let (_, answer) = shape.hand_in(&claims(json!(["dms-of-a", "dms-of-b"]))).await;
     let detail = answer.problem(401, "unauthenticated");
-    assert!(
-        detail.contains("not one that this service can accept"),
-        "{detail}"
-    );
+    assert!(detail.contains("not one that this service can accept"), "{detail}");
 }

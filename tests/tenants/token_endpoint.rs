@@ -48,10 +48,7 @@ async fn a_client_names_itself_by_http_basic_or_in_the_form() {
         let form = format!("{GRANT}&{form}");
         let (status, _, body) = ask(&cloud.issuer_url, authorization.as_deref(), &form).await;
         assert_eq!(status, 200, "{credentials:?}: {body}");
-        body["access_token"]
-            .as_str()
-            .unwrap()
-            .clone_into(&mut sender.token);
+        body["access_token"].as_str().unwrap().clone_into(&mut sender.token);
         let id = sender.hand_in(&metadata(), b"x").await.ok().id();
         let item = sender.item(&id).await.unwrap();
         assert_eq!(item["client"].as_s().unwrap(), client);
@@ -64,51 +61,20 @@ async fn who_does_not_say_who_it_is_gets_a_challenge_and_who_says_it_twice_a_ref
     let [nameless, sis] = [":secret", "sis:secret"].map(basic);
     for (authorization, form, status, error) in [
         (None, GRANT, 401, "invalid_client"),
-        (
-            None,
-            "grant_type=client_credentials&client_id=",
-            401,
-            "invalid_client",
-        ),
+        (None, "grant_type=client_credentials&client_id=", 401, "invalid_client"),
         (Some(nameless.as_str()), GRANT, 401, "invalid_client"),
         (Some("Basic"), GRANT, 401, "invalid_client"),
         (Some("Basic !"), GRANT, 401, "invalid_client"),
-        (
-            Some("basic bm8gY29sb24="),
-            "grant_type=client_credentials&client_id=sis",
-            401,
-            "invalid_client",
-        ),
+        (Some("basic bm8gY29sb24="), "grant_type=client_credentials&client_id=sis", 401, "invalid_client"),
         (Some("Bearer x"), GRANT, 401, "invalid_client"),
-        (
-            Some(&sis),
-            "grant_type=client_credentials&client_id=other",
-            400,
-            "invalid_request",
-        ),
+        (Some(&sis), "grant_type=client_credentials&client_id=other", 400, "invalid_request"),
         (Some(&sis), "", 400, "invalid_request"),
-        (
-            Some(&sis),
-            "grant_type=a&grant_type=b",
-            400,
-            "invalid_request",
-        ),
-        (
-            Some(&sis),
-            "grant_type=password",
-            400,
-            "unsupported_grant_type",
-        ),
+        (Some(&sis), "grant_type=a&grant_type=b", 400, "invalid_request"),
+        (Some(&sis), "grant_type=password", 400, "unsupported_grant_type"),
     ] {
         let (found, headers, body) = ask(issuer.url(), authorization, form).await;
-        assert_eq!(
-            (found, &body),
-            (status, &json!({ "error": error })),
-            "{authorization:?} {form}"
-        );
-        let challenge = headers
-            .get("www-authenticate")
-            .map(|value| value.to_str().unwrap());
+        assert_eq!((found, &body), (status, &json!({ "error": error })), "{authorization:?} {form}");
+        let challenge = headers.get("www-authenticate").map(|value| value.to_str().unwrap());
         let challenged = challenge.is_some_and(|challenge| challenge.starts_with("Basic realm="));
         assert_eq!(challenged, status == 401, "{challenge:?}");
     }
@@ -123,11 +89,7 @@ async fn the_discovery_document_says_how_to_ask() {
     assert_eq!(document["token_endpoint_auth_methods_supported"], methods);
     let scopes = document["scopes_supported"].as_array().unwrap();
     assert!(scopes.contains(&json!("okd:alldocuments")), "{scopes:?}");
-    for name in [
-        "response_types_supported",
-        "subject_types_supported",
-        "id_token_signing_alg_values_supported",
-    ] {
+    for name in ["response_types_supported", "subject_types_supported", "id_token_signing_alg_values_supported"] {
         let listed = document[name].as_array();
         assert!(listed.is_some_and(|listed| !listed.is_empty()), "{name}");
     }

@@ -21,10 +21,7 @@ impl Bus {
     /// The bus of this name.
     pub fn new(sdk: &SdkConfig, name: String) -> Self {
         let config = config::Builder::from(sdk).interceptor(TimesCalls).build();
-        Self {
-            client: Client::from_conf(config),
-            name,
-        }
+        Self { client: Client::from_conf(config), name }
     }
 
     /// Puts up to [`AT_ONCE`] announcements on the bus; says how many of them, from the first, are certainly there.
@@ -40,19 +37,13 @@ impl Bus {
         };
         let entries = announcements.iter().map(entry).collect();
         let sent = self.client.put_events().set_entries(Some(entries)).send();
-        let answer = sent
-            .await
-            .map_err(|error| Error::unavailable("announcing documents", error))?;
+        let answer = sent.await.map_err(|error| Error::unavailable("announcing documents", error))?;
         let mut entries = answer.entries().iter().enumerate();
         let refused = entries.find(|(_, entry)| entry.error_code().is_some());
         let Some((index, entry)) = refused else {
             return Ok(announcements.len());
         };
-        tracing::error!(
-            code = entry.error_code(),
-            cause = entry.error_message(),
-            "not announced"
-        );
+        tracing::error!(code = entry.error_code(), cause = entry.error_message(), "not announced");
         Ok(index)
     }
 }

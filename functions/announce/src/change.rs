@@ -86,16 +86,8 @@ impl Record {
 
     /// What it says. An item that cannot be read is an error.
     pub fn change(&self) -> Result<Change, String> {
-        let nothing = Change {
-            announced: None,
-            counted: None,
-        };
-        let Write {
-            keys,
-            new_image,
-            old_image,
-            ..
-        } = &self.dynamodb;
+        let nothing = Change { announced: None, counted: None };
+        let Write { keys, new_image, old_image, .. } = &self.dynamodb;
         let Keys { pk, sk } = keys;
         let unreadable = |error| format!("the item {} of {}: {error}", sk.text, pk.text);
         let Some(item) = new_image else {
@@ -168,20 +160,11 @@ fn of_corrupt(key: &DocumentKey, content: &Content) -> Change {
     let when = (content.revision, at);
     Change {
         announced: Some(identified("document.corrupt", detail, &id, when)),
-        counted: Some(Counted {
-            form: "parts",
-            outcome: "corrupt",
-            bytes: content.size,
-        }),
+        counted: Some(Counted { form: "parts", outcome: "corrupt", bytes: content.size }),
     }
 }
 
-fn identified(
-    kind: &'static str,
-    mut detail: Value,
-    id: &str,
-    (revision, at): (u64, Timestamp),
-) -> Announcement {
+fn identified(kind: &'static str, mut detail: Value, id: &str, (revision, at): (u64, Timestamp)) -> Announcement {
     detail["id"] = json!(id);
     detail["revision"] = json!(revision);
     // With all its digits, so that it sorts as text too.
@@ -204,11 +187,7 @@ fn about(key: &DocumentKey, metadata: &Metadata, size: u64) -> Value {
     let mut consumer = json!({
         "consumerKey": "nl-okd", "documentType": okd.document_type, "documentSize": size,
     });
-    if let Some(retention) = okd
-        .retention_period_suggestion
-        .as_ref()
-        .and_then(RetentionSuggestion::period)
-    {
+    if let Some(retention) = okd.retention_period_suggestion.as_ref().and_then(RetentionSuggestion::period) {
         consumer["retentionPeriodSuggestion"] = json!(retention);
     }
     json!({ "dmsDocumentId": key.id, "tenant": key.tenant, "consumers": [consumer] })
@@ -229,9 +208,5 @@ fn count(document: &Document, entry: &Entry) -> Option<Counted> {
         (Some(content), _) => content.size,
         _ => 0,
     };
-    Some(Counted {
-        form,
-        outcome,
-        bytes,
-    })
+    Some(Counted { form, outcome, bytes })
 }

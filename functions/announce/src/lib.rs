@@ -45,24 +45,18 @@ async fn handle(bus: &Bus, records: &[Record], measured: &mut Measured) -> Value
     }
     let done = announce(bus, &changes).await;
     count(&changes[..done]);
-    let announced = changes[..done]
-        .iter()
-        .filter(|change| change.announced.is_some());
+    let announced = changes[..done].iter().filter(|change| change.announced.is_some());
     let announced = announced.count();
     tracing::info!(records = records.len(), done, announced, "announced");
     measured.add(&[], &[("Announced", "Count", announced as u64)]);
     let failed = records.get(done).map(Record::sequence_number);
-    let failures: Vec<Value> = failed
-        .map(|number| json!({ "itemIdentifier": number }))
-        .into_iter()
-        .collect();
+    let failures: Vec<Value> = failed.map(|number| json!({ "itemIdentifier": number })).into_iter().collect();
     json!({ "batchItemFailures": failures })
 }
 
 /// Says how many of the changes, from the first, are done with.
 async fn announce<'a>(bus: &Bus, changes: &'a [Change]) -> usize {
-    let announced =
-        |(index, change): (usize, &'a Change)| Some((index, change.announced.as_ref()?));
+    let announced = |(index, change): (usize, &'a Change)| Some((index, change.announced.as_ref()?));
     let announcements: Vec<_> = changes.iter().enumerate().filter_map(announced).collect();
     for some in announcements.chunks(bus::AT_ONCE) {
         let those: Vec<_> = some.iter().map(|&(_, announcement)| announcement).collect();

@@ -36,22 +36,13 @@ impl Page {
         answer.append(header::VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = self.origin else { return };
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        answer.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(ANSWER_HEADERS),
-        );
+        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(ANSWER_HEADERS));
         if self.asks
             && let Some(methods) = answer.get(header::ALLOW).cloned()
         {
             answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-            answer.insert(
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static(REQUEST_HEADERS),
-            );
-            answer.insert(
-                header::ACCESS_CONTROL_MAX_AGE,
-                HeaderValue::from_static(MAX_AGE),
-            );
+            answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(REQUEST_HEADERS));
+            answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
         }
     }
 }
@@ -65,9 +56,7 @@ fn is_one_of(origins: &[String], origin: &HeaderValue) -> bool {
     origins.iter().any(|known| match known.split_once('*') {
         None => known == origin,
         Some((start, end)) => {
-            origin.len() >= start.len() + end.len()
-                && origin.starts_with(start)
-                && origin.ends_with(end)
+            origin.len() >= start.len() + end.len() && origin.starts_with(start) && origin.ends_with(end)
         }
     })
 }

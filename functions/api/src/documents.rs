@@ -45,8 +45,7 @@ pub(crate) async fn hand_in(
             caller.check_metadata_size(form.metadata.len())?;
             let metadata = Metadata::parse(subject, &form.metadata, form.sent_file())?;
             let key = idempotency_key(&metadata, &parts.headers)?;
-            let id =
-                uploads::receive(stores, caller, key.as_ref(), metadata, form.file, now).await?;
+            let id = uploads::receive(stores, caller, key.as_ref(), metadata, form.file, now).await?;
             Ok(stored(id))
         }
         MERGE_PATCH => match Message::parse(subject, &body) {
@@ -95,11 +94,7 @@ fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
         let value = value.as_bytes().trim_ascii();
         value.is_empty() || value.eq_ignore_ascii_case(b"identity")
     };
-    if encodings.all(is_identity) {
-        Ok(())
-    } else {
-        Err(Refusal::ContentEncoding)
-    }
+    if encodings.all(is_identity) { Ok(()) } else { Err(Refusal::ContentEncoding) }
 }
 
 /// The standard's answer: the document is stored.
@@ -117,14 +112,8 @@ fn bytes(body: Body) -> Bytes {
 }
 
 /// The request's `Idempotency-Key`, unless a `documentId` makes it unnecessary.
-fn idempotency_key(
-    metadata: &Metadata,
-    headers: &HeaderMap,
-) -> Result<Option<IdempotencyKey>, Refusal> {
-    let key = headers
-        .get("idempotency-key")
-        .filter(|_| metadata.okd.document_id.is_none());
-    let key =
-        key.map(|key| IdempotencyKey::parse(key.as_bytes()).ok_or(Refusal::InvalidIdempotencyKey));
+fn idempotency_key(metadata: &Metadata, headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusal> {
+    let key = headers.get("idempotency-key").filter(|_| metadata.okd.document_id.is_none());
+    let key = key.map(|key| IdempotencyKey::parse(key.as_bytes()).ok_or(Refusal::InvalidIdempotencyKey));
     key.transpose()
 }

@@ -63,11 +63,7 @@ impl Form {
 
     /// The file as its part describes it.
     pub(crate) fn sent_file(&self) -> SentFile<'_> {
-        SentFile {
-            name: self.file_name.as_deref(),
-            content_type: self.file_type.as_deref(),
-            bytes: &self.file,
-        }
+        SentFile { name: self.file_name.as_deref(), content_type: self.file_type.as_deref(), bytes: &self.file }
     }
 }
 
@@ -80,9 +76,7 @@ impl From<Malformed> for Refusal {
 /// Refuses a part that says it is encoded, since its bytes are stored as they are, and a Content-Type that readers could
 /// take for different ones. A charset label has no effect on JSON (RFC 8259, section 11): the bytes are what counts.
 fn check_heads(part: &Part, name: &'static str) -> Result<(), Refusal> {
-    let encoding = part
-        .header("content-transfer-encoding")
-        .map(str::to_ascii_lowercase);
+    let encoding = part.header("content-transfer-encoding").map(str::to_ascii_lowercase);
     if encoding.is_some_and(|encoding| !["binary", "8bit", "7bit"].contains(&encoding.as_str())) {
         return Err(Refusal::EncodedPart(name));
     }

@@ -20,9 +20,7 @@ use std::{
 
 use futures_util::FutureExt;
 use http::{HeaderValue, Method};
-use lambda_http::{
-    Adapter, Body, LambdaEvent, Request, RequestExt, Response, Service, lambda_runtime, service_fn,
-};
+use lambda_http::{Adapter, Body, LambdaEvent, Request, RequestExt, Response, Service, lambda_runtime, service_fn};
 use okd_core::{
     Error,
     caller::Caller,
@@ -66,18 +64,14 @@ pub async fn run() -> Result<(), lambda_http::Error> {
     let tokens = TokenConfig::from_env()?;
     let sdk = stores::connect().await;
     let app = App {
-        verifier: Verifier::new(
-            Tenants::new(&sdk, tokens.tenants_table),
-            tokens.private_issuers,
-        ),
+        verifier: Verifier::new(Tenants::new(&sdk, tokens.tenants_table), tokens.private_issuers),
         throttle: Throttle::default(),
         stores: TenantStores::new(sdk, StoreConfig::from_env()?, SessionConfig::from_env()?),
         origins: PageConfig::from_env()?.origins,
     };
     let app = &app;
-    let mut adapter = Adapter::from(service_fn(async |request| {
-        Ok::<_, lambda_http::Error>(handle(app, request).await)
-    }));
+    let mut adapter =
+        Adapter::from(service_fn(async |request| Ok::<_, lambda_http::Error>(handle(app, request).await)));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| {
         let LambdaEvent { payload, context } = event;
         adapter.call(LambdaEvent::new(event::readable(payload), context))
@@ -89,20 +83,11 @@ pub async fn run() -> Result<(), lambda_http::Error> {
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let ids = RequestIds::of(&request);
     let trace = request.lambda_context().xray_trace_id;
-    let span = tracing::info_span!(
-        "request",
-        requestId = ids.request,
-        extendedRequestId = ids.extended,
-        trace
-    );
+    let span = tracing::info_span!("request", requestId = ids.request, extendedRequestId = ids.extended, trace);
     let page = cors::Page::of(&app.origins, request.headers());
-    let mut response = survive(answer(app, request, &ids), &ids)
-        .instrument(span)
-        .await;
+    let mut response = survive(answer(app, request, &ids), &ids).instrument(span).await;
     for (name, value) in SAFE_HEADERS {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     if let Some(page) = page {
         page.allow(response.headers_mut());
@@ -132,10 +117,7 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
         Err(refusal) => Err(refusal),
     };
     let response = answered.unwrap_or_else(|refusal| {
-        measured.add(
-            &[("Problem", problem::word(&refusal))],
-            &[("Refusals", "Count", 1)],
-        );
+        measured.add(&[("Problem", problem::word(&refusal))], &[("Refusals", "Count", 1)]);
         if let Refusal::Core(Error::IssuerUnavailable(tenant)) = &refusal {
             let tenant = tenant.to_string();
             measured.add(&[("Tenant", &tenant)], &[("IssuerUnavailable", "Count", 1)]);
@@ -179,15 +161,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_answer_of_500_and_ends_no_process() {
-        let ids = RequestIds {
-            request: "1".to_owned(),
-            extended: None,
-        };
+        let ids = RequestIds { request: "1".to_owned(), extended: None };
         let answer = survive(async { panic!("on purpose") }, &ids).await;
         assert_eq!(answer.status(), 500);
-        assert!(
-            matches!(answer.body(), Body::Text(text) if text.contains("internal-error")),
-            "{answer:?}"
-        );
+        assert!(matches!(answer.body(), Body::Text(text) if text.contains("internal-error")), "{answer:?}");
     }
 }

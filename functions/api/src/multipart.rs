@@ -25,17 +25,13 @@ pub(crate) enum Malformed {
     OtherBoundary,
     #[error("it ends before its last boundary")]
     CutShort,
-    #[error(
-        "the headers of a part cannot be read; in a quoted file name a quote has a backslash before it"
-    )]
+    #[error("the headers of a part cannot be read; in a quoted file name a quote has a backslash before it")]
     Head,
     #[error("the headers of a part are longer than {MAX_HEAD} bytes")]
     LongHead,
     #[error("a part has the same header, or the same parameter of it, twice")]
     Twice,
-    #[error(
-        "a part gives its name as name*, which readers take for different names; send name=\"file\""
-    )]
+    #[error("a part gives its name as name*, which readers take for different names; send name=\"file\"")]
     ExtendedName,
 }
 
@@ -45,9 +41,7 @@ pub(crate) fn boundary(content_type: &str) -> Result<String, Malformed> {
         Fault::Unreadable => Malformed::NoBoundary,
         Fault::Twice => Malformed::AmbiguousType,
     })?;
-    let boundary = valued
-        .get("boundary")
-        .filter(|boundary| !boundary.is_empty() && !boundary.ends_with(' '));
+    let boundary = valued.get("boundary").filter(|boundary| !boundary.is_empty() && !boundary.ends_with(' '));
     boundary.map(str::to_owned).ok_or(Malformed::NoBoundary)
 }
 
@@ -98,11 +92,7 @@ impl Parts {
     /// The parts of `body` between lines of this boundary.
     pub(crate) fn of(body: Bytes, boundary: &str) -> Result<Self, Malformed> {
         let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
-        let mut parts = Self {
-            body,
-            delimiter,
-            next: None,
-        };
+        let mut parts = Self { body, delimiter, next: None };
         let first = parts.delimiter_at_the_start().or_else(|| parts.find(0));
         parts.next = first.ok_or_else(|| parts.explain())?.next;
         Ok(parts)
@@ -129,24 +119,15 @@ impl Parts {
         };
         let (headers, content) = self.head(start)?;
         // In a part without a body the empty line's CRLF is the delimiter's too.
-        let end = self
-            .find(content - 2)
-            .ok_or_else(|| self.explain_end(content))?;
+        let end = self.find(content - 2).ok_or_else(|| self.explain_end(content))?;
         self.next = end.next;
-        Ok(Some(Part {
-            headers,
-            bytes: self.body.slice(content..end.start.max(content)),
-        }))
+        Ok(Some(Part { headers, bytes: self.body.slice(content..end.start.max(content)) }))
     }
 
     /// Finds the reason why the content that begins at `content` has no end.
     fn explain_end(&self, content: usize) -> Malformed {
         let bare = [b"\n", &self.delimiter[2..], b"--"].concat();
-        if memmem::find(&self.body[content..], &bare).is_some() {
-            Malformed::BareLf
-        } else {
-            Malformed::CutShort
-        }
+        if memmem::find(&self.body[content..], &bare).is_some() { Malformed::BareLf } else { Malformed::CutShort }
     }
 
     /// The headers that begin at `start`, and where what they describe begins.
@@ -160,21 +141,14 @@ impl Parts {
         if memmem::find(&within[..end.unwrap_or(within.len())], b"\n\n").is_some() {
             return Err(Malformed::BareLf);
         }
-        let end = end.ok_or(if within.len() < rest.len() {
-            Malformed::LongHead
-        } else {
-            Malformed::CutShort
-        })?;
+        let end = end.ok_or(if within.len() < rest.len() { Malformed::LongHead } else { Malformed::CutShort })?;
         Ok((headers(&rest[..end])?, start + end + 4))
     }
 
     /// Returns the delimiter that a body may begin with: the first one, without a CRLF before it.
     fn delimiter_at_the_start(&self) -> Option<Delimiter> {
         let line = &self.delimiter[2..];
-        self.body
-            .starts_with(line)
-            .then(|| self.delimiter(0, line.len()))
-            .flatten()
+        self.body.starts_with(line).then(|| self.delimiter(0, line.len())).flatten()
     }
 
     /// Returns the first delimiter from `from` on.
@@ -187,13 +161,8 @@ impl Parts {
     /// that is content.
     fn delimiter(&self, start: usize, end: usize) -> Option<Delimiter> {
         let rest = &self.body[end..];
-        let (is_last, rest) = rest
-            .strip_prefix(b"--")
-            .map_or((false, rest), |rest| (true, rest));
-        let padding = rest
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t'))
-            .count();
+        let (is_last, rest) = rest.strip_prefix(b"--").map_or((false, rest), |rest| (true, rest));
+        let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let next = match (is_last, &rest[padding..]) {
             (true, [] | [b'\n'] | [b'\r', b'\n', ..]) => None,
             (false, [b'\r', b'\n', ..]) => Some(end + padding + 2),
@@ -232,9 +201,8 @@ fn headers(head: &[u8]) -> Result<Vec<(String, String)>, Malformed> {
 /// Reads a byte of a head that is not UTF-8. Browsers take ISO-8859-1 for this charset too (the WHATWG Encoding standard).
 fn in_windows_1252(byte: u8) -> char {
     const FROM_80: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
-        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
-        'ž', 'Ÿ',
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘',
+        '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
     ];
     match byte {
         0x80..=0x9f => FROM_80[usize::from(byte - 0x80)],

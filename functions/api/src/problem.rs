@@ -41,17 +41,13 @@ pub(crate) enum Refusal {
          application/json with the metadata alone, its documentSize in the nl-okd consumer, for a file that follows."
     )]
     UnsupportedMediaType,
-    #[error(
-        "The multipart/form-data body cannot be read: {0}. Let an HTTP library build it, or see RFC 7578."
-    )]
+    #[error("The multipart/form-data body cannot be read: {0}. Let an HTTP library build it, or see RFC 7578.")]
     MalformedForm(Malformed),
     #[error("The form has no part named {0}. Send one part metadata and one part file.")]
     MissingPart(&'static str),
     #[error("The form has two parts named {0}. Hand in one document a request.")]
     RepeatedPart(&'static str),
-    #[error(
-        "The form has a part named {0:?}. Send one part metadata and one part file, and nothing else."
-    )]
+    #[error("The form has a part named {0:?}. Send one part metadata and one part file, and nothing else.")]
     UnknownPart(String),
     #[error(
         "The form has a part without a name. Each part has a Content-Disposition such as form-data; name=\"file\"."
@@ -92,64 +88,32 @@ fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
     use StatusCode as S;
     match refusal {
         Refusal::NoSuchRoute => (S::NOT_FOUND, "no-such-route", "No such path"),
-        Refusal::MethodNotAllowed { .. } => (
-            S::METHOD_NOT_ALLOWED,
-            "method-not-allowed",
-            "Method not allowed",
-        ),
+        Refusal::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
         Refusal::InvalidId => (S::BAD_REQUEST, "invalid-id", "The id is not a UUID"),
-        Refusal::InvalidUpload => (
-            S::BAD_REQUEST,
-            "invalid-id",
-            "The upload cannot be one of ours",
-        ),
+        Refusal::InvalidUpload => (S::BAD_REQUEST, "invalid-id", "The upload cannot be one of ours"),
         Refusal::StatusNotServed => (S::NOT_IMPLEMENTED, "not-implemented", "Not served yet"),
-        Refusal::ContentEncoding => (
-            S::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported-media-type",
-            "The body is compressed",
-        ),
-        Refusal::UnsupportedMediaType => (
-            S::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported-media-type",
-            "Neither a form nor JSON",
-        ),
+        Refusal::ContentEncoding => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is compressed"),
+        Refusal::UnsupportedMediaType => {
+            (S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Neither a form nor JSON")
+        }
         Refusal::MalformedForm(_) => (S::BAD_REQUEST, "malformed-form", "The form cannot be read"),
         Refusal::MissingPart(_)
         | Refusal::RepeatedPart(_)
         | Refusal::UnknownPart(_)
         | Refusal::UnnamedPart
-        | Refusal::EncodedPart(_) => (
-            S::UNPROCESSABLE_ENTITY,
-            "invalid-form",
-            "The form is not one metadata and one file",
-        ),
+        | Refusal::EncodedPart(_) => {
+            (S::UNPROCESSABLE_ENTITY, "invalid-form", "The form is not one metadata and one file")
+        }
         Refusal::EmptyFile => (S::UNPROCESSABLE_ENTITY, "empty-file", "The file is empty"),
-        Refusal::FileTooLarge { .. } => (
-            S::PAYLOAD_TOO_LARGE,
-            "file-too-large-inline",
-            "The file is too large to come inline",
-        ),
-        Refusal::InvalidIdempotencyKey => (
-            S::BAD_REQUEST,
-            "invalid-idempotency-key",
-            "The Idempotency-Key cannot be used",
-        ),
-        Refusal::TooManyRequests => (
-            S::TOO_MANY_REQUESTS,
-            "too-many-requests",
-            "Too many requests",
-        ),
-        Refusal::OutOfTime => (
-            S::SERVICE_UNAVAILABLE,
-            "try-again",
-            "Temporarily unavailable",
-        ),
-        Refusal::Broken => (
-            S::INTERNAL_SERVER_ERROR,
-            "internal-error",
-            "The service broke down",
-        ),
+        Refusal::FileTooLarge { .. } => {
+            (S::PAYLOAD_TOO_LARGE, "file-too-large-inline", "The file is too large to come inline")
+        }
+        Refusal::InvalidIdempotencyKey => {
+            (S::BAD_REQUEST, "invalid-idempotency-key", "The Idempotency-Key cannot be used")
+        }
+        Refusal::TooManyRequests => (S::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
+        Refusal::OutOfTime => (S::SERVICE_UNAVAILABLE, "try-again", "Temporarily unavailable"),
+        Refusal::Broken => (S::INTERNAL_SERVER_ERROR, "internal-error", "The service broke down"),
         Refusal::Incomplete { error, .. } | Refusal::Core(error) => core_kind(error),
     }
 }
@@ -157,75 +121,32 @@ fn kind(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
 fn core_kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
     use StatusCode as S;
     match error {
-        Error::MalformedJson { .. } => {
-            (S::BAD_REQUEST, "malformed-json", "The metadata is not JSON")
-        }
-        Error::InvalidMetadata { .. } => (
-            S::UNPROCESSABLE_ENTITY,
-            "invalid-metadata",
-            "The metadata breaks a rule",
-        ),
-        Error::MetadataTooLarge { .. } => (
-            S::PAYLOAD_TOO_LARGE,
-            "metadata-too-large",
-            "The metadata is too large",
-        ),
-        Error::DocumentTooLarge { .. } => (
-            S::PAYLOAD_TOO_LARGE,
-            "document-too-large",
-            "The document is too large",
-        ),
+        Error::MalformedJson { .. } => (S::BAD_REQUEST, "malformed-json", "The metadata is not JSON"),
+        Error::InvalidMetadata { .. } => (S::UNPROCESSABLE_ENTITY, "invalid-metadata", "The metadata breaks a rule"),
+        Error::MetadataTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "metadata-too-large", "The metadata is too large"),
+        Error::DocumentTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "document-too-large", "The document is too large"),
         Error::Unauthenticated(_) => (S::UNAUTHORIZED, "unauthenticated", "No valid access token"),
-        Error::IssuerUnavailable(_) => (
-            S::SERVICE_UNAVAILABLE,
-            "issuer-unavailable",
-            "The token's issuer does not answer",
-        ),
-        Error::TooManyUploads => (
-            S::TOO_MANY_REQUESTS,
-            "too-many-uploads",
-            "Too many uploads are open",
-        ),
-        Error::MissingScope(_) => (
-            S::FORBIDDEN,
-            "missing-scope",
-            "The access token lacks a scope",
-        ),
-        Error::KeyReused => (
-            S::UNPROCESSABLE_ENTITY,
-            "idempotency-key-reused",
-            "The Idempotency-Key was used for something else",
-        ),
-        Error::Nameless => (
-            S::UNPROCESSABLE_ENTITY,
-            "document-id-needed",
-            "The document needs a name of its own",
-        ),
+        Error::IssuerUnavailable(_) => {
+            (S::SERVICE_UNAVAILABLE, "issuer-unavailable", "The token's issuer does not answer")
+        }
+        Error::TooManyUploads => (S::TOO_MANY_REQUESTS, "too-many-uploads", "Too many uploads are open"),
+        Error::MissingScope(_) => (S::FORBIDDEN, "missing-scope", "The access token lacks a scope"),
+        Error::KeyReused => {
+            (S::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The Idempotency-Key was used for something else")
+        }
+        Error::Nameless => (S::UNPROCESSABLE_ENTITY, "document-id-needed", "The document needs a name of its own"),
         Error::NotFound => (S::NOT_FOUND, "no-such-document", "No such document"),
         Error::UploadIncomplete(..) => (S::CONFLICT, "upload-incomplete", "Parts are missing"),
-        Error::ChecksumMismatch { .. }
-        | Error::UploadGone(UploadState::ChecksumMismatch | UploadState::Corrupt) => (
-            S::UNPROCESSABLE_ENTITY,
-            "checksum-mismatch",
-            "Not the bytes declared",
-        ),
+        Error::ChecksumMismatch { .. } | Error::UploadGone(UploadState::ChecksumMismatch | UploadState::Corrupt) => {
+            (S::UNPROCESSABLE_ENTITY, "checksum-mismatch", "Not the bytes declared")
+        }
         Error::UploadGone(_) => (S::GONE, "upload-gone", "The upload has ended"),
-        Error::SizeMismatch { .. } => (
-            S::UNPROCESSABLE_ENTITY,
-            "size-mismatch",
-            "Not the size declared",
-        ),
+        Error::SizeMismatch { .. } => (S::UNPROCESSABLE_ENTITY, "size-mismatch", "Not the size declared"),
         Error::NoSuchUpload => (S::NOT_FOUND, "no-such-upload", "No such upload"),
-        Error::TooManyContents(_) => (
-            S::CONFLICT,
-            "too-many-versions",
-            "The document was replaced too often",
-        ),
-        Error::Contended | Error::Unavailable { .. } => (
-            S::SERVICE_UNAVAILABLE,
-            "try-again",
-            "Temporarily unavailable",
-        ),
+        Error::TooManyContents(_) => (S::CONFLICT, "too-many-versions", "The document was replaced too often"),
+        Error::Contended | Error::Unavailable { .. } => {
+            (S::SERVICE_UNAVAILABLE, "try-again", "Temporarily unavailable")
+        }
     }
 }
 
@@ -259,10 +180,7 @@ pub(crate) fn render(refusal: &Refusal, ids: &RequestIds) -> Response<Body> {
     }
     let mut response = answer(status, &body);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     match refusal {
         Refusal::MethodNotAllowed { allowed } => {
             insert(headers, header::ALLOW, &allow(allowed));
@@ -273,8 +191,7 @@ pub(crate) fn render(refusal: &Refusal, ids: &RequestIds) -> Response<Body> {
         }
         Refusal::Core(Error::MissingScope(document_type)) => {
             let scopes = scopes_for(*document_type).join(" ");
-            let challenge =
-                format!("Bearer realm=\"okd\", error=\"insufficient_scope\", scope=\"{scopes}\"");
+            let challenge = format!("Bearer realm=\"okd\", error=\"insufficient_scope\", scope=\"{scopes}\"");
             insert(headers, header::WWW_AUTHENTICATE, &challenge);
         }
         Refusal::TooManyRequests => insert(headers, header::RETRY_AFTER, "1"),

@@ -61,16 +61,8 @@ pub const ROUTES: &[Route] = &[
         methods: &["PUT", "POST"],
         action: Action::HandIn(SubjectKind::Person),
     },
-    Route {
-        path: "/okd/v1/documents/{dmsDocumentId}/upload",
-        methods: &["GET", "DELETE"],
-        action: Action::Upload,
-    },
-    Route {
-        path: "/okd/v1/documents/{dmsDocumentId}/upload/complete",
-        methods: &["POST"],
-        action: Action::Complete,
-    },
+    Route { path: "/okd/v1/documents/{dmsDocumentId}/upload", methods: &["GET", "DELETE"], action: Action::Upload },
+    Route { path: "/okd/v1/documents/{dmsDocumentId}/upload/complete", methods: &["POST"], action: Action::Complete },
 ];
 
 /// A path of a route, with the text that stands where its id should.
@@ -98,14 +90,10 @@ pub(crate) fn at(path: &str) -> Result<At<'_>, Refusal> {
 pub(crate) fn find(method: &Method, at: &At<'_>) -> Result<Found, Refusal> {
     let At { route, id } = *at;
     if !route.methods.contains(&method.as_str()) {
-        return Err(Refusal::MethodNotAllowed {
-            allowed: route.methods,
-        });
+        return Err(Refusal::MethodNotAllowed { allowed: route.methods });
     }
     let id = percent_decode_str(id).decode_utf8().ok();
-    let id = id
-        .and_then(|id| parse_uuid(&id))
-        .ok_or(Refusal::InvalidId)?;
+    let id = id.and_then(|id| parse_uuid(&id)).ok_or(Refusal::InvalidId)?;
     Ok(Found { route, id })
 }
 
@@ -125,18 +113,13 @@ pub(crate) async fn call(
     who: &mut Option<Caller>,
 ) -> Result<Response<Body>, Refusal> {
     // Of repeated headers `lambda_http` keeps the last one only.
-    let authorization = request
-        .headers()
-        .get(http::header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let authorization = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = &*who.insert(app.verifier.caller(authorization).await?);
     let (tenant, rate) = (&caller.tenant, caller.limits.requests_per_second());
     if !app.throttle.admits(tenant, rate, Instant::now()) {
         return Err(Refusal::TooManyRequests);
     }
-    let paths = Paths {
-        base: base_path(&request),
-    };
+    let paths = Paths { base: base_path(&request) };
     let id = DocumentId::from(found.id);
     let upload = linked_upload(&request)?;
     let upload = upload.as_ref();
@@ -189,18 +172,12 @@ pub(crate) struct Paths {
 impl Paths {
     /// The upload `version` of a document: for its status, and to abort it.
     pub(crate) fn upload(&self, id: DocumentId, version: &Version) -> String {
-        format!(
-            "{}/okd/v1/documents/{id}/upload?upload={version}",
-            self.base
-        )
+        format!("{}/okd/v1/documents/{id}/upload?upload={version}", self.base)
     }
 
     /// The completion of the same.
     pub(crate) fn complete(&self, id: DocumentId, version: &Version) -> String {
-        format!(
-            "{}/okd/v1/documents/{id}/upload/complete?upload={version}",
-            self.base
-        )
+        format!("{}/okd/v1/documents/{id}/upload/complete?upload={version}", self.base)
     }
 }
 
@@ -212,9 +189,7 @@ fn base_path(request: &Request) -> String {
         _ => None,
     };
     let path = path.unwrap_or_else(|| request.raw_http_path());
-    path.find("/okd/v1/")
-        .map_or("", |start| &path[..start])
-        .to_owned()
+    path.find("/okd/v1/").map_or("", |start| &path[..start]).to_owned()
 }
 
 /// The ids of a request, which the gateway's access log has too.
@@ -231,18 +206,12 @@ impl RequestIds {
         let (id, extended) = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => {
                 // `lambda_http` has no field for it.
-                let extended = context
-                    .other
-                    .get("extendedRequestId")
-                    .and_then(|id| id.as_str());
+                let extended = context.other.get("extendedRequestId").and_then(|id| id.as_str());
                 (context.request_id.clone(), extended.map(str::to_owned))
             }
             _ => (None, None),
         };
-        Self {
-            request: id.unwrap_or_else(|| request.lambda_context().request_id),
-            extended,
-        }
+        Self { request: id.unwrap_or_else(|| request.lambda_context().request_id), extended }
     }
 }
 
@@ -259,8 +228,7 @@ mod tests {
     #[test]
     fn a_stage_or_base_path_in_front_changes_nothing() {
         for front in ["", "/Prod", "/dms/school"] {
-            let found = find(&Method::PUT, &format!("{front}/okd/v1/offering/{ID}"))
-                .unwrap_or_else(|_| panic!());
+            let found = find(&Method::PUT, &format!("{front}/okd/v1/offering/{ID}")).unwrap_or_else(|_| panic!());
             assert_eq!(found.route.path, "/okd/v1/offering/{offeringId}");
         }
     }
@@ -268,21 +236,14 @@ mod tests {
     #[test]
     fn an_id_is_the_same_however_its_characters_are_encoded() {
         let id = ID.replace('-', "%2D").replacen('1', "%31", 1);
-        let found =
-            find(&Method::PUT, &format!("/okd/v1/persons/{id}")).unwrap_or_else(|_| panic!());
+        let found = find(&Method::PUT, &format!("/okd/v1/persons/{id}")).unwrap_or_else(|_| panic!());
         assert_eq!(found.id.to_string(), ID);
     }
 
     #[test]
     fn no_part_of_a_path_is_guessed() {
         let refused = |path: &str| matches!(find(&Method::GET, path), Err(Refusal::NoSuchRoute));
-        for path in [
-            "/",
-            "/okd/v1",
-            "/okd/v2/offering/x",
-            "/okd/v1/offering",
-            "/okd/v1/documents/a/b/upload",
-        ] {
+        for path in ["/", "/okd/v1", "/okd/v2/offering/x", "/okd/v1/offering", "/okd/v1/documents/a/b/upload"] {
             assert!(refused(path), "{path}");
         }
         assert!(refused(&format!("/okd/v1/offering/{ID}/")));

@@ -33,10 +33,7 @@ impl Throttle {
     pub(crate) fn admits(&self, tenant: &TenantId, per_second: u32, now: Instant) -> bool {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let most = f64::from(per_second) * BURST;
-        let full = Bucket {
-            requests: most,
-            filled: now,
-        };
+        let full = Bucket { requests: most, filled: now };
         let bucket = buckets.entry(tenant.clone()).or_insert(full);
         let since = now.saturating_duration_since(bucket.filled).as_secs_f64();
         bucket.requests = (bucket.requests + since * f64::from(per_second)).min(most);

@@ -27,10 +27,7 @@ pub(crate) async fn status(
         UploadStatus::Stored(size) => json!({ "state": "stored", "documentSize": size }),
         UploadStatus::Ended(state) => json!({ "state": state }),
     };
-    Ok(answer(
-        StatusCode::OK,
-        &json!({ "dmsDocumentId": id, "upload": upload }),
-    ))
+    Ok(answer(StatusCode::OK, &json!({ "dmsDocumentId": id, "upload": upload })))
 }
 
 /// `POST …/complete`: 200 when stored, and the same on every repeat; 202 while S3 works or the bytes have yet to be compared
@@ -48,10 +45,7 @@ pub(crate) async fn complete(
         Ok(Completed::Joining) => Ok(still_completing(id)),
         Err(Error::UploadIncomplete(id, view)) => {
             let upload = upload_json(id, &view, paths);
-            Err(Refusal::Incomplete {
-                error: Error::UploadIncomplete(id, view),
-                upload,
-            })
+            Err(Refusal::Incomplete { error: Error::UploadIncomplete(id, view), upload })
         }
         Err(error) => Err(error.into()),
     }
@@ -78,12 +72,7 @@ fn wait(body: &Value) -> Response<Body> {
 }
 
 /// Says in `Location` where the upload tells how far it is.
-pub(crate) fn locate(
-    response: &mut Response<Body>,
-    id: DocumentId,
-    version: &Version,
-    paths: &Paths,
-) {
+pub(crate) fn locate(response: &mut Response<Body>, id: DocumentId, version: &Version, paths: &Paths) {
     if let Ok(location) = paths.upload(id, version).parse() {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -143,9 +132,6 @@ fn verifying_json(id: DocumentId, content: &Content, paths: &Paths) -> Value {
 pub(crate) fn answer(status: StatusCode, body: &Value) -> Response<Body> {
     let mut response = Response::new(Body::Text(body.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response
 }

@@ -49,21 +49,13 @@ impl Scopes {
     /// none of ours.
     pub fn of<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let known = |scope| SCOPES.iter().find(|(name, _)| *name == scope);
-        let types: Vec<_> = scopes
-            .into_iter()
-            .filter_map(known)
-            .map(|(_, document_type)| *document_type)
-            .collect();
+        let types: Vec<_> = scopes.into_iter().filter_map(known).map(|(_, document_type)| *document_type).collect();
         (!types.is_empty()).then_some(Self(types))
     }
 
     /// Checks that one of the scopes opens this class of document.
     pub fn require(&self, class: DocumentClass) -> Result<()> {
-        if self.0.iter().any(|&scope| opens(scope, class)) {
-            Ok(())
-        } else {
-            Err(Error::MissingScope(Some(class)))
-        }
+        if self.0.iter().any(|&scope| opens(scope, class)) { Ok(()) } else { Err(Error::MissingScope(Some(class))) }
     }
 }
 
@@ -72,18 +64,12 @@ impl Scopes {
 fn opens(scope: Option<DocumentType>, class: DocumentClass) -> bool {
     let DocumentClass { on, document_type } = class;
     let on_person = on == SubjectKind::Person && document_type == DocumentType::Other;
-    scope.is_none_or(|scope| {
-        scope == document_type || (on_person && scope == DocumentType::Enrollment)
-    })
+    scope.is_none_or(|scope| scope == document_type || (on_person && scope == DocumentType::Enrollment))
 }
 
 /// The scopes any one of which is enough for this class of document; for one or other where there is no class.
 pub fn scopes_for(class: Option<DocumentClass>) -> Vec<&'static str> {
-    SCOPES
-        .iter()
-        .filter(|(_, of)| class.is_none_or(|class| opens(*of, class)))
-        .map(|(scope, _)| *scope)
-        .collect()
+    SCOPES.iter().filter(|(_, of)| class.is_none_or(|class| opens(*of, class))).map(|(scope, _)| *scope).collect()
 }
 
 impl Caller {
@@ -112,12 +98,6 @@ impl Caller {
 
     /// What it does at `at`, for the document's history.
     pub fn acts(&self, at: Timestamp) -> Act {
-        Act {
-            at,
-            by: By {
-                client: Some(self.client.clone()),
-                token: self.token.clone(),
-            },
-        }
+        Act { at, by: By { client: Some(self.client.clone()), token: self.token.clone() } }
     }
 }

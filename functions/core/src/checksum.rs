@@ -34,12 +34,7 @@ impl Checksum {
 
     /// The checksum that S3 wrote as `x-amz-checksum-crc64nvme`: 8 bytes, big-endian, in base64.
     pub fn from_s3_crc64nvme(base64: &str) -> Option<Self> {
-        BASE64
-            .decode(base64)
-            .ok()?
-            .try_into()
-            .ok()
-            .map(Self::Crc64Nvme)
+        BASE64.decode(base64).ok()?.try_into().ok().map(Self::Crc64Nvme)
     }
 
     /// The algorithm's name on our wire.
@@ -57,10 +52,7 @@ impl Checksum {
 
     /// The value in hexadecimal, as `sha256sum` prints it.
     pub fn hex(&self) -> String {
-        self.bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        self.bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn bytes(&self) -> &[u8] {
@@ -179,31 +171,19 @@ mod tests {
     #[test]
     fn hexadecimal_and_base64_name_the_same_checksum() {
         let checksum = Checksum::sha256(b"examen");
-        let hex: Checksum = format!("sha-256:{}", checksum.hex().to_uppercase())
-            .parse()
-            .unwrap();
+        let hex: Checksum = format!("sha-256:{}", checksum.hex().to_uppercase()).parse().unwrap();
         let base64: Checksum = format!("sha-256:{}", checksum.base64()).parse().unwrap();
         assert_eq!((hex, base64), (checksum, checksum));
     }
 
     #[test]
     fn crc64nvme_has_the_check_value_of_its_specification() {
-        assert_eq!(
-            Checksum::crc64nvme(b"123456789").to_string(),
-            "crc64nvme:ae8b14860a799888"
-        );
+        assert_eq!(Checksum::crc64nvme(b"123456789").to_string(), "crc64nvme:ae8b14860a799888");
     }
 
     #[test]
     fn a_value_of_the_wrong_length_or_alphabet_is_no_checksum() {
-        for text in [
-            "",
-            "sha-256",
-            "sha-256:",
-            "sha-256:zz",
-            "md5:00",
-            "crc64nvme:ae8b14860a79988g",
-        ] {
+        for text in ["", "sha-256", "sha-256:", "sha-256:zz", "md5:00", "crc64nvme:ae8b14860a79988g"] {
             assert!(text.parse::<Checksum>().is_err(), "{text}");
         }
     }

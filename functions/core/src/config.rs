@@ -55,10 +55,7 @@ pub struct ConfigError {
 impl StoreConfig {
     /// Reads the variables named above. A function without one of them must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            table: required("OKD_TABLE")?,
-            bucket: required("OKD_BUCKET")?,
-        })
+        Ok(Self { table: required("OKD_TABLE")?, bucket: required("OKD_BUCKET")? })
     }
 }
 
@@ -76,10 +73,7 @@ impl SessionConfig {
     /// Reads the variables named above. A function without one of them must not start. `None` where they are `none`: the
     /// function then reaches all tenants by its own role.
     pub fn from_env() -> Result<Option<Self>, ConfigError> {
-        let roles = Self {
-            tenant_role: required("OKD_TENANT_ROLE")?,
-            signing_role: required("OKD_SIGNING_ROLE")?,
-        };
+        let roles = Self { tenant_role: required("OKD_TENANT_ROLE")?, signing_role: required("OKD_SIGNING_ROLE")? };
         Ok(Some(roles).filter(|roles| roles.tenant_role != "none"))
     }
 }
@@ -87,9 +81,7 @@ impl SessionConfig {
 impl PageConfig {
     /// Reads the variable named above. A function without it must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            origins: list(&required("OKD_UPLOAD_ORIGINS")?),
-        })
+        Ok(Self { origins: list(&required("OKD_UPLOAD_ORIGINS")?) })
     }
 }
 

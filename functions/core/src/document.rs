@@ -241,8 +241,7 @@ impl Content {
     fn is(&self, file: &Self) -> bool {
         let sha256 = file.checksums.iter();
         let mut sha256 = sha256.filter(|checksum| matches!(checksum, Checksum::Sha256(_)));
-        self.version == file.version
-            || (self.unverified().is_none() && sha256.any(|&sha256| self.has(sha256)))
+        self.version == file.version || (self.unverified().is_none() && sha256.any(|&sha256| self.has(sha256)))
     }
 
     /// Returns the declared checksum that the bytes have yet to be compared with.
@@ -316,9 +315,7 @@ impl fmt::Display for UploadState {
         f.write_str(match self {
             Self::Uploading => "parts may be sent",
             Self::Aborted => "it was aborted",
-            Self::Expired => {
-                "no part of it came within an hour, or it was not completed within 24 hours"
-            }
+            Self::Expired => "no part of it came within an hour, or it was not completed within 24 hours",
             Self::ChecksumMismatch => "its bytes did not have the declared checksum",
             Self::Corrupt => "its bytes, read back, did not have the declared checksum",
             Self::Superseded => "a newer PUT of the same document has taken its place",
@@ -352,9 +349,7 @@ impl Upload {
     /// The content that this upload becomes, when S3 says what it computed over the bytes.
     pub fn into_content(self, crc64nvme: Option<Checksum>, now: Timestamp) -> Content {
         let mut checksums: Vec<Checksum> = crc64nvme.into_iter().collect();
-        let unverified = self
-            .checksum
-            .filter(|declared| !checksums.contains(declared));
+        let unverified = self.checksum.filter(|declared| !checksums.contains(declared));
         checksums.extend(unverified);
         Content {
             sequence: 0,
@@ -362,11 +357,7 @@ impl Upload {
             version: self.version,
             size: self.plan.size.bytes(),
             checksums,
-            verification: if unverified.is_some() {
-                Verification::Pending
-            } else {
-                Verification::Done
-            },
+            verification: if unverified.is_some() { Verification::Pending } else { Verification::Done },
             stored_at: now,
             verified_at: None,
             metadata: self.metadata,
@@ -417,21 +408,15 @@ pub struct Count {
 fn counted(before: Option<&Upload>, after: Option<&Upload>) -> Vec<Count> {
     let count = |upload: &Upload, sign: i64| {
         let bytes = upload.plan.size.bytes().cast_signed();
-        upload.counter.map(|counter| Count {
-            counter,
-            uploads: sign,
-            bytes: sign * bytes,
-        })
+        upload.counter.map(|counter| Count { counter, uploads: sign, bytes: sign * bytes })
     };
     let before = before.and_then(|upload| count(upload, -1));
     let after = after.and_then(|upload| count(upload, 1));
     let counts = match (before, after) {
         // DynamoDB takes no two writes of one item in one transaction.
-        (Some(before), Some(after)) if before.counter == after.counter => vec![Count {
-            counter: after.counter,
-            uploads: 0,
-            bytes: before.bytes + after.bytes,
-        }],
+        (Some(before), Some(after)) if before.counter == after.counter => {
+            vec![Count { counter: after.counter, uploads: 0, bytes: before.bytes + after.bytes }]
+        }
         (before, after) => before.into_iter().chain(after).collect(),
     };
     let changes = |count: &Count| (count.uploads, count.bytes) != (0, 0);
@@ -464,20 +449,12 @@ pub enum Remains {
 impl Leftover {
     /// What is left of an upload that ended at `now`.
     pub fn of_upload(upload: &Upload, now: Timestamp) -> Self {
-        Self {
-            version: upload.version.clone(),
-            remains: Remains::Upload(upload.upload_id.clone()),
-            noted_at: now,
-        }
+        Self { version: upload.version.clone(), remains: Remains::Upload(upload.upload_id.clone()), noted_at: now }
     }
 
     /// The bytes of a version of an object, by S3's id of it, that no document points to.
     pub fn of_object(version: Version, s3_version: String, now: Timestamp) -> Self {
-        Self {
-            version,
-            remains: Remains::Object(s3_version),
-            noted_at: now,
-        }
+        Self { version, remains: Remains::Object(s3_version), noted_at: now }
     }
 
     /// Tells it from the document's other leftovers.
@@ -537,10 +514,7 @@ impl Document {
 
     /// Which document it is.
     pub fn key(&self) -> DocumentKey {
-        DocumentKey {
-            tenant: self.tenant.clone(),
-            id: self.id,
-        }
+        DocumentKey { tenant: self.tenant.clone(), id: self.id }
     }
 
     /// The S3 key of one of its contents.
@@ -557,8 +531,7 @@ impl Document {
 
     /// Asks `scopes` for every type of document that it is, or is about to become.
     pub fn require(&self, scopes: &Scopes) -> crate::Result<()> {
-        self.metadata()
-            .try_for_each(|metadata| scopes.require(metadata.class()))
+        self.metadata().try_for_each(|metadata| scopes.require(metadata.class()))
     }
 
     /// The metadata of its content, and of the upload that may become one.
@@ -570,20 +543,13 @@ impl Document {
 
     /// The ids by which it is found.
     pub fn links(&self) -> BTreeSet<Link> {
-        self.metadata()
-            .flat_map(|metadata| metadata.links.all())
-            .collect()
+        self.metadata().flat_map(|metadata| metadata.links.all()).collect()
     }
 
     /// Checks that an `Idempotency-Key` brings what it brought before (the draft, section 2.7): the same metadata and file.
     /// `file` is what came with the metadata; there is none where the file is to follow. What HTTP libraries add by
     /// themselves, such as a part's file name, may differ. Returns whether the key has brought that very file before.
-    pub fn check_repeat(
-        &self,
-        name: Name<'_>,
-        metadata: &Metadata,
-        file: Option<&Content>,
-    ) -> crate::Result<bool> {
+    pub fn check_repeat(&self, name: Name<'_>, metadata: &Metadata, file: Option<&Content>) -> crate::Result<bool> {
         if !matches!(name, Name::IdempotencyKey(_)) {
             return Ok(false);
         }
@@ -594,21 +560,13 @@ impl Document {
             .into_iter()
             .chain(upload.map(|upload| &upload.metadata))
             .all(|before| before.says_the_same(metadata));
-        let same_file = content
-            .zip(file)
-            .and_then(|(content, file)| content.has_the_bytes_of(file));
-        if same_metadata && same_file != Some(false) {
-            Ok(same_file.is_some())
-        } else {
-            Err(Error::KeyReused)
-        }
+        let same_file = content.zip(file).and_then(|(content, file)| content.has_the_bytes_of(file));
+        if same_metadata && same_file != Some(false) { Ok(same_file.is_some()) } else { Err(Error::KeyReused) }
     }
 
     /// The upload to which parts may be sent at `now`.
     pub fn open_upload(&self, now: Timestamp) -> Option<&Upload> {
-        self.upload
-            .as_ref()
-            .filter(|upload| upload.state_at(now) == UploadState::Uploading)
+        self.upload.as_ref().filter(|upload| upload.state_at(now) == UploadState::Uploading)
     }
 
     /// Tells what has become of the upload `link` (of the only one there is, where none is given) on this item
@@ -621,20 +579,14 @@ impl Document {
                 _ => UploadAt::Ended(upload),
             },
             (None, Some(content)) if meant(&content.version) => UploadAt::Current(content),
-            (Some(_), Some(content)) if link == Some(&content.version) => {
-                UploadAt::Current(content)
-            }
+            (Some(_), Some(content)) if link == Some(&content.version) => UploadAt::Current(content),
             _ => UploadAt::Elsewhere,
         }
     }
 
     /// Checks that there is room for one more content.
     pub fn check_contents(&self) -> crate::Result<()> {
-        if self.contents < MAX_CONTENTS {
-            Ok(())
-        } else {
-            Err(Error::TooManyContents(MAX_CONTENTS))
-        }
+        if self.contents < MAX_CONTENTS { Ok(()) } else { Err(Error::TooManyContents(MAX_CONTENTS)) }
     }
 
     /// The counter that counts its pending upload. Where that counts what takes its place too, one item changes
@@ -645,9 +597,7 @@ impl Document {
 
     /// The upload that S3 may still hold parts of, be it past its time.
     fn pending_upload(&self) -> Option<&Upload> {
-        self.upload
-            .as_ref()
-            .filter(|upload| upload.state == UploadState::Uploading)
+        self.upload.as_ref().filter(|upload| upload.state == UploadState::Uploading)
     }
 
     /// Returns whether it is stored and nothing is on its way: a message that is its only name then means another document.
@@ -669,16 +619,12 @@ impl Document {
 
     /// Returns whether a file that arrived whole is not current already in the object of an upload.
     pub fn needs_the_object_of(&self, content: &Content) -> bool {
-        self.same_as(content)
-            .is_none_or(|current| current.version == content.version)
+        self.same_as(content).is_none_or(|current| current.version == content.version)
     }
 
     /// The current content, if it is this one that came whole.
     fn same_as(&self, content: &Content) -> Option<&Content> {
-        let current = self
-            .content
-            .as_ref()
-            .filter(|current| current.is(content))?;
+        let current = self.content.as_ref().filter(|current| current.is(content))?;
         let metadata = content.metadata.clone();
         let metadata = metadata.with_the_same_file(&current.metadata);
         // S3 gives an object the type that it was put with, and only what is named by its bytes is put again.
@@ -693,13 +639,10 @@ impl Document {
     /// `Idempotency-Key`, is another matter: sent again, it is the same request.
     pub fn offer(&self, fresh: Upload, name: Name<'_>, act: &Act) -> Offer {
         let same = |checksum: Option<Checksum>, size: u64| {
-            fresh.checksum.is_some()
-                && checksum == fresh.checksum
-                && size == fresh.plan.size.bytes()
+            fresh.checksum.is_some() && checksum == fresh.checksum && size == fresh.plan.size.bytes()
         };
         let is_named_otherwise = !matches!(name, Name::DocumentId(_));
-        let repeats =
-            |metadata: &Metadata| is_named_otherwise && metadata.says_the_same(&fresh.metadata);
+        let repeats = |metadata: &Metadata| is_named_otherwise && metadata.says_the_same(&fresh.metadata);
         if let Some(open) = self.open_upload(act.at)
             && (same(open.checksum, open.plan.size.bytes()) || repeats(&open.metadata))
             // S3 gives an object the type that its upload was opened with.
@@ -718,9 +661,7 @@ impl Document {
         }
         if let Some(current) = &self.content {
             let known = fresh.checksum.filter(|&checksum| current.has(checksum));
-            if same(known, current.size)
-                || (matches!(name, Name::IdempotencyKey(_)) && repeats(&current.metadata))
-            {
+            if same(known, current.size) || (matches!(name, Name::IdempotencyKey(_)) && repeats(&current.metadata)) {
                 let metadata = fresh.metadata.without_the_file(&current.metadata);
                 let change = self.correct(current, metadata, act);
                 return Offer::Stored(Box::new(current.clone()), change);
@@ -739,10 +680,7 @@ impl Document {
 
     /// The pending upload has become `content`.
     pub fn complete(&self, content: Content, act: &Act) -> Change {
-        Change {
-            ended: None,
-            ..self.with_content(content, Deed::UploadCompleted, act)
-        }
+        Change { ended: None, ..self.with_content(content, Deed::UploadCompleted, act) }
     }
 
     /// The pending upload ends as `state`, without a content.
@@ -761,24 +699,17 @@ impl Document {
     /// longer current, or was verified before.
     pub fn verified(&self, version: &Version, act: &Act) -> Option<Change> {
         self.unverified(version)?;
-        Some(
-            self.change(Deed::Verified, version.clone(), act, |next, at| {
-                if let Some(content) = &mut next.content {
-                    content.verification = Verification::Done;
-                    content.verified_at = Some(at);
-                }
-            }),
-        )
+        Some(self.change(Deed::Verified, version.clone(), act, |next, at| {
+            if let Some(content) = &mut next.content {
+                content.verification = Verification::Done;
+                content.verified_at = Some(at);
+            }
+        }))
     }
 
     /// The current content, read back, has not the checksum that was declared: it goes into the history as
     /// corrupt, and `previous`, the last content before it, is current again. `None` as above.
-    pub fn corrupt(
-        &self,
-        version: &Version,
-        previous: Option<Content>,
-        act: &Act,
-    ) -> Option<Change> {
+    pub fn corrupt(&self, version: &Version, previous: Option<Content>, act: &Act) -> Option<Change> {
         let mut corrupt = self.unverified(version)?.clone();
         corrupt.verification = Verification::Corrupt;
         let change = self.change(Deed::Corrupt, version.clone(), act, |next, at| {
@@ -788,10 +719,7 @@ impl Document {
                 next.make_current(previous, at);
             }
         });
-        Some(Change {
-            replaced: Some(corrupt),
-            ..change
-        })
+        Some(Change { replaced: Some(corrupt), ..change })
     }
 
     /// The current content, if it is this one and has yet to be verified.
@@ -804,10 +732,7 @@ impl Document {
     /// under way stays so, for this content was here before it.
     fn correct(&self, current: &Content, metadata: Metadata, act: &Act) -> Option<Change> {
         let repeated = current.metadata.is_repeated_by(&metadata);
-        let content = Content {
-            metadata,
-            ..current.clone()
-        };
+        let content = Content { metadata, ..current.clone() };
         let version = content.version.clone();
         (!repeated).then(|| {
             self.change(Deed::Corrected, version, act, |next, at| {
@@ -829,45 +754,21 @@ impl Document {
 
     fn make_current(&mut self, content: Content, at: Timestamp) {
         self.contents += 1;
-        self.content = Some(Content {
-            sequence: self.contents,
-            revision: self.revision,
-            stored_at: at,
-            ..content
-        });
+        self.content = Some(Content { sequence: self.contents, revision: self.revision, stored_at: at, ..content });
     }
 
     /// One revision on, with whatever content that puts aside, and an entry in the history. `edit` gets the entry's time.
-    fn change(
-        &self,
-        what: Deed,
-        version: Version,
-        act: &Act,
-        edit: impl FnOnce(&mut Self, Timestamp),
-    ) -> Change {
+    fn change(&self, what: Deed, version: Version, act: &Act, edit: impl FnOnce(&mut Self, Timestamp)) -> Change {
         let mut next = self.clone();
         next.revision += 1;
         // Whoever began first may write last, and by a clock that is slow.
         let after_the_last = self.history.last().map(|last| last.at + INSTANT);
         let at = act.at.max(after_the_last.unwrap_or(act.at));
-        let archived = if next.history.len() < RECENT {
-            Vec::new()
-        } else {
-            std::mem::take(&mut next.history)
-        };
-        next.history.push(Entry {
-            revision: next.revision,
-            at,
-            by: act.by.clone(),
-            what,
-            version,
-        });
+        let archived = if next.history.len() < RECENT { Vec::new() } else { std::mem::take(&mut next.history) };
+        next.history.push(Entry { revision: next.revision, at, by: act.by.clone(), what, version });
         edit(&mut next, at);
-        let replaced = self.content.clone().filter(|old| {
-            next.content
-                .as_ref()
-                .is_some_and(|new| new.sequence != old.sequence)
-        });
+        let replaced =
+            self.content.clone().filter(|old| next.content.as_ref().is_some_and(|new| new.sequence != old.sequence));
         let counted = counted(self.pending_upload(), next.pending_upload());
         let (before, after) = (self.links(), next.links());
         Change {
@@ -893,41 +794,24 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    const SUBJECT: Subject = Subject {
-        kind: SubjectKind::Association,
-        id: Uuid::nil(),
-    };
+    const SUBJECT: Subject = Subject { kind: SubjectKind::Association, id: Uuid::nil() };
 
     /// What a sender may do; the number picks one of a few contents.
     #[derive(Debug, Clone, Copy)]
     enum Step {
         HandIn(u8),
-        Offer {
-            content: u8,
-            declared: bool,
-            name: Name<'static>,
-        },
+        Offer { content: u8, declared: bool, name: Name<'static> },
         Complete,
         Abort,
-        Verify {
-            holds: bool,
-        },
+        Verify { holds: bool },
         Wait,
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             (0..3u8).prop_map(Step::HandIn),
-            (
-                0..3u8,
-                any::<bool>(),
-                prop::sample::select(vec![Name::DocumentId("1"), Name::Message])
-            )
-                .prop_map(|(content, declared, name)| Step::Offer {
-                    content,
-                    declared,
-                    name
-                }),
+            (0..3u8, any::<bool>(), prop::sample::select(vec![Name::DocumentId("1"), Name::Message]))
+                .prop_map(|(content, declared, name)| Step::Offer { content, declared, name }),
             Just(Step::Complete),
             Just(Step::Abort),
             any::<bool>().prop_map(|holds| Step::Verify { holds }),
@@ -978,22 +862,16 @@ mod tests {
                 let version = &document.content.as_ref()?.version;
                 let sound = |past: &&Content| past.verification != Verification::Corrupt;
                 let previous = history.iter().rev().find(sound).cloned();
-                if holds {
-                    document.verified(version, act)
-                } else {
-                    document.corrupt(version, previous, act)
-                }
+                if holds { document.verified(version, act) } else { document.corrupt(version, previous, act) }
             }
             Step::HandIn(number) => document.receive(content(number, now), act),
-            Step::Offer {
-                content,
-                declared,
-                name,
-            } => match document.offer(upload(content, declared, now), name, act) {
-                Offer::Taken => None,
-                Offer::Begin(change) => Some(change),
-                Offer::Stored(_, change) | Offer::Resume(_, change) => change,
-            },
+            Step::Offer { content, declared, name } => {
+                match document.offer(upload(content, declared, now), name, act) {
+                    Offer::Taken => None,
+                    Offer::Begin(change) => Some(change),
+                    Offer::Stored(_, change) | Offer::Resume(_, change) => change,
+                }
+            }
             Step::Complete => {
                 let upload = document.open_upload(now)?.clone();
                 Some(document.complete(upload.into_content(None, now), act))

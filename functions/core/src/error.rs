@@ -36,9 +36,7 @@ pub enum Error {
         detail: String,
     },
     /// More metadata than anyone needs.
-    #[error(
-        "The metadata has {size} bytes; at most {limit} are accepted. Send ids instead of expanded objects."
-    )]
+    #[error("The metadata has {size} bytes; at most {limit} are accepted. Send ids instead of expanded objects.")]
     MetadataTooLarge {
         /// Bytes sent.
         size: usize,
@@ -78,9 +76,7 @@ pub enum Error {
     )]
     MissingScope(Option<DocumentClass>),
     /// No such document for this caller; another's looks the same.
-    #[error(
-        "There is no document with this id that this client handed in. Check the id and the token's client."
-    )]
+    #[error("There is no document with this id that this client handed in. Check the id and the token's client.")]
     NotFound,
     /// The `Idempotency-Key` was used before, for something else.
     #[error(
@@ -138,9 +134,7 @@ pub enum Error {
         computed: Checksum,
     },
     /// Others changed the same document each time we tried.
-    #[error(
-        "Other requests keep changing this document. Repeat this request after the time in Retry-After."
-    )]
+    #[error("Other requests keep changing this document. Repeat this request after the time in Retry-After.")]
     Contended,
     /// Something that we need did not answer as it should.
     #[error(
@@ -157,10 +151,7 @@ pub enum Error {
 impl Error {
     /// A rule of the metadata broken at `pointer`.
     pub(crate) fn metadata(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::InvalidMetadata {
-            pointer: pointer.into(),
-            detail: detail.into(),
-        }
+        Self::InvalidMetadata { pointer: pointer.into(), detail: detail.into() }
     }
 
     /// What only we may know: what we were doing and all that caused the failure, in one line.
@@ -174,14 +165,8 @@ impl Error {
     }
 
     /// A failure of something that we depend on, met while `during`.
-    pub fn unavailable(
-        during: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self::Unavailable {
-            during,
-            source: source.into(),
-        }
+    pub fn unavailable(during: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable { during, source: source.into() }
     }
 }
 
@@ -202,11 +187,9 @@ impl TokenFault {
     /// for all of these.
     pub fn told(&self) -> String {
         match self {
-            Self::Signature
-            | Self::KeysWithoutIds
-            | Self::Issuer
-            | Self::Audience
-            | Self::SeveralTenants => NOT_OURS.to_owned(),
+            Self::Signature | Self::KeysWithoutIds | Self::Issuer | Self::Audience | Self::SeveralTenants => {
+                NOT_OURS.to_owned()
+            }
             other => other.to_string(),
         }
     }
@@ -225,9 +208,7 @@ pub enum TokenFault {
     )]
     Malformed,
     /// Not signed by a key of the issuer.
-    #[error(
-        "The access token is not signed by a key that its issuer publishes. Get a fresh token from the issuer."
-    )]
+    #[error("The access token is not signed by a key that its issuer publishes. Get a fresh token from the issuer.")]
     Signature,
     /// No `kid` in its header.
     #[error(
@@ -258,9 +239,7 @@ pub enum TokenFault {
     #[error("The access token has expired. Get a fresh token and repeat the request.")]
     Expired,
     /// `nbf` is yet to come.
-    #[error(
-        "The access token is not valid yet (nbf). Check the clocks of the issuer and the sender."
-    )]
+    #[error("The access token is not valid yet (nbf). Check the clocks of the issuer and the sender.")]
     NotYetValid,
     /// An `iss` that no tenant has.
     #[error(
@@ -269,9 +248,7 @@ pub enum TokenFault {
     )]
     Issuer,
     /// The wrong `aud`.
-    #[error(
-        "The access token is meant for another audience. Request it for this service's audience."
-    )]
+    #[error("The access token is meant for another audience. Request it for this service's audience.")]
     Audience,
     /// The `aud`s of several tenants.
     #[error(

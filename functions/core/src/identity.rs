@@ -57,19 +57,8 @@ impl Request<'_> {
             Name::DocumentId(id) => self.id_of(&json!(["documentId", id])),
             // Without resource and type, so that a key that is used again for something else is noticed.
             Name::IdempotencyKey(key) => {
-                let Caller {
-                    tenant,
-                    client,
-                    salt,
-                    ..
-                } = self.caller;
-                hash(&json!([
-                    salt,
-                    tenant,
-                    client,
-                    "idempotency-key",
-                    key.as_str()
-                ]))
+                let Caller { tenant, client, salt, .. } = self.caller;
+                hash(&json!([salt, tenant, client, "idempotency-key", key.as_str()]))
             }
             Name::Message => self.id_of(&message()),
         }
@@ -78,22 +67,9 @@ impl Request<'_> {
     /// Computes the id from a name. It counts for one client, one resource and one type of document: the standard's own
     /// examples give an internship contract and a diploma the same `documentId`.
     fn id_of(&self, name: &Value) -> DocumentId {
-        let Caller {
-            tenant,
-            client,
-            salt,
-            ..
-        } = self.caller;
+        let Caller { tenant, client, salt, .. } = self.caller;
         let Metadata { subject, okd, .. } = self.metadata;
-        hash(&json!([
-            salt,
-            tenant,
-            client,
-            subject.kind.word(),
-            subject.id,
-            okd.document_type,
-            name
-        ]))
+        hash(&json!([salt, tenant, client, subject.kind.word(), subject.id, okd.document_type, name]))
     }
 }
 

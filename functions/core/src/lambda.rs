@@ -5,11 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Writes the log as JSON to standard output, from where Lambda takes it to CloudWatch; each line with the span that
 /// it is written in. To be called once.
 pub fn start_log() {
-    tracing_subscriber::fmt()
-        .json()
-        .with_span_list(false)
-        .with_max_level(tracing::Level::INFO)
-        .init();
+    tracing_subscriber::fmt().json().with_span_list(false).with_max_level(tracing::Level::INFO).init();
 }
 
 /// How long there is until `deadline`, in milliseconds since 1970, as the context of an invocation has it.

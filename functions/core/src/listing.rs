@@ -43,13 +43,7 @@ impl Listing {
             // Of an upload S3 gives its object the time that it began at.
             Some(last) => last.until() - UPLOAD_LIFETIME,
         };
-        Some(Self {
-            began_at: now,
-            since,
-            after: None,
-            is_whole: false,
-            has_failed: false,
-        })
+        Some(Self { began_at: now, since, after: None, is_whole: false, has_failed: false })
     }
 
     /// Objects that are younger are left to the next listing.
@@ -72,10 +66,7 @@ mod tests {
     }
 
     fn whole(listing: Listing) -> Listing {
-        Listing {
-            is_whole: true,
-            ..listing
-        }
+        Listing { is_whole: true, ..listing }
     }
 
     #[test]
@@ -93,9 +84,7 @@ mod tests {
             for took in 0..24 {
                 let there = |listing: &&Listing| listing.began_at >= time(began + took);
                 let looks = listinges.iter().filter(there);
-                let looks = looks
-                    .filter(|listing| listing.concerns(time(began)))
-                    .count();
+                let looks = looks.filter(|listing| listing.concerns(time(began))).count();
                 assert!((1..=2).contains(&looks), "{began} {took}: {looks}");
             }
         }
@@ -104,15 +93,9 @@ mod tests {
     #[test]
     fn a_listing_that_was_not_whole_goes_on_and_one_that_failed_is_repeated() {
         let first = Listing::next(None, time(0)).unwrap();
-        assert_eq!(
-            Listing::next(Some(first.clone()), time(1)),
-            Some(first.clone())
-        );
+        assert_eq!(Listing::next(Some(first.clone()), time(1)), Some(first.clone()));
         assert_eq!(Listing::next(Some(whole(first.clone())), time(1)), None);
-        let failed = Listing {
-            has_failed: true,
-            ..whole(first.clone())
-        };
+        let failed = Listing { has_failed: true, ..whole(first.clone()) };
         let again = Listing::next(Some(failed), time(24)).unwrap();
         assert_eq!((again.began_at, again.since), (time(24), first.since));
     }

@@ -51,10 +51,8 @@ impl Measured {
     /// Of an event that is about to be seen to.
     pub fn begin() -> Self {
         let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-        let mut measured = Self {
-            values: Map::from_iter([("FunctionName".to_owned(), json!(function))]),
-            directives: Vec::new(),
-        };
+        let mut measured =
+            Self { values: Map::from_iter([("FunctionName".to_owned(), json!(function))]), directives: Vec::new() };
         if COLD.swap(false, Ordering::Relaxed) {
             measured.add(&[], &[("ColdStarts", "Count", 1)]);
         }
@@ -63,10 +61,7 @@ impl Measured {
 
     /// Adds measurements, under these dimensions. No two of an event may have the same name.
     pub fn add(&mut self, dimensions: &[Dimension<'_>], metrics: &[Metric]) {
-        self.declare(
-            dimensions,
-            metrics.iter().map(|&(name, unit, _)| (name, unit)),
-        );
+        self.declare(dimensions, metrics.iter().map(|&(name, unit, _)| (name, unit)));
         let dimensions = dimensions.iter().map(|&(name, value)| (name, json!(value)));
         let metrics = metrics.iter().map(|&(name, _, value)| (name, json!(value)));
         for (name, value) in dimensions.chain(metrics) {
@@ -88,42 +83,26 @@ impl Measured {
         let mut by_operation: Map<String, Value> = Map::new();
         for (operation, milliseconds) in calls {
             let values = by_operation.entry(operation).or_insert_with(|| json!([]));
-            if let Some(values) = values
-                .as_array_mut()
-                .filter(|values| values.len() < MOST_VALUES)
-            {
+            if let Some(values) = values.as_array_mut().filter(|values| values.len() < MOST_VALUES) {
                 values.push(json!(milliseconds));
             }
         }
         if !by_operation.is_empty() {
             let names = by_operation.keys();
-            self.declare(
-                &[],
-                names.map(|operation| (operation.as_str(), "Milliseconds")),
-            );
+            self.declare(&[], names.map(|operation| (operation.as_str(), "Milliseconds")));
             self.values.extend(by_operation);
         }
     }
 
-    fn declare<'a>(
-        &mut self,
-        dimensions: &[Dimension<'_>],
-        metrics: impl Iterator<Item = (&'a str, &'a str)>,
-    ) {
+    fn declare<'a>(&mut self, dimensions: &[Dimension<'_>], metrics: impl Iterator<Item = (&'a str, &'a str)>) {
         let others = dimensions.iter().map(|&(name, _)| name);
         let dimensions: Vec<&str> = ["FunctionName"].into_iter().chain(others).collect();
-        let metrics: Vec<Value> = metrics
-            .map(|(name, unit)| json!({ "Name": name, "Unit": unit }))
-            .collect();
-        self.directives
-            .push(json!({ "Namespace": "OKD", "Dimensions": [dimensions], "Metrics": metrics }));
+        let metrics: Vec<Value> = metrics.map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
+        self.directives.push(json!({ "Namespace": "OKD", "Dimensions": [dimensions], "Metrics": metrics }));
     }
 
     fn line(self, now: Timestamp) -> Value {
-        let Self {
-            mut values,
-            directives,
-        } = self;
+        let Self { mut values, directives } = self;
         let how = json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": directives });
         values.insert("_aws".to_owned(), how);
         values.into()
@@ -181,15 +160,9 @@ mod tests {
 
     #[test]
     fn every_metric_is_declared_under_its_dimensions_and_has_its_value_at_the_top() {
-        let mut measured = Measured {
-            values: Map::new(),
-            directives: Vec::new(),
-        };
+        let mut measured = Measured { values: Map::new(), directives: Vec::new() };
         measured.add(&[], &[("Expired", "Count", 3)]);
-        measured.add(
-            &[("Form", "parts")],
-            &[("Documents", "Count", 1), ("Bytes", "Bytes", 70)],
-        );
+        measured.add(&[("Form", "parts")], &[("Documents", "Count", 1), ("Bytes", "Bytes", 70)]);
         let call = |milliseconds| ("S3.ListParts".to_owned(), milliseconds);
         measured.add_calls(vec![call(4), call(9)]);
         let expected = json!({
@@ -219,14 +192,8 @@ mod tests {
 
     #[test]
     fn of_many_calls_a_line_tells_as_many_as_cloudwatch_takes() {
-        let mut measured = Measured {
-            values: Map::new(),
-            directives: Vec::new(),
-        };
+        let mut measured = Measured { values: Map::new(), directives: Vec::new() };
         measured.add_calls(vec![("DynamoDB.Query".to_owned(), 1); 250]);
-        assert_eq!(
-            measured.values["DynamoDB.Query"].as_array().map(Vec::len),
-            Some(MOST_VALUES)
-        );
+        assert_eq!(measured.values["DynamoDB.Query"].as_array().map(Vec::len), Some(MOST_VALUES));
     }
 }

@@ -35,14 +35,11 @@ impl Valued {
                 continue;
             }
             let equals = rest.find('=').ok_or(Fault::Unreadable)?;
-            let name = rest[..equals]
-                .trim_end_matches(is_blank)
-                .to_ascii_lowercase();
+            let name = rest[..equals].trim_end_matches(is_blank).to_ascii_lowercase();
             if name.is_empty() || !name.bytes().all(is_token) {
                 return Err(Fault::Unreadable);
             }
-            let (value, after) =
-                read_value(rest[equals + 1..].trim_start_matches(is_blank), &name)?;
+            let (value, after) = read_value(rest[equals + 1..].trim_start_matches(is_blank), &name)?;
             if parameters.iter().any(|(other, _)| *other == name) {
                 return Err(Fault::Twice);
             }
@@ -60,11 +57,7 @@ impl Valued {
 
     /// Returns whether a parameter is given as one that only [`Valued::get_extended`] reads.
     pub fn is_extended(&self, name: &str) -> bool {
-        let extended = |known: &str| {
-            known
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with('*'))
-        };
+        let extended = |known: &str| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('*'));
         self.parameters.iter().any(|(known, _)| extended(known))
     }
 
@@ -72,37 +65,22 @@ impl Valued {
     /// `filename*0="a"; filename*1*=%20b` (RFC 2231, as mail libraries write it), else as it stands.
     pub fn get_extended(&self, name: &str) -> Option<String> {
         let whole = self.get(&format!("{name}*")).and_then(decode);
-        whole
-            .or_else(|| self.join(name))
-            .or_else(|| self.get(name).map(str::to_owned))
+        whole.or_else(|| self.join(name)).or_else(|| self.get(name).map(str::to_owned))
     }
 
     /// Joins the numbered pieces of a parameter.
     fn join(&self, name: &str) -> Option<String> {
         let piece = |number: usize| {
-            let encoded = self
-                .get(&format!("{name}*{number}*"))
-                .map(|text| (text, true));
-            encoded.or_else(|| {
-                self.get(&format!("{name}*{number}"))
-                    .map(|text| (text, false))
-            })
+            let encoded = self.get(&format!("{name}*{number}*")).map(|text| (text, true));
+            encoded.or_else(|| self.get(&format!("{name}*{number}")).map(|text| (text, false)))
         };
         let pieces: Vec<(&str, bool)> = (0..).map_while(piece).collect();
         let (first, encoded) = pieces.first()?;
         // The first piece names the charset for all encoded pieces (RFC 2231, section 4.1).
-        let charset = if *encoded {
-            first.split('\'').next()?
-        } else {
-            "utf-8"
-        };
+        let charset = if *encoded { first.split('\'').next()? } else { "utf-8" };
         let mut bytes = Vec::new();
         for (number, (text, encoded)) in pieces.iter().enumerate() {
-            let text = if number == 0 && *encoded {
-                text.splitn(3, '\'').nth(2)?
-            } else {
-                text
-            };
+            let text = if number == 0 && *encoded { text.splitn(3, '\'').nth(2)? } else { text };
             if *encoded {
                 bytes.extend(percent_decode_str(text));
             } else {
@@ -115,10 +93,7 @@ impl Valued {
 
 /// Returns the text before the parameters, in lower case.
 pub fn essence(text: &str) -> String {
-    split_at(text, ';')
-        .0
-        .trim_matches(is_blank)
-        .to_ascii_lowercase()
+    split_at(text, ';').0.trim_matches(is_blank).to_ascii_lowercase()
 }
 
 /// Returns whether a byte may stand in a token, an unquoted word of a header (RFC 9110, section 5.6.2).
@@ -131,11 +106,7 @@ fn read_value<'a>(text: &'a str, name: &str) -> Result<(String, &'a str), Fault>
     let Some(quoted) = text.strip_prefix('"') else {
         let (value, after) = split_at(text, ';');
         let value = value.trim_end_matches(is_blank);
-        return if value.contains('"') {
-            Err(Fault::Unreadable)
-        } else {
-            Ok((value.to_owned(), after))
-        };
+        return if value.contains('"') { Err(Fault::Unreadable) } else { Ok((value.to_owned(), after)) };
     };
     let mut value = String::new();
     let mut characters = quoted.char_indices();
@@ -144,11 +115,7 @@ fn read_value<'a>(text: &'a str, name: &str) -> Result<(String, &'a str), Fault>
             '"' => {
                 let after = quoted[at + 1..].trim_start_matches(is_blank);
                 let ends = after.is_empty() || after.starts_with(';');
-                return if ends {
-                    Ok((value, after))
-                } else {
-                    Err(Fault::Unreadable)
-                };
+                return if ends { Ok((value, after)) } else { Err(Fault::Unreadable) };
             }
             '\\' => {
                 let (_, escaped) = characters.next().ok_or(Fault::Unreadable)?;
@@ -201,58 +168,33 @@ mod tests {
     fn a_name_inside_a_quoted_file_name_is_no_name() {
         let disposition = r#"form-data; filename="exam; name=jan.pdf"; name="file""#;
         assert_eq!(get(disposition, "name").as_deref(), Some("file"));
-        assert_eq!(
-            get(disposition, "filename").as_deref(),
-            Some("exam; name=jan.pdf")
-        );
+        assert_eq!(get(disposition, "filename").as_deref(), Some("exam; name=jan.pdf"));
     }
 
     #[test]
     fn blanks_cases_and_empty_parameters_say_nothing() {
         let valued = Valued::parse("Form-Data ;; NAME = file\t; ;filename=\"\" ;").unwrap();
         assert_eq!(
-            (
-                valued.value.as_str(),
-                valued.get("name"),
-                valued.get("filename")
-            ),
+            (valued.value.as_str(), valued.get("name"), valued.get("filename")),
             ("form-data", Some("file"), Some(""))
         );
     }
 
     #[test]
     fn quoted_pairs_are_read_but_a_path_of_windows_stays_one() {
-        assert_eq!(
-            get(r#"x; boundary="a\b\"\\""#, "boundary").as_deref(),
-            Some(r#"ab"\"#)
-        );
-        assert_eq!(
-            get(r#"x; filename="C:\temp\a.pdf""#, "filename").as_deref(),
-            Some(r"C:\temp\a.pdf")
-        );
-        assert_eq!(
-            get(r#"x; filename="een \"a\".pdf""#, "filename").as_deref(),
-            Some(r#"een "a".pdf"#)
-        );
+        assert_eq!(get(r#"x; boundary="a\b\"\\""#, "boundary").as_deref(), Some(r#"ab"\"#));
+        assert_eq!(get(r#"x; filename="C:\temp\a.pdf""#, "filename").as_deref(), Some(r"C:\temp\a.pdf"));
+        assert_eq!(get(r#"x; filename="een \"a\".pdf""#, "filename").as_deref(), Some(r#"een "a".pdf"#));
     }
 
     #[test]
     fn file_names_come_in_other_charsets_and_in_pieces() {
         for (text, name) in [
-            (
-                "x; filename=\"a.pdf\"; filename*=UTF-8'nl'%C3%A9.pdf",
-                "é.pdf",
-            ),
+            ("x; filename=\"a.pdf\"; filename*=UTF-8'nl'%C3%A9.pdf", "é.pdf"),
             ("x; filename*=iso-8859-1''%E9.pdf", "é.pdf"),
             ("x; filename=\"a.pdf\"; filename*=koi8-r''%E9.pdf", "a.pdf"),
-            (
-                "x; filename*0=\"een \"; filename*1=\"naam.pdf\"",
-                "een naam.pdf",
-            ),
-            (
-                "x; filename*0*=utf-8''%C3; filename*1*=%A9; filename*2=.pdf",
-                "é.pdf",
-            ),
+            ("x; filename*0=\"een \"; filename*1=\"naam.pdf\"", "een naam.pdf"),
+            ("x; filename*0*=utf-8''%C3; filename*1*=%A9; filename*2=.pdf", "é.pdf"),
         ] {
             assert_eq!(get(text, "filename").as_deref(), Some(name), "{text}");
         }
@@ -261,15 +203,9 @@ mod tests {
     #[test]
     fn what_is_given_twice_or_follows_no_grammar_is_refused() {
         assert_eq!(Valued::parse("x; name=a; Name=b"), Err(Fault::Twice));
-        for text in [
-            "x; name",
-            "x; =a",
-            "x; name=\"a",
-            "x; name=\"a\"b",
-            "x; name=a\"b\"",
-            "x; na me=a",
-            "x; name=\"a\\",
-        ] {
+        for text in
+            ["x; name", "x; =a", "x; name=\"a", "x; name=\"a\"b", "x; name=a\"b\"", "x; na me=a", "x; name=\"a\\"]
+        {
             assert_eq!(Valued::parse(text), Err(Fault::Unreadable), "{text}");
         }
     }

@@ -76,11 +76,7 @@ pub struct Part {
 impl From<DocumentSize> for PartPlan {
     /// `max(16 MiB, size / 1000 rounded up to a whole MiB)`: at most 1,000 parts, and a small file is one.
     fn from(size: DocumentSize) -> Self {
-        let part_size = size
-            .0
-            .div_ceil(MAX_PARTS)
-            .next_multiple_of(MIB)
-            .max(MIN_PART);
+        let part_size = size.0.div_ceil(MAX_PARTS).next_multiple_of(MIB).max(MIN_PART);
         Self { size, part_size }
     }
 }
@@ -95,11 +91,7 @@ impl PartPlan {
     pub fn parts(self) -> impl Iterator<Item = Part> {
         (1..=self.count()).map(move |number| {
             let offset = u64::from((number - 1).unsigned_abs()) * self.part_size;
-            Part {
-                number,
-                offset,
-                size: self.part_size.min(self.size.0 - offset),
-            }
+            Part { number, offset, size: self.part_size.min(self.size.0 - offset) }
         })
     }
 }
@@ -115,10 +107,7 @@ mod tests {
 
     #[test]
     fn a_gibibyte_is_64_parts_of_16_mib() {
-        assert_eq!(
-            (plan(MAX_DOCUMENT).count(), plan(MAX_DOCUMENT).part_size),
-            (64, 16 * MIB)
-        );
+        assert_eq!((plan(MAX_DOCUMENT).count(), plan(MAX_DOCUMENT).part_size), (64, 16 * MIB));
     }
 
     #[test]
@@ -129,10 +118,7 @@ mod tests {
     #[test]
     fn no_bytes_and_a_byte_too_many_are_no_document() {
         assert_eq!(DocumentSize::try_from(0), Err(SizeError::Empty));
-        assert_eq!(
-            DocumentSize::try_from(MAX_DOCUMENT + 1),
-            Err(SizeError::TooLarge)
-        );
+        assert_eq!(DocumentSize::try_from(MAX_DOCUMENT + 1), Err(SizeError::TooLarge));
     }
 
     proptest! {

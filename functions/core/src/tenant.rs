@@ -31,9 +31,7 @@ impl TryFrom<String> for TenantId {
         if (1..=40).contains(&text.len()) && text.chars().all(allowed) {
             Ok(Self(text))
         } else {
-            Err(format!(
-                "the tenant {text:?} is not 1 to 40 characters of a-z, 0-9 and '-'"
-            ))
+            Err(format!("the tenant {text:?} is not 1 to 40 characters of a-z, 0-9 and '-'"))
         }
     }
 }
@@ -155,10 +153,7 @@ impl TryFrom<String> for Issuer {
         let plain = text.len() <= 255 && !text.contains(['?', '#']);
         match KeyUrl::try_from(text) {
             Ok(url) if plain => Ok(Self(url.0)),
-            Ok(url) => Err(format!(
-                "the issuer {:?} has more than 255 bytes, a query or a fragment",
-                url.0
-            )),
+            Ok(url) => Err(format!("the issuer {:?} has more than 255 bytes, a query or a fragment", url.0)),
             Err(error) => Err(error),
         }
     }
@@ -196,16 +191,12 @@ impl TryFrom<String> for KeyUrl {
     fn try_from(text: String) -> Result<Self, String> {
         let uri = text.parse::<Uri>().ok().filter(|uri| {
             let host = uri.host().is_some_and(|host| !host.is_empty());
-            let user = uri
-                .authority()
-                .is_some_and(|authority| authority.as_str().contains('@'));
+            let user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
             host && !user && matches!(uri.scheme_str(), Some("https" | "http"))
         });
         match uri {
             Some(_) if text.len() <= 2048 => Ok(Self(text)),
-            _ => Err(format!(
-                "{text:?} is not a URL such as https://login.example/tenant"
-            )),
+            _ => Err(format!("{text:?} is not a URL such as https://login.example/tenant")),
         }
     }
 }
@@ -242,10 +233,7 @@ pub struct KeyPlace {
 impl Tenant {
     /// Where the keys of its tokens are.
     pub fn key_place(&self) -> KeyPlace {
-        KeyPlace {
-            issuer: self.issuer.clone(),
-            jwks: self.jwks.clone(),
-        }
+        KeyPlace { issuer: self.issuer.clone(), jwks: self.jwks.clone() }
     }
 }
 
@@ -276,9 +264,7 @@ impl TryFrom<Algorithm> for Signature {
         if Self::ALL.contains(&Self(algorithm)) {
             Ok(Self(algorithm))
         } else {
-            Err(
-                "tokens are signed with RS, PS, ES or EdDSA: whoever checks an HS signature could make it",
-            )
+            Err("tokens are signed with RS, PS, ES or EdDSA: whoever checks an HS signature could make it")
         }
     }
 }
@@ -433,20 +419,14 @@ impl Limits {
     pub fn room(&self, counter: u8) -> Room {
         let counters = u64::from(self.counters());
         let share = |all: u64| all / counters + u64::from(u64::from(counter) < all % counters);
-        Room {
-            uploads: share(self.0.open_uploads),
-            bytes: share(self.0.bytes_in_flight),
-        }
+        Room { uploads: share(self.0.open_uploads), bytes: share(self.0.bytes_in_flight) }
     }
 
     /// The share of one client in that: at least one document, however large it may be.
     pub fn room_of_client(&self, counter: u8) -> Room {
         let room = self.room(counter);
         let share = |all: u64| (all * self.0.client_percent).div_ceil(100);
-        Room {
-            uploads: share(room.uploads),
-            bytes: share(room.bytes).max(self.0.document_size),
-        }
+        Room { uploads: share(room.uploads), bytes: share(room.bytes).max(self.0.document_size) }
     }
 }
 
@@ -501,10 +481,7 @@ impl DocumentKey {
     }
 
     fn parse(tenant: &str, id: &str) -> Option<Self> {
-        Some(Self {
-            tenant: tenant.to_owned().try_into().ok()?,
-            id: Uuid::try_parse(id).ok()?.into(),
-        })
+        Some(Self { tenant: tenant.to_owned().try_into().ok()?, id: Uuid::try_parse(id).ok()?.into() })
     }
 }
 
@@ -527,37 +504,16 @@ mod tests {
 
     #[test]
     fn the_counters_shares_come_to_the_limit_and_each_has_room_for_a_document() {
-        for (open_uploads, bytes_in_flight) in [
-            (1, 7),
-            (3, 8),
-            (999, 1000),
-            (1001, 12_345),
-            (1_000_000, 1 << 50),
-        ] {
-            let limits = UncheckedLimits {
-                open_uploads,
-                bytes_in_flight,
-                document_size: 7,
-                ..UncheckedLimits::default()
-            };
+        for (open_uploads, bytes_in_flight) in [(1, 7), (3, 8), (999, 1000), (1001, 12_345), (1_000_000, 1 << 50)] {
+            let limits =
+                UncheckedLimits { open_uploads, bytes_in_flight, document_size: 7, ..UncheckedLimits::default() };
             let limits = Limits::try_from(limits).unwrap();
-            let rooms: Vec<Room> = (0..limits.counters())
-                .map(|counter| limits.room(counter))
-                .collect();
-            assert_eq!(
-                rooms.iter().map(|room| room.uploads).sum::<u64>(),
-                open_uploads
-            );
-            assert_eq!(
-                rooms.iter().map(|room| room.bytes).sum::<u64>(),
-                bytes_in_flight
-            );
+            let rooms: Vec<Room> = (0..limits.counters()).map(|counter| limits.room(counter)).collect();
+            assert_eq!(rooms.iter().map(|room| room.uploads).sum::<u64>(), open_uploads);
+            assert_eq!(rooms.iter().map(|room| room.bytes).sum::<u64>(), bytes_in_flight);
             let of_client = (0..limits.counters()).map(|counter| limits.room_of_client(counter));
             for (room, of_client) in rooms.iter().zip(of_client) {
-                assert!(
-                    of_client.uploads >= 1 && of_client.bytes >= 7,
-                    "{of_client:?}"
-                );
+                assert!(of_client.uploads >= 1 && of_client.bytes >= 7, "{of_client:?}");
                 assert!(of_client.uploads <= room.uploads && of_client.bytes <= room.bytes);
             }
         }
@@ -568,38 +524,14 @@ mod tests {
     fn limits_beyond_what_the_service_can_do_are_refused() {
         let sound = UncheckedLimits::default();
         for limits in [
-            UncheckedLimits {
-                document_size: 0,
-                ..sound
-            },
-            UncheckedLimits {
-                document_size: MAX_DOCUMENT + 1,
-                ..sound
-            },
-            UncheckedLimits {
-                metadata_size: MAX_METADATA + 1,
-                ..sound
-            },
-            UncheckedLimits {
-                open_uploads: 0,
-                ..sound
-            },
-            UncheckedLimits {
-                bytes_in_flight: MAX_DOCUMENT - 1,
-                ..sound
-            },
-            UncheckedLimits {
-                client_percent: 101,
-                ..sound
-            },
-            UncheckedLimits {
-                part_url_seconds: 3601,
-                ..sound
-            },
-            UncheckedLimits {
-                requests_per_second: 0,
-                ..sound
-            },
+            UncheckedLimits { document_size: 0, ..sound },
+            UncheckedLimits { document_size: MAX_DOCUMENT + 1, ..sound },
+            UncheckedLimits { metadata_size: MAX_METADATA + 1, ..sound },
+            UncheckedLimits { open_uploads: 0, ..sound },
+            UncheckedLimits { bytes_in_flight: MAX_DOCUMENT - 1, ..sound },
+            UncheckedLimits { client_percent: 101, ..sound },
+            UncheckedLimits { part_url_seconds: 3601, ..sound },
+            UncheckedLimits { requests_per_second: 0, ..sound },
         ] {
             assert!(Limits::try_from(limits).is_err(), "{limits:?}");
         }
@@ -607,11 +539,9 @@ mod tests {
 
     #[test]
     fn an_issuer_is_a_url_without_user_query_or_fragment() {
-        for good in [
-            "https://login.microsoftonline.com/6f3/v2.0",
-            "https://sts.windows.net/6f3/",
-            "http://127.0.0.1:7081",
-        ] {
+        for good in
+            ["https://login.microsoftonline.com/6f3/v2.0", "https://sts.windows.net/6f3/", "http://127.0.0.1:7081"]
+        {
             assert!(Issuer::try_from(good.to_owned()).is_ok(), "{good}");
         }
         for bad in [
@@ -638,18 +568,9 @@ mod tests {
 
     #[test]
     fn keys_read_back_as_the_document_that_they_were_made_of() {
-        let key = DocumentKey {
-            tenant: "school-1".to_owned().try_into().unwrap(),
-            id: Uuid::from_u128(7).into(),
-        };
-        assert_eq!(
-            DocumentKey::of_partition(&key.partition()),
-            Some(key.clone())
-        );
-        for version in [
-            Version::of_upload(),
-            Version::of_bytes(&Checksum::sha256(b"x")),
-        ] {
+        let key = DocumentKey { tenant: "school-1".to_owned().try_into().unwrap(), id: Uuid::from_u128(7).into() };
+        assert_eq!(DocumentKey::of_partition(&key.partition()), Some(key.clone()));
+        for version in [Version::of_upload(), Version::of_bytes(&Checksum::sha256(b"x"))] {
             let read = DocumentKey::of_object(&key.object(&version));
             assert_eq!(read, Some((key.clone(), version)));
         }

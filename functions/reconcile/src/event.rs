@@ -58,17 +58,12 @@ impl Event {
         if let Some(asked) = asked.ok().filter(|asked| asked.detail_type == LOOK_THROUGH) {
             return Ok(Self::LookThrough(asked.time));
         }
-        let envelope: Envelope =
-            serde_json::from_value(event).map_err(|error| error.to_string())?;
+        let envelope: Envelope = serde_json::from_value(event).map_err(|error| error.to_string())?;
         match (envelope.source.as_str(), envelope.detail_type.as_str()) {
             ("aws.events", "Scheduled Event") => Ok(Self::Clock(envelope.time)),
             ("aws.s3", "Object Created") => {
-                let Detail { object } =
-                    serde_json::from_value(envelope.detail).map_err(|error| error.to_string())?;
-                Ok(Self::ObjectCreated {
-                    key: object.key,
-                    version: object.version,
-                })
+                let Detail { object } = serde_json::from_value(envelope.detail).map_err(|error| error.to_string())?;
+                Ok(Self::ObjectCreated { key: object.key, version: object.version })
             }
             (source, kind) => Err(format!("{kind:?} of {source:?} is not for this function")),
         }
@@ -113,10 +108,8 @@ mod tests {
         let mut event = created();
         let object = event["detail"]["object"].as_object_mut().unwrap();
         object.remove("version-id");
-        let expected = Event::ObjectCreated {
-            key: "school/4e12169d-84b9-4d21-a987-f373bbbe4e6e/x".to_owned(),
-            version: None,
-        };
+        let expected =
+            Event::ObjectCreated { key: "school/4e12169d-84b9-4d21-a987-f373bbbe4e6e/x".to_owned(), version: None };
         assert_eq!(Event::read(event), Ok(expected));
     }
 

@@ -78,9 +78,7 @@ async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured
         }
         Ok(Event::ObjectCreated { key, version }) => {
             let now = Timestamp::now();
-            let App {
-                stores, tenants, ..
-            } = app;
+            let App { stores, tenants, .. } = app;
             let version = version.as_deref();
             let created = uploads::created(stores, tenants, &key, version, now).await?;
             tracing::info!(key, ?created, "an object was created");

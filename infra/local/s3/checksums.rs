@@ -24,13 +24,8 @@ pub(super) enum Algorithm {
 }
 
 impl Algorithm {
-    pub(super) const ALL: [Algorithm; 5] = [
-        Algorithm::Crc32,
-        Algorithm::Crc32c,
-        Algorithm::Crc64Nvme,
-        Algorithm::Sha1,
-        Algorithm::Sha256,
-    ];
+    pub(super) const ALL: [Algorithm; 5] =
+        [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme, Algorithm::Sha1, Algorithm::Sha256];
 
     /// As in `x-amz-checksum-algorithm`.
     pub(super) fn name(self) -> &'static str {
@@ -52,9 +47,7 @@ impl Algorithm {
     }
 
     pub(super) fn named(name: &str) -> S3Result<Algorithm> {
-        let found = Algorithm::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name);
+        let found = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name);
         found.ok_or_else(|| {
             s3_error!(
                 InvalidRequest,
@@ -134,10 +127,7 @@ pub(super) fn asked_for(
         (None, Algorithm::Crc64Nvme) | (Some(ChecksumType::FULL_OBJECT), _) => Kind::FullObject,
         (None | Some(ChecksumType::COMPOSITE), _) => Kind::Composite,
         (Some(_), _) => {
-            return Err(s3_error!(
-                InvalidRequest,
-                "Value for x-amz-checksum-type header is invalid."
-            ));
+            return Err(s3_error!(InvalidRequest, "Value for x-amz-checksum-type header is invalid."));
         }
     };
     let possible = match kind {
@@ -200,10 +190,7 @@ pub(super) struct Sums(dto::Checksum);
 
 impl Hashes {
     pub(super) fn new(named: Option<Algorithm>) -> Hashes {
-        let mut sums = ChecksumHasher {
-            crc64nvme: Some(Crc64Nvme::new()),
-            ..ChecksumHasher::default()
-        };
+        let mut sums = ChecksumHasher { crc64nvme: Some(Crc64Nvme::new()), ..ChecksumHasher::default() };
         match named {
             Some(Algorithm::Crc32) => sums.crc32 = Some(Crc32::new()),
             Some(Algorithm::Crc32c) => sums.crc32c = Some(Crc32c::new()),
@@ -211,10 +198,7 @@ impl Hashes {
             Some(Algorithm::Sha256) => sums.sha256 = Some(Sha256::new()),
             Some(Algorithm::Crc64Nvme) | None => {}
         }
-        Hashes {
-            md5: Md5::new(),
-            sums,
-        }
+        Hashes { md5: Md5::new(), sums }
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {
@@ -237,10 +221,7 @@ impl Sums {
 }
 
 pub(super) fn bad_digest(name: &str) -> S3Error {
-    s3_error!(
-        BadDigest,
-        "The {name} you specified did not match the calculated checksum."
-    )
+    s3_error!(BadDigest, "The {name} you specified did not match the calculated checksum.")
 }
 
 pub(super) fn decode(algorithm: Algorithm, base64: &str) -> Option<Vec<u8>> {
@@ -252,16 +233,10 @@ pub(super) fn decode(algorithm: Algorithm, base64: &str) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// `InternalError` if a part's checksum is missing or not of the algorithm.
-pub(super) fn of_parts(
-    algorithm: Algorithm,
-    kind: Kind,
-    parts: &[(String, u64)],
-) -> S3Result<Checksum> {
+pub(super) fn of_parts(algorithm: Algorithm, kind: Kind, parts: &[(String, u64)]) -> S3Result<Checksum> {
     let broken = || s3_error!(InternalError, "a part has no {} checksum", algorithm.name());
-    let digests: Vec<Vec<u8>> = parts
-        .iter()
-        .map(|(sum, _)| decode(algorithm, sum).ok_or_else(broken))
-        .collect::<S3Result<_>>()?;
+    let digests: Vec<Vec<u8>> =
+        parts.iter().map(|(sum, _)| decode(algorithm, sum).ok_or_else(broken)).collect::<S3Result<_>>()?;
     let value = match (kind, algorithm.crc()) {
         (Kind::FullObject, Some(crc)) => {
             let mut whole = 0;
@@ -277,15 +252,9 @@ pub(super) fn of_parts(
             format!("{}-{}", hashes.finish().1.get(algorithm), parts.len())
         }
     };
-    Ok(Checksum {
-        algorithm,
-        kind,
-        value,
-    })
+    Ok(Checksum { algorithm, kind, value })
 }
 
 fn big_endian(digest: &[u8]) -> u64 {
-    digest
-        .iter()
-        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    digest.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

@@ -17,11 +17,7 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    pub(super) fn read(
-        headers: &HeaderMap,
-        md5: Option<&str>,
-        given: Vec<(Algorithm, String)>,
-    ) -> S3Result<Claims> {
+    pub(super) fn read(headers: &HeaderMap, md5: Option<&str>, given: Vec<(Algorithm, String)>) -> S3Result<Claims> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let md5 = md5.map(decode_md5).transpose()?;
         if given.len() > 1 {
@@ -30,13 +26,8 @@ impl Claims {
                 "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
             ));
         }
-        let trailer = text("x-amz-trailer")
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
-        let in_trailer = Algorithm::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.header() == trailer);
+        let trailer = text("x-amz-trailer").unwrap_or_default().trim().to_ascii_lowercase();
+        let in_trailer = Algorithm::ALL.into_iter().find(|algorithm| algorithm.header() == trailer);
         let sum = match (given.into_iter().next(), in_trailer) {
             (Some((algorithm, value)), _) => {
                 if decode(algorithm, &value).is_none() {
@@ -60,12 +51,7 @@ impl Claims {
     }
 
     /// Compares with what was computed. Only after the body: a trailer is known then.
-    pub(super) fn check(
-        &self,
-        md5: [u8; 16],
-        sums: &Sums,
-        trailer: Option<&TrailingHeaders>,
-    ) -> S3Result {
+    pub(super) fn check(&self, md5: [u8; 16], sums: &Sums, trailer: Option<&TrailingHeaders>) -> S3Result {
         if self.md5.is_some_and(|claimed| claimed != md5) {
             let message = "The Content-MD5 you specified did not match what we received.";
             return Err(S3Error::with_message(S3ErrorCode::BadDigest, message));
@@ -91,17 +77,10 @@ impl Claims {
 }
 
 fn invalid_value(algorithm: Algorithm) -> S3Error {
-    s3_error!(
-        InvalidRequest,
-        "Value for {} header is invalid.",
-        algorithm.header()
-    )
+    s3_error!(InvalidRequest, "Value for {} header is invalid.", algorithm.header())
 }
 
 fn decode_md5(header: &str) -> S3Result<[u8; 16]> {
-    let bytes = BASE64_STANDARD
-        .decode(header)
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok());
+    let bytes = BASE64_STANDARD.decode(header).ok().and_then(|bytes| bytes.try_into().ok());
     bytes.ok_or_else(|| s3_error!(InvalidDigest, "The Content-MD5 you specified was invalid."))
 }

@@ -7,9 +7,7 @@ use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput};
 use s3s::{S3Request, S3Result, s3_error};
 
-use super::checksums::{
-    self, Algorithm, Checksum, Kind, bad_digest, given_checksums, set_checksum,
-};
+use super::checksums::{self, Algorithm, Checksum, Kind, bad_digest, given_checksums, set_checksum};
 use super::content::Segment;
 use super::multipart::{Part, Upload};
 use super::objects::{announce, encryption};
@@ -27,10 +25,7 @@ pub(super) async fn complete(
     let input = request.input;
     conditions::check_supported(input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let listed = listed_parts(&input)?;
-    let host = request
-        .headers
-        .get(http::header::HOST)
-        .and_then(|host| host.to_str().ok());
+    let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     let path = format!("{}/{}", input.bucket, percent::encode(&input.key));
     let location = format!("http://{}/{path}", host.unwrap_or_default());
     let (bucket, key) = (Some(input.bucket.clone()), Some(input.key.clone()));
@@ -60,13 +55,8 @@ struct Listed {
 }
 
 fn listed_parts(input: &CompleteMultipartUploadInput) -> S3Result<Vec<Listed>> {
-    let parts = input
-        .multipart_upload
-        .as_ref()
-        .and_then(|upload| upload.parts.as_ref());
-    let parts = parts
-        .filter(|parts| !parts.is_empty())
-        .ok_or_else(malformed_xml)?;
+    let parts = input.multipart_upload.as_ref().and_then(|upload| upload.parts.as_ref());
+    let parts = parts.filter(|parts| !parts.is_empty()).ok_or_else(malformed_xml)?;
     let listed: Vec<Listed> = parts
         .iter()
         .map(|part| {
@@ -78,10 +68,7 @@ fn listed_parts(input: &CompleteMultipartUploadInput) -> S3Result<Vec<Listed>> {
         })
         .collect::<Option<_>>()
         .ok_or_else(malformed_xml)?;
-    if listed
-        .windows(2)
-        .any(|pair| pair[0].number >= pair[1].number)
-    {
+    if listed.windows(2).any(|pair| pair[0].number >= pair[1].number) {
         return Err(s3_error!(
             InvalidPartOrder,
             "The list of parts was not in ascending order. Parts must be ordered by part number."
@@ -92,19 +79,12 @@ fn listed_parts(input: &CompleteMultipartUploadInput) -> S3Result<Vec<Listed>> {
 
 /// One lock over everything from the first check to the last, so of two racing Completes, or a
 /// Complete and an Abort, the second finds what the first has done.
-fn commit(
-    store: &Store,
-    input: &CompleteMultipartUploadInput,
-    listed: &[Listed],
-) -> S3Result<Arc<Version>> {
+fn commit(store: &Store, input: &CompleteMultipartUploadInput, listed: &[Listed]) -> S3Result<Arc<Version>> {
     let mut state = store.lock();
     let bucket = state.bucket(&input.bucket)?;
     let completed = Completed {
         upload_id: input.upload_id.clone(),
-        parts: listed
-            .iter()
-            .map(|part| (part.number, part.etag.clone()))
-            .collect(),
+        parts: listed.iter().map(|part| (part.number, part.etag.clone())).collect(),
     };
     if let Some(before) = answered_before(bucket, &input.key, &completed) {
         return before;
@@ -112,47 +92,21 @@ fn commit(
     let upload = bucket.upload(&input.key, &input.upload_id)?;
     let parts = chosen_parts(upload, listed)?;
     let checksum = object_checksum(upload, &parts, listed, input)?;
-    conditions::check_write(
-        bucket,
-        &input.key,
-        input.if_match.as_ref(),
-        input.if_none_match.as_ref(),
-    )?;
+    conditions::check_write(bucket, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let content = object_of(upload, &parts, checksum, completed);
     // S3 dates a multipart object from when its upload began.
     let initiated = upload.initiated;
-    let version = store.publish(
-        &mut state,
-        &input.bucket,
-        &input.key,
-        initiated,
-        Some(content),
-    )?;
-    announce(
-        store,
-        &input.bucket,
-        &version,
-        Reason::CompleteMultipartUpload,
-    );
+    let version = store.publish(&mut state, &input.bucket, &input.key, initiated, Some(content))?;
+    announce(store, &input.bucket, &version, Reason::CompleteMultipartUpload);
     let bucket = state.bucket_mut(&input.bucket)?;
-    if let Err(error) =
-        store.remove_upload(bucket, &input.bucket, &input.upload_id, version.segments())
-    {
+    if let Err(error) = store.remove_upload(bucket, &input.bucket, &input.upload_id, version.segments()) {
         tracing::warn!(%error, "the object is there; what is left of its upload goes at the next start");
     }
     Ok(version)
 }
 
-fn object_of(
-    upload: &Upload,
-    parts: &[&Part],
-    checksum: Checksum,
-    completed: Completed,
-) -> Content {
-    let segment = |part: &&Part| Segment {
-        size: part.size,
-        file: part.file.clone(),
-    };
+fn object_of(upload: &Upload, parts: &[&Part], checksum: Checksum, completed: Completed) -> Content {
+    let segment = |part: &&Part| Segment { size: part.size, file: part.file.clone() };
     Content {
         size: parts.iter().map(|part| part.size).sum(),
         etag: etag_of_parts(parts),
@@ -165,31 +119,20 @@ fn object_of(
 }
 
 /// S3 answers a repeated Complete as it answered the first, for the client that lost the answer.
-fn answered_before(
-    bucket: &Bucket,
-    key: &str,
-    completed: &Completed,
-) -> Option<S3Result<Arc<Version>>> {
-    let done = bucket.objects.get(key)?.iter().find(|version| {
-        version
-            .completed()
-            .is_some_and(|done| done.upload_id == completed.upload_id)
-    })?;
-    Some(if done.completed() == Some(completed) {
-        Ok(Arc::clone(done))
-    } else {
-        Err(no_such_upload())
-    })
+fn answered_before(bucket: &Bucket, key: &str, completed: &Completed) -> Option<S3Result<Arc<Version>>> {
+    let done = bucket
+        .objects
+        .get(key)?
+        .iter()
+        .find(|version| version.completed().is_some_and(|done| done.upload_id == completed.upload_id))?;
+    Some(if done.completed() == Some(completed) { Ok(Arc::clone(done)) } else { Err(no_such_upload()) })
 }
 
 fn chosen_parts<'a>(upload: &'a Upload, listed: &[Listed]) -> S3Result<Vec<&'a Part>> {
     let algorithm = upload.checksum().0;
     let matching = |listed: &Listed| {
         let part = upload.parts.get(&listed.number)?;
-        let sums_match = listed
-            .sums
-            .iter()
-            .all(|(named, sum)| *named == algorithm && *sum == part.sum);
+        let sums_match = listed.sums.iter().all(|(named, sum)| *named == algorithm && *sum == part.sum);
         (part.etag() == listed.etag && sums_match).then_some(part)
     };
     let parts: Vec<&Part> = listed.iter().map(matching).collect::<Option<_>>().ok_or_else(|| {
@@ -197,10 +140,7 @@ fn chosen_parts<'a>(upload: &'a Upload, listed: &[Listed]) -> S3Result<Vec<&'a P
     })?;
     let all_but_last = parts.split_last().map_or(&[][..], |(_, others)| others);
     if all_but_last.iter().any(|part| part.size < MIN_PART_BYTES) {
-        return Err(s3_error!(
-            EntityTooSmall,
-            "Your proposed upload is smaller than the minimum allowed size"
-        ));
+        return Err(s3_error!(EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size"));
     }
     Ok(parts)
 }
@@ -212,11 +152,7 @@ fn object_checksum(
     input: &CompleteMultipartUploadInput,
 ) -> S3Result<Checksum> {
     let (algorithm, kind) = upload.checksum();
-    if input
-        .checksum_type
-        .as_ref()
-        .is_some_and(|asked| asked.as_str() != kind.name())
-    {
+    if input.checksum_type.as_ref().is_some_and(|asked| asked.as_str() != kind.name()) {
         return Err(s3_error!(
             InvalidRequest,
             "The upload was created using the {} checksum mode. The complete request must use the same checksum mode.",
@@ -233,26 +169,18 @@ fn object_checksum(
         ));
     }
     let size: u64 = parts.iter().map(|part| part.size).sum();
-    if let Some(claimed) = input
-        .mpu_object_size
-        .filter(|claimed| *claimed != signed(size))
-    {
+    if let Some(claimed) = input.mpu_object_size.filter(|claimed| *claimed != signed(size)) {
         return Err(s3_error!(
             InvalidRequest,
             "The provided 'x-amz-mp-object-size' header value {claimed} does not match what was computed: {size}"
         ));
     }
-    let sums: Vec<(String, u64)> = parts
-        .iter()
-        .map(|part| (part.sum.clone(), part.size))
-        .collect();
+    let sums: Vec<(String, u64)> = parts.iter().map(|part| (part.sum.clone(), part.size)).collect();
     let checksum = checksums::of_parts(algorithm, kind, &sums)?;
     for (named, claimed) in given_checksums!(input) {
         // A composite may be claimed with or without its number of parts.
         let digest_only = checksum.value.split('-').next();
-        if named != algorithm
-            || (claimed != checksum.value && Some(claimed.as_str()) != digest_only)
-        {
+        if named != algorithm || (claimed != checksum.value && Some(claimed.as_str()) != digest_only) {
             return Err(bad_digest(&named.lower()));
         }
     }

@@ -29,12 +29,7 @@ impl<'a> Reading<'a> {
         let Some(asked) = &input.range else {
             let mode = input.checksum_mode.as_ref().map(ChecksumMode::as_str);
             let with_checksum = mode == Some(ChecksumMode::ENABLED);
-            return Ok(Reading {
-                content,
-                range: whole,
-                content_range: None,
-                with_checksum,
-            });
+            return Ok(Reading { content, range: whole, content_range: None, with_checksum });
         };
         let size = content.size;
         let range = asked.check(size).map_err(|_| {
@@ -44,12 +39,7 @@ impl<'a> Reading<'a> {
         })?;
         let content_range = Some(format!("bytes {}-{}/{size}", range.start, range.end - 1));
         // S3's stored checksum is of the whole, so it goes with no part of it.
-        Ok(Reading {
-            content,
-            range,
-            content_range,
-            with_checksum: false,
-        })
+        Ok(Reading { content, range, content_range, with_checksum: false })
     }
 }
 
@@ -87,10 +77,7 @@ fn check_read(version: &Version, content: &Content, input: &GetObjectInput) -> S
 }
 
 /// S3 takes `If-None-Match: *` and `If-Match: <etag>` on writes, and nothing else.
-pub(super) fn check_supported(
-    if_match: Option<&ETagCondition>,
-    if_none_match: Option<&ETagCondition>,
-) -> S3Result {
+pub(super) fn check_supported(if_match: Option<&ETagCondition>, if_none_match: Option<&ETagCondition>) -> S3Result {
     if if_none_match.is_some_and(|condition| !condition.is_any())
         || if_match.is_some_and(ETagCondition::is_any)
         || (if_match.is_some() && if_none_match.is_some())
@@ -108,39 +95,26 @@ pub(super) fn check_write(
     if_none_match: Option<&ETagCondition>,
 ) -> S3Result {
     check_supported(if_match, if_none_match)?;
-    let current = bucket
-        .current(key)
-        .and_then(|version| version.content.as_ref());
+    let current = bucket.current(key).and_then(|version| version.content.as_ref());
     if if_none_match.is_some() && current.is_some() {
         return Err(precondition_failed());
     }
     match (if_match, current) {
         (Some(_), None) => Err(no_such_key()),
-        (Some(condition), Some(content)) if !matches(condition, &content.etag) => {
-            Err(precondition_failed())
-        }
+        (Some(condition), Some(content)) if !matches(condition, &content.etag) => Err(precondition_failed()),
         _ => Ok(()),
     }
 }
 
 fn precondition_failed() -> S3Error {
-    s3_error!(
-        PreconditionFailed,
-        "At least one of the pre-conditions you specified did not hold"
-    )
+    s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold")
 }
 
 pub(super) fn not_implemented() -> S3Error {
-    s3_error!(
-        NotImplemented,
-        "A header you provided implies functionality that is not implemented"
-    )
+    s3_error!(NotImplemented, "A header you provided implies functionality that is not implemented")
 }
 
 fn header(name: &'static str, value: &str) -> HeaderMap {
     let value = HeaderValue::from_str(value);
-    value
-        .into_iter()
-        .map(|value| (http::HeaderName::from_static(name), value))
-        .collect()
+    value.into_iter().map(|value| (http::HeaderName::from_static(name), value)).collect()
 }

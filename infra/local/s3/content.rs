@@ -46,11 +46,7 @@ struct Fate(Mutex<Option<PathBuf>>);
 
 impl Drop for Fate {
     fn drop(&mut self) {
-        let path = self
-            .0
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let path = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(path) = path
             && let Err(error) = fs::remove_file(&path)
         {
@@ -62,10 +58,7 @@ impl Drop for Fate {
 impl DataFile {
     /// A new name, whose file goes away unless it is [kept](DataFile::keep).
     fn fresh(store: &Store) -> DataFile {
-        let file = DataFile {
-            name: Uuid::new_v4(),
-            fate: Arc::default(),
-        };
+        let file = DataFile { name: Uuid::new_v4(), fate: Arc::default() };
         file.remove_when_unused(store);
         file
     }
@@ -88,10 +81,7 @@ impl DataFile {
 
     /// The same bytes under a second name, so that a copy can outlive its source.
     pub(super) fn link(&self, store: &Store) -> S3Result<DataFile> {
-        let copy = DataFile {
-            name: Uuid::new_v4(),
-            fate: Arc::default(),
-        };
+        let copy = DataFile { name: Uuid::new_v4(), fate: Arc::default() };
         fs::hard_link(self.path(store), copy.path(store)).map_err(S3Error::internal_error)?;
         copy.remove_when_unused(store);
         store.sync_folder(&store.data_folder())?;
@@ -119,21 +109,14 @@ impl Sink {
     fn create(store: &Store, named: Option<Algorithm>) -> S3Result<Sink> {
         let data = DataFile::fresh(store);
         let file = File::create_new(data.path(store)).map_err(S3Error::internal_error)?;
-        Ok(Sink {
-            data,
-            file,
-            hashes: Hashes::new(named),
-            size: 0,
-        })
+        Ok(Sink { data, file, hashes: Hashes::new(named), size: 0 })
     }
 
     fn write(mut self, batch: &[Bytes]) -> S3Result<Sink> {
         for bytes in batch {
             self.hashes.update(bytes);
             self.size += bytes.len() as u64;
-            self.file
-                .write_all(bytes)
-                .map_err(S3Error::internal_error)?;
+            self.file.write_all(bytes).map_err(S3Error::internal_error)?;
         }
         if self.size > MAX_BODY_BYTES {
             return Err(too_large());
@@ -174,10 +157,7 @@ pub(super) async fn receive(
         sink = blocking(sync).await?;
     }
     let (md5, sums) = sink.hashes.finish();
-    let segment = Segment {
-        size: sink.size,
-        file: sink.data,
-    };
+    let segment = Segment { size: sink.size, file: sink.data };
     Ok(Received { segment, md5, sums })
 }
 
@@ -202,13 +182,8 @@ fn broken_body(error: s3s::StdError) -> S3Error {
     // s3s keeps the types of these errors to itself; their names are in the text.
     let text = error.to_string();
     if text.contains("Sha256Mismatch") {
-        let message =
-            "The provided 'x-amz-content-sha256' header does not match what was computed.";
-        return refusal(
-            "XAmzContentSHA256Mismatch",
-            StatusCode::BAD_REQUEST,
-            message,
-        );
+        let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
+        return refusal("XAmzContentSHA256Mismatch", StatusCode::BAD_REQUEST, message);
     }
     if text.contains("SignatureMismatch") {
         return s3_error!(SignatureDoesNotMatch);
@@ -226,8 +201,5 @@ fn incomplete_body() -> S3Error {
 }
 
 fn too_large() -> S3Error {
-    s3_error!(
-        EntityTooLarge,
-        "Your proposed upload exceeds the maximum allowed size"
-    )
+    s3_error!(EntityTooLarge, "Your proposed upload exceeds the maximum allowed size")
 }

@@ -16,25 +16,14 @@ pub(super) fn check(configuration: &CORSConfiguration) -> S3Result {
         return Err(malformed_xml());
     }
     for rule in rules {
-        if let Some(method) = rule
-            .allowed_methods
-            .iter()
-            .find(|method| !METHODS.contains(&method.as_str()))
-        {
+        if let Some(method) = rule.allowed_methods.iter().find(|method| !METHODS.contains(&method.as_str())) {
             return Err(s3_error!(
                 InvalidRequest,
                 "Found unsupported HTTP method in CORS config. Unsupported method is {method}"
             ));
         }
-        if let Some(origin) = rule
-            .allowed_origins
-            .iter()
-            .find(|origin| origin.matches('*').count() > 1)
-        {
-            return Err(s3_error!(
-                InvalidRequest,
-                "AllowedOrigin \"{origin}\" can not have more than one wildcard."
-            ));
+        if let Some(origin) = rule.allowed_origins.iter().find(|origin| origin.matches('*').count() > 1) {
+            return Err(s3_error!(InvalidRequest, "AllowedOrigin \"{origin}\" can not have more than one wildcard."));
         }
     }
     Ok(())
@@ -48,15 +37,14 @@ pub(super) fn check(configuration: &CORSConfiguration) -> S3Result {
 pub(super) fn preflight(store: &Store, bucket: &str, request: &HeaderMap) -> S3Result<HeaderMap> {
     let bad = |message| refusal("BadRequest", StatusCode::BAD_REQUEST, message);
     let forbidden = |message| refusal("AccessForbidden", StatusCode::FORBIDDEN, message);
-    let origin = text(request, &header::ORIGIN)
-        .ok_or_else(|| bad("Insufficient information. Origin request header needed."))?;
+    let origin =
+        text(request, &header::ORIGIN).ok_or_else(|| bad("Insufficient information. Origin request header needed."))?;
     let method = text(request, &header::ACCESS_CONTROL_REQUEST_METHOD)
         .ok_or_else(|| bad("Invalid Access-Control-Request-Method: null"))?;
     let asked = text(request, &header::ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default();
     let state = store.lock();
     let cors = state.bucket(bucket)?.settings.cors.as_ref();
-    let cors =
-        cors.ok_or_else(|| forbidden("CORSResponse: CORS is not enabled for this bucket."))?;
+    let cors = cors.ok_or_else(|| forbidden("CORSResponse: CORS is not enabled for this bucket."))?;
     let rule = cors
         .cors_rules
         .iter()
@@ -67,11 +55,7 @@ pub(super) fn preflight(store: &Store, bucket: &str, request: &HeaderMap) -> S3R
         })?;
     let mut headers = answer_headers(rule, origin);
     if !asked.is_empty() {
-        set(
-            &mut headers,
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            &asked.to_ascii_lowercase(),
-        );
+        set(&mut headers, header::ACCESS_CONTROL_ALLOW_HEADERS, &asked.to_ascii_lowercase());
     }
     Ok(headers)
 }
@@ -79,57 +63,26 @@ pub(super) fn preflight(store: &Store, bucket: &str, request: &HeaderMap) -> S3R
 /// The headers a rule adds to the answer to any other request; none if no rule matches.
 pub(super) fn headers(store: &Store, bucket: &str, method: &str, origin: &str) -> HeaderMap {
     let state = store.lock();
-    let cors = state
-        .bucket(bucket)
-        .ok()
-        .and_then(|bucket| bucket.settings.cors.as_ref());
-    let rule = cors.and_then(|cors| {
-        cors.cors_rules
-            .iter()
-            .find(|rule| allows(rule, origin, method))
-    });
-    rule.map(|rule| answer_headers(rule, origin))
-        .unwrap_or_default()
+    let cors = state.bucket(bucket).ok().and_then(|bucket| bucket.settings.cors.as_ref());
+    let rule = cors.and_then(|cors| cors.cors_rules.iter().find(|rule| allows(rule, origin, method)));
+    rule.map(|rule| answer_headers(rule, origin)).unwrap_or_default()
 }
 
 fn answer_headers(rule: &CORSRule, origin: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let matched = rule
-        .allowed_origins
-        .iter()
-        .find(|pattern| matches(pattern, origin));
+    let matched = rule.allowed_origins.iter().find(|pattern| matches(pattern, origin));
     if matched.is_some_and(|pattern| pattern == "*") {
         set(&mut headers, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     } else {
         set(&mut headers, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        set(
-            &mut headers,
-            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            "true",
-        );
+        set(&mut headers, header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
     }
-    set(
-        &mut headers,
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        &rule.allowed_methods.join(", "),
-    );
-    if let Some(expose) = rule
-        .expose_headers
-        .as_ref()
-        .filter(|expose| !expose.is_empty())
-    {
-        set(
-            &mut headers,
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            &expose.join(", "),
-        );
+    set(&mut headers, header::ACCESS_CONTROL_ALLOW_METHODS, &rule.allowed_methods.join(", "));
+    if let Some(expose) = rule.expose_headers.as_ref().filter(|expose| !expose.is_empty()) {
+        set(&mut headers, header::ACCESS_CONTROL_EXPOSE_HEADERS, &expose.join(", "));
     }
     if let Some(seconds) = rule.max_age_seconds {
-        set(
-            &mut headers,
-            header::ACCESS_CONTROL_MAX_AGE,
-            &seconds.to_string(),
-        );
+        set(&mut headers, header::ACCESS_CONTROL_MAX_AGE, &seconds.to_string());
     }
     let vary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method";
     set(&mut headers, header::VARY, vary);
@@ -138,23 +91,13 @@ fn answer_headers(rule: &CORSRule, origin: &str) -> HeaderMap {
 
 fn allows(rule: &CORSRule, origin: &str, method: &str) -> bool {
     rule.allowed_methods.iter().any(|allowed| allowed == method)
-        && rule
-            .allowed_origins
-            .iter()
-            .any(|pattern| matches(pattern, origin))
+        && rule.allowed_origins.iter().any(|pattern| matches(pattern, origin))
 }
 
 fn allows_headers(rule: &CORSRule, asked: &str) -> bool {
     let patterns = rule.allowed_headers.as_deref().unwrap_or_default();
-    let asked = asked
-        .split(',')
-        .map(|name| name.trim().to_ascii_lowercase())
-        .filter(|name| !name.is_empty());
-    asked.into_iter().all(|name| {
-        patterns
-            .iter()
-            .any(|pattern| matches(&pattern.to_ascii_lowercase(), &name))
-    })
+    let asked = asked.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty());
+    asked.into_iter().all(|name| patterns.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &name)))
 }
 
 /// In a pattern each `*` stands for any characters.
@@ -186,8 +129,5 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 /// S3's answer if a bucket has no rules.
 pub(super) fn not_configured() -> S3Error {
-    s3_error!(
-        NoSuchCORSConfiguration,
-        "The CORS configuration does not exist"
-    )
+    s3_error!(NoSuchCORSConfiguration, "The CORS configuration does not exist")
 }

@@ -16,45 +16,28 @@ pub(super) struct Deletion {
 
 /// Without `version_id` in a versioned bucket a delete marker hides the key; otherwise the version
 /// is gone. Deleting what is not there succeeds, as on S3.
-pub(super) fn delete(
-    store: &Store,
-    bucket: &str,
-    key: &str,
-    version_id: Option<&str>,
-) -> S3Result<Deletion> {
+pub(super) fn delete(store: &Store, bucket: &str, key: &str, version_id: Option<&str>) -> S3Result<Deletion> {
     let mut state = store.lock();
     let versioning = state.bucket(bucket)?.settings.versioning;
     match version_id {
         Some(id) => {
             let removed = store.remove_version(&mut state, bucket, key, id)?;
             let delete_marker = removed.is_some_and(|version| version.content.is_none());
-            Ok(Deletion {
-                version_id: Some(id.to_owned()),
-                delete_marker,
-            })
+            Ok(Deletion { version_id: Some(id.to_owned()), delete_marker })
         }
         None if versioning == Versioning::Never => {
             store.remove_version(&mut state, bucket, key, NULL_VERSION)?;
-            Ok(Deletion {
-                version_id: None,
-                delete_marker: false,
-            })
+            Ok(Deletion { version_id: None, delete_marker: false })
         }
         None => {
             let marker = store.publish(&mut state, bucket, key, Seconds::now(), None)?;
-            Ok(Deletion {
-                version_id: Some(marker.id.clone()),
-                delete_marker: true,
-            })
+            Ok(Deletion { version_id: Some(marker.id.clone()), delete_marker: true })
         }
     }
 }
 
 /// Deletes up to 1000 keys; each stands for itself.
-pub(super) fn delete_many(
-    store: &Store,
-    input: &DeleteObjectsInput,
-) -> S3Result<DeleteObjectsOutput> {
+pub(super) fn delete_many(store: &Store, input: &DeleteObjectsInput) -> S3Result<DeleteObjectsOutput> {
     if input.delete.objects.is_empty() || input.delete.objects.len() > 1000 {
         return Err(malformed_xml());
     }
@@ -62,12 +45,7 @@ pub(super) fn delete_many(
     let quiet = input.delete.quiet.unwrap_or(false);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for object in &input.delete.objects {
-        match delete(
-            store,
-            &input.bucket,
-            &object.key,
-            object.version_id.as_deref(),
-        ) {
+        match delete(store, &input.bucket, &object.key, object.version_id.as_deref()) {
             Ok(_) if quiet => {}
             Ok(done) => deleted.push(DeletedObject {
                 delete_marker: done.delete_marker.then_some(true),
@@ -83,9 +61,5 @@ pub(super) fn delete_many(
             }),
         }
     }
-    Ok(DeleteObjectsOutput {
-        deleted: Some(deleted),
-        errors: Some(errors),
-        ..DeleteObjectsOutput::default()
-    })
+    Ok(DeleteObjectsOutput { deleted: Some(deleted), errors: Some(errors), ..DeleteObjectsOutput::default() })
 }

@@ -34,10 +34,7 @@ pub(super) use headers_of;
 /// `aws-chunked` is how the body travelled, no property of the object.
 pub(super) fn without_aws_chunked(encoding: Option<String>) -> Option<String> {
     let encoding = encoding?;
-    let kept: Vec<&str> = encoding
-        .split(',')
-        .map(str::trim)
-        .filter(|coding| !coding.is_empty() && *coding != "aws-chunked")
-        .collect();
+    let kept: Vec<&str> =
+        encoding.split(',').map(str::trim).filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
     (!kept.is_empty()).then(|| kept.join(","))
 }

@@ -24,17 +24,11 @@ pub(super) fn abort_of(settings: &Settings, key: &str, initiated: Seconds) -> Op
     let rules = &settings.lifecycle.as_ref()?.rules;
     let aborts = rules.iter().filter_map(|rule| {
         let enabled = rule.status.as_str() == ExpirationStatus::ENABLED;
-        let days = rule
-            .abort_incomplete_multipart_upload
-            .as_ref()?
-            .days_after_initiation?;
+        let days = rule.abort_incomplete_multipart_upload.as_ref()?.days_after_initiation?;
         let days = u64::try_from(days).ok()?;
         // S3 counts whole days and rounds up to the next midnight UTC.
         let due = Seconds((initiated.0 + days * DAY).div_ceil(DAY) * DAY);
-        (enabled && key.starts_with(prefix(rule))).then(|| Abort {
-            due,
-            rule_id: rule.id.clone(),
-        })
+        (enabled && key.starts_with(prefix(rule))).then(|| Abort { due, rule_id: rule.id.clone() })
     });
     aborts.min_by_key(|abort| abort.due)
 }
@@ -43,10 +37,7 @@ fn prefix(rule: &LifecycleRule) -> &str {
     let filter = rule.filter.as_ref();
     let in_filter = filter.and_then(|filter| filter.prefix.as_deref());
     let in_and = filter.and_then(|filter| filter.and.as_ref()?.prefix.as_deref());
-    in_filter
-        .or(in_and)
-        .or(rule.prefix.as_deref())
-        .unwrap_or_default()
+    in_filter.or(in_and).or(rule.prefix.as_deref()).unwrap_or_default()
 }
 
 /// What S3 refuses to store.
@@ -65,17 +56,11 @@ pub(super) fn check(configuration: &BucketLifecycleConfiguration) -> S3Result {
             ));
         }
         let tagged = rule.filter.as_ref().is_some_and(|filter| {
-            let in_and = filter
-                .and
-                .as_ref()
-                .is_some_and(|and| and.tags.as_ref().is_some_and(|tags| !tags.is_empty()));
+            let in_and = filter.and.as_ref().is_some_and(|and| and.tags.as_ref().is_some_and(|tags| !tags.is_empty()));
             filter.tag.is_some() || in_and
         });
         if tagged {
-            return Err(s3_error!(
-                InvalidRequest,
-                "AbortIncompleteMultipartUpload cannot be specified with Tags."
-            ));
+            return Err(s3_error!(InvalidRequest, "AbortIncompleteMultipartUpload cannot be specified with Tags."));
         }
     }
     Ok(())
@@ -86,14 +71,8 @@ pub(super) fn run(store: &Store, now: SystemTime) -> S3Result<Vec<AbortedUpload>
     let mut due = Vec::new();
     for (name, bucket) in &store.lock().buckets {
         for upload in bucket.uploads.values() {
-            if abort_of(&bucket.settings, &upload.key, upload.initiated)
-                .is_some_and(|abort| abort.due <= now)
-            {
-                due.push(AbortedUpload {
-                    bucket: name.clone(),
-                    key: upload.key.clone(),
-                    upload_id: upload.id.clone(),
-                });
+            if abort_of(&bucket.settings, &upload.key, upload.initiated).is_some_and(|abort| abort.due <= now) {
+                due.push(AbortedUpload { bucket: name.clone(), key: upload.key.clone(), upload_id: upload.id.clone() });
             }
         }
     }

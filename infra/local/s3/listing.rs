@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use s3s::dto::{
     Bucket, DeleteMarkerEntry, ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput,
-    ListMultipartUploadsOutput, ListObjectVersionsInput, ListObjectVersionsOutput,
-    ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput, MultipartUpload,
-    Object, ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass, Part, StorageClass,
+    ListMultipartUploadsOutput, ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsV2Input,
+    ListObjectsV2Output, ListPartsInput, ListPartsOutput, MultipartUpload, Object, ObjectStorageClass, ObjectVersion,
+    ObjectVersionStorageClass, Part, StorageClass,
 };
 use s3s::{S3Result, s3_error};
 
@@ -39,11 +39,7 @@ pub(super) fn objects(store: &Store, input: ListObjectsV2Input) -> S3Result<List
     let page = cut.page(walk);
     let write = writer(input.encoding_type.as_ref());
     let listed = |version: &Version| Some(listed_object(version, version.content.as_ref()?, write));
-    let contents: Vec<Object> = page
-        .entries
-        .iter()
-        .filter_map(|version| listed(version))
-        .collect();
+    let contents: Vec<Object> = page.entries.iter().filter_map(|version| listed(version)).collect();
     Ok(ListObjectsV2Output {
         key_count: i32::try_from(contents.len() + page.common_prefixes.len()).ok(),
         common_prefixes: Some(prefixes(&page.common_prefixes, write)),
@@ -69,9 +65,7 @@ fn listed_object(version: &Version, content: &Content, write: fn(&str) -> String
         key: Some(write(&version.key)),
         last_modified: Some(version.modified.timestamp()),
         size: Some(signed(content.size)),
-        storage_class: Some(ObjectStorageClass::from_static(
-            ObjectStorageClass::STANDARD,
-        )),
+        storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
         ..Object::default()
     }
 }
@@ -80,61 +74,30 @@ fn decode_token(token: &str) -> S3Result<String> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok();
     bytes
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| {
-            s3_error!(
-                InvalidArgument,
-                "The continuation token provided is incorrect"
-            )
-        })
+        .ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
 }
 
-pub(super) fn versions(
-    store: &Store,
-    input: ListObjectVersionsInput,
-) -> S3Result<ListObjectVersionsOutput> {
+pub(super) fn versions(store: &Store, input: ListObjectVersionsInput) -> S3Result<ListObjectVersionsOutput> {
     let state = store.lock();
     let bucket = state.bucket(&input.bucket)?;
     let (max_keys, max) = page_size(input.max_keys, "max-keys")?;
     let after = input.key_marker.as_deref().unwrap_or_default();
-    let cut = Cut {
-        prefix: input.prefix.as_deref().unwrap_or_default(),
-        delimiter: input.delimiter.as_deref(),
-        after,
-        max,
-    };
+    let cut =
+        Cut { prefix: input.prefix.as_deref().unwrap_or_default(), delimiter: input.delimiter.as_deref(), after, max };
     // A version marker names the last version listed of the marked key: the older ones follow.
-    let older = input
-        .version_id_marker
-        .as_deref()
-        .into_iter()
-        .flat_map(|marker| {
-            let versions = bucket.objects.get(after).map_or(&[][..], Vec::as_slice);
-            let listed = versions
-                .iter()
-                .position(|version| version.id == marker)
-                .unwrap_or_default();
-            versions[..listed]
-                .iter()
-                .rev()
-                .map(|version| (after, (version, false)))
-        });
-    let later = bucket
-        .objects
-        .range::<str, _>((Bound::Excluded(after), Bound::Unbounded))
-        .flat_map(|(key, versions)| {
+    let older = input.version_id_marker.as_deref().into_iter().flat_map(|marker| {
+        let versions = bucket.objects.get(after).map_or(&[][..], Vec::as_slice);
+        let listed = versions.iter().position(|version| version.id == marker).unwrap_or_default();
+        versions[..listed].iter().rev().map(|version| (after, (version, false)))
+    });
+    let later =
+        bucket.objects.range::<str, _>((Bound::Excluded(after), Bound::Unbounded)).flat_map(|(key, versions)| {
             let newest = versions.len() - 1; // a key without versions is not in the map
-            versions
-                .iter()
-                .enumerate()
-                .rev()
-                .map(move |(at, version)| (key.as_str(), (version, at == newest)))
+            versions.iter().enumerate().rev().map(move |(at, version)| (key.as_str(), (version, at == newest)))
         });
     let page = cut.page(older.chain(later));
     let write = writer(input.encoding_type.as_ref());
-    let next_version_id_marker = page
-        .entries
-        .last()
-        .filter(|(version, _)| page.next.as_ref() == Some(&version.key));
+    let next_version_id_marker = page.entries.last().filter(|(version, _)| page.next.as_ref() == Some(&version.key));
     let (mut listed, mut delete_markers) = (Vec::new(), Vec::new());
     for (version, is_latest) in &page.entries {
         match &version.content {
@@ -166,12 +129,7 @@ pub(super) fn versions(
     })
 }
 
-fn listed_version(
-    version: &Version,
-    content: &Content,
-    is_latest: bool,
-    write: fn(&str) -> String,
-) -> ObjectVersion {
+fn listed_version(version: &Version, content: &Content, is_latest: bool, write: fn(&str) -> String) -> ObjectVersion {
     let storage_class = ObjectVersionStorageClass::from_static(ObjectVersionStorageClass::STANDARD);
     ObjectVersion {
         checksum_algorithm: Some(vec![content.checksum.algorithm.dto()]),
@@ -187,26 +145,17 @@ fn listed_version(
     }
 }
 
-pub(super) fn uploads(
-    store: &Store,
-    input: ListMultipartUploadsInput,
-) -> S3Result<ListMultipartUploadsOutput> {
+pub(super) fn uploads(store: &Store, input: ListMultipartUploadsInput) -> S3Result<ListMultipartUploadsOutput> {
     let state = store.lock();
     let bucket = state.bucket(&input.bucket)?;
     let (max_uploads, max) = page_size(input.max_uploads, "max-uploads")?;
     let after = input.key_marker.as_deref().unwrap_or_default();
-    let cut = Cut {
-        prefix: input.prefix.as_deref().unwrap_or_default(),
-        delimiter: input.delimiter.as_deref(),
-        after,
-        max,
-    };
+    let cut =
+        Cut { prefix: input.prefix.as_deref().unwrap_or_default(), delimiter: input.delimiter.as_deref(), after, max };
     let mut walk: Vec<_> = bucket.uploads.values().collect();
     walk.sort_by_key(|upload| (&upload.key, upload.initiated, &upload.id));
     if let Some(marker) = &input.upload_id_marker {
-        let listed = walk
-            .iter()
-            .position(|upload| upload.id == *marker && upload.key == after);
+        let listed = walk.iter().position(|upload| upload.id == *marker && upload.key == after);
         walk.drain(..listed.map_or(0, |at| at + 1));
     }
     let marked = input.upload_id_marker.is_some();
@@ -216,10 +165,7 @@ pub(super) fn uploads(
         .filter(|(key, _)| *key > after || (marked && *key == after));
     let page = cut.page(walk);
     let write = writer(input.encoding_type.as_ref());
-    let next_upload = page
-        .entries
-        .last()
-        .filter(|upload| page.next.as_ref() == Some(&upload.key));
+    let next_upload = page.entries.last().filter(|upload| page.next.as_ref() == Some(&upload.key));
     let uploads = page
         .entries
         .iter()
@@ -257,10 +203,7 @@ pub(super) fn parts(store: &Store, input: ListPartsInput) -> S3Result<ListPartsO
     let (max_parts, max) = page_size(input.max_parts, "max-parts")?;
     let marker = input.part_number_marker.unwrap_or(0);
     let (algorithm, kind) = upload.checksum();
-    let mut later = upload
-        .parts
-        .range((Bound::Excluded(marker), Bound::Unbounded))
-        .map(|(_, part)| part);
+    let mut later = upload.parts.range((Bound::Excluded(marker), Bound::Unbounded)).map(|(_, part)| part);
     let parts: Vec<Part> = later
         .by_ref()
         .take(max)
@@ -307,9 +250,5 @@ pub(super) fn buckets(state: &State, input: ListBucketsInput) -> ListBucketsOutp
             ..Bucket::default()
         })
         .collect();
-    ListBucketsOutput {
-        buckets: Some(buckets),
-        prefix: input.prefix,
-        ..ListBucketsOutput::default()
-    }
+    ListBucketsOutput { buckets: Some(buckets), prefix: input.prefix, ..ListBucketsOutput::default() }
 }

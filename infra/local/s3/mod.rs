@@ -123,11 +123,7 @@ impl S3 {
     /// # Errors
     /// If the folder cannot be read or written, or is open already, here or in another process.
     pub fn open(folder: &Path, durable: bool) -> io::Result<S3> {
-        Ok(S3 {
-            store: Arc::new(Store::open(folder, durable)?),
-            wire: Arc::default(),
-            guard: None,
-        })
+        Ok(S3 { store: Arc::new(Store::open(folder, durable)?), wire: Arc::default(), guard: None })
     }
 
     /// The same S3, its requests passing over this wire.
@@ -139,10 +135,7 @@ impl S3 {
     /// The same S3, this guard saying who may reach it.
     #[must_use]
     pub fn guarded_by(self, guard: Arc<Guard>) -> S3 {
-        S3 {
-            guard: Some(guard),
-            ..self
-        }
+        S3 { guard: Some(guard), ..self }
     }
 
     /// Answers HTTP/1.1 requests (path-style addressing) signed with this key, or a session of it, until
@@ -154,10 +147,7 @@ impl S3 {
         secret_key: impl Into<String>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) {
-        let key = AccessKey {
-            id: access_key.into(),
-            secret: secret_key.into(),
-        };
+        let key = AccessKey { id: access_key.into(), secret: secret_key.into() };
         server::serve(self, listener, key, shutdown).await;
     }
 
@@ -222,15 +212,8 @@ fn signed(size: u64) -> i64 {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    let digits = |byte: &u8| {
-        [
-            DIGITS[usize::from(byte >> 4)],
-            DIGITS[usize::from(byte & 15)],
-        ]
-    };
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     bytes.iter().flat_map(digits).collect()
 }
 

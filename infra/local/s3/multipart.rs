@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use s3s::dto::{
-    CreateMultipartUploadInput, CreateMultipartUploadOutput, Tag, UploadPartInput, UploadPartOutput,
-};
+use s3s::dto::{CreateMultipartUploadInput, CreateMultipartUploadOutput, Tag, UploadPartInput, UploadPartOutput};
 use s3s::{S3Request, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -55,8 +53,7 @@ impl Part {
 impl Upload {
     /// What the object's checksum will be.
     pub(super) fn checksum(&self) -> (Algorithm, Kind) {
-        self.asked
-            .unwrap_or((Algorithm::Crc64Nvme, Kind::FullObject))
+        self.asked.unwrap_or((Algorithm::Crc64Nvme, Kind::FullObject))
     }
 }
 
@@ -67,19 +64,13 @@ pub(super) async fn create(
     if input.sse_customer_algorithm.is_some() || input.object_lock_mode.is_some() {
         return Err(conditions::not_implemented());
     }
-    let asked = checksums::asked_for(
-        input.checksum_algorithm.as_ref(),
-        input.checksum_type.as_ref(),
-    )?;
+    let asked = checksums::asked_for(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
     let upload = Upload {
         id: format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()),
         key: input.key.clone(),
         initiated: Seconds::now(),
         asked,
-        tags: input
-            .tagging
-            .as_deref()
-            .map_or(Ok(Vec::new()), parse_tags)?,
+        tags: input.tagging.as_deref().map_or(Ok(Vec::new()), parse_tags)?,
         headers: headers_of!(input),
         parts: BTreeMap::new(),
     };
@@ -87,11 +78,7 @@ pub(super) async fn create(
     let on_disk = Arc::clone(store);
     blocking(move || on_disk.add_upload(&bucket, upload)).await?;
     let state = store.lock();
-    let abort = lifecycle::abort_of(
-        &state.bucket(&input.bucket)?.settings,
-        &input.key,
-        initiated,
-    );
+    let abort = lifecycle::abort_of(&state.bucket(&input.bucket)?.settings, &input.key, initiated);
     Ok(CreateMultipartUploadOutput {
         abort_date: abort.as_ref().map(|abort| abort.due.timestamp()),
         abort_rule_id: abort.and_then(|abort| abort.rule_id),
@@ -105,32 +92,15 @@ pub(super) async fn create(
     })
 }
 
-pub(super) async fn upload_part(
-    store: &Arc<Store>,
-    request: S3Request<UploadPartInput>,
-) -> S3Result<UploadPartOutput> {
-    let S3Request {
-        mut input,
-        headers,
-        trailing_headers,
-        ..
-    } = request;
+pub(super) async fn upload_part(store: &Arc<Store>, request: S3Request<UploadPartInput>) -> S3Result<UploadPartOutput> {
+    let S3Request { mut input, headers, trailing_headers, .. } = request;
     if !(1..=10_000).contains(&input.part_number) {
-        return Err(s3_error!(
-            InvalidArgument,
-            "Part number must be an integer between 1 and 10000, inclusive"
-        ));
+        return Err(s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive"));
     }
-    let claims = Claims::read(
-        &headers,
-        input.content_md5.as_deref(),
-        given_checksums!(input),
-    )?;
+    let claims = Claims::read(&headers, input.content_md5.as_deref(), given_checksums!(input))?;
     let algorithm = {
         let state = store.lock();
-        let upload = state
-            .bucket(&input.bucket)?
-            .upload(&input.key, &input.upload_id)?;
+        let upload = state.bucket(&input.bucket)?.upload(&input.key, &input.upload_id)?;
         check_part_algorithm(upload.asked, claims.algorithm())?;
         upload.checksum().0
     };

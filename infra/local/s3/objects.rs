@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use http::HeaderMap;
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETagCondition, GetObjectInput,
-    GetObjectOutput, HeadObjectInput, HeadObjectOutput, MetadataDirective, PutObjectInput,
-    PutObjectOutput, ServerSideEncryption, TaggingDirective,
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETagCondition, GetObjectInput, GetObjectOutput,
+    HeadObjectInput, HeadObjectOutput, MetadataDirective, PutObjectInput, PutObjectOutput, ServerSideEncryption,
+    TaggingDirective,
 };
 use s3s::{S3Request, S3Result, s3_error};
 
@@ -31,24 +31,11 @@ pub(super) fn body_length(headers: &HeaderMap) -> S3Result<u64> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
     number("x-amz-decoded-content-length")
         .or_else(|| number("content-length"))
-        .ok_or_else(|| {
-            s3_error!(
-                MissingContentLength,
-                "You must provide the Content-Length HTTP header."
-            )
-        })
+        .ok_or_else(|| s3_error!(MissingContentLength, "You must provide the Content-Length HTTP header."))
 }
 
-pub(super) async fn put(
-    store: &Arc<Store>,
-    request: S3Request<PutObjectInput>,
-) -> S3Result<PutObjectOutput> {
-    let S3Request {
-        mut input,
-        headers,
-        trailing_headers,
-        ..
-    } = request;
+pub(super) async fn put(store: &Arc<Store>, request: S3Request<PutObjectInput>) -> S3Result<PutObjectOutput> {
+    let S3Request { mut input, headers, trailing_headers, .. } = request;
     refuse_unsupported(
         input.sse_customer_algorithm.is_some(),
         input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some(),
@@ -56,33 +43,16 @@ pub(super) async fn put(
     )?;
     conditions::check_supported(input.if_match.as_ref(), input.if_none_match.as_ref())?;
     store.lock().bucket(&input.bucket)?;
-    let tags = input
-        .tagging
-        .as_deref()
-        .map_or(Ok(Vec::new()), parse_tags)?;
-    let claims = Claims::read(
-        &headers,
-        input.content_md5.as_deref(),
-        given_checksums!(input),
-    )?;
-    let received = content::receive(
-        store,
-        input.body.take(),
-        body_length(&headers)?,
-        claims.algorithm(),
-    )
-    .await?;
+    let tags = input.tagging.as_deref().map_or(Ok(Vec::new()), parse_tags)?;
+    let claims = Claims::read(&headers, input.content_md5.as_deref(), given_checksums!(input))?;
+    let received = content::receive(store, input.body.take(), body_length(&headers)?, claims.algorithm()).await?;
     claims.check(received.md5, &received.sums, trailing_headers.as_ref())?;
     let algorithm = claims.algorithm().unwrap_or(Algorithm::Crc64Nvme);
     let value = received.sums.get(algorithm);
     let content = Content {
         size: received.segment.size,
         etag: hex(&received.md5),
-        checksum: Checksum {
-            algorithm,
-            kind: Kind::FullObject,
-            value,
-        },
+        checksum: Checksum { algorithm, kind: Kind::FullObject, value },
         headers: headers_of!(input),
         tags,
         segments: vec![received.segment],
@@ -119,12 +89,7 @@ async fn publish_if(
     let store = Arc::clone(store);
     blocking(move || {
         let mut state = store.lock();
-        conditions::check_write(
-            state.bucket(&bucket)?,
-            &key,
-            if_match.as_ref(),
-            if_none_match.as_ref(),
-        )?;
+        conditions::check_write(state.bucket(&bucket)?, &key, if_match.as_ref(), if_none_match.as_ref())?;
         let version = store.publish(&mut state, &bucket, &key, Seconds::now(), Some(content))?;
         announce(&store, &bucket, &version, reason);
         Ok(version)
@@ -170,11 +135,7 @@ macro_rules! describe {
             content_length: Some(signed($reading.range.end - $reading.range.start)),
             content_range: $reading.content_range.clone(),
             content_type: Some(
-                content
-                    .headers
-                    .content_type
-                    .clone()
-                    .unwrap_or_else(|| "binary/octet-stream".to_owned()),
+                content.headers.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned()),
             ),
             e_tag: Some(strong(&content.etag)),
             expires: content.headers.expires.clone(),
@@ -193,28 +154,16 @@ macro_rules! describe {
 }
 
 pub(super) fn get(store: &Arc<Store>, input: &GetObjectInput) -> S3Result<GetObjectOutput> {
-    let version = store
-        .lock()
-        .bucket(&input.bucket)?
-        .find(&input.key, input.version_id.as_deref())?;
+    let version = store.lock().bucket(&input.bucket)?.find(&input.key, input.version_id.as_deref())?;
     let reading = Reading::new(&version, input)?;
     let mut output = describe!(GetObjectOutput, &version, reading);
-    output.tag_count = i32::try_from(reading.content.tags.len())
-        .ok()
-        .filter(|count| *count > 0);
-    output.body = Some(reading::read(
-        store,
-        Arc::clone(&version),
-        reading.range.clone(),
-    ));
+    output.tag_count = i32::try_from(reading.content.tags.len()).ok().filter(|count| *count > 0);
+    output.body = Some(reading::read(store, Arc::clone(&version), reading.range.clone()));
     Ok(output)
 }
 
 pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObjectOutput> {
-    let version = store
-        .lock()
-        .bucket(&input.bucket)?
-        .find(&input.key, input.version_id.as_deref())?;
+    let version = store.lock().bucket(&input.bucket)?.find(&input.key, input.version_id.as_deref())?;
     let as_get = GetObjectInput {
         checksum_mode: input.checksum_mode,
         if_match: input.if_match,
@@ -232,34 +181,18 @@ pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObject
 
 pub(super) async fn copy(store: &Arc<Store>, input: CopyObjectInput) -> S3Result<CopyObjectOutput> {
     refuse_unsupported(
-        input.sse_customer_algorithm.is_some()
-            || input.copy_source_sse_customer_algorithm.is_some(),
+        input.sse_customer_algorithm.is_some() || input.copy_source_sse_customer_algorithm.is_some(),
         input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some(),
         input.checksum_algorithm.is_some()
             || input.copy_source_if_match.is_some()
             || input.copy_source_if_none_match.is_some(),
     )?;
-    let CopySource::Bucket {
-        bucket,
-        key,
-        version_id,
-    } = &input.copy_source
-    else {
+    let CopySource::Bucket { bucket, key, version_id } = &input.copy_source else {
         return Err(conditions::not_implemented());
     };
     let replaces = |directive: Option<&str>| directive == Some(MetadataDirective::REPLACE);
-    let replace_headers = replaces(
-        input
-            .metadata_directive
-            .as_ref()
-            .map(MetadataDirective::as_str),
-    );
-    let replace_tags = replaces(
-        input
-            .tagging_directive
-            .as_ref()
-            .map(TaggingDirective::as_str),
-    );
+    let replace_headers = replaces(input.metadata_directive.as_ref().map(MetadataDirective::as_str));
+    let replace_tags = replaces(input.tagging_directive.as_ref().map(TaggingDirective::as_str));
     let to_itself = (&**bucket, &**key) == (&*input.bucket, &*input.key);
     if to_itself && version_id.is_none() && !replace_headers {
         return Err(s3_error!(
@@ -267,19 +200,13 @@ pub(super) async fn copy(store: &Arc<Store>, input: CopyObjectInput) -> S3Result
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
         ));
     }
-    let source = store
-        .lock()
-        .bucket(bucket)?
-        .find(key, version_id.as_deref())?;
+    let source = store.lock().bucket(bucket)?.find(key, version_id.as_deref())?;
     let mut content = linked_content(store, &source)?;
     if replace_headers {
         content.headers = headers_of!(input);
     }
     if replace_tags {
-        content.tags = input
-            .tagging
-            .as_deref()
-            .map_or(Ok(Vec::new()), parse_tags)?;
+        content.tags = input.tagging.as_deref().map_or(Ok(Vec::new()), parse_tags)?;
     }
     let (bucket, key, always) = (input.bucket, input.key, (None, None));
     let version = publish_if(store, bucket, key, content, always, Reason::CopyObject).await?;

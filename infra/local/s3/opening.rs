@@ -33,25 +33,17 @@ impl Store {
 
     fn load_bucket(&self, name: &str, last_order: &mut u64) -> io::Result<Bucket> {
         let folder = self.bucket_folder(name);
-        let mut bucket = Bucket {
-            settings: read_json(&folder.join("bucket.json"))?,
-            ..Bucket::default()
-        };
+        let mut bucket = Bucket { settings: read_json(&folder.join("bucket.json"))?, ..Bucket::default() };
         for (_, path) in json_files(&folder.join("objects"))? {
             let version: Version = read_json(&path)?;
             *last_order = version.order.max(*last_order);
-            bucket
-                .objects
-                .entry(version.key.clone())
-                .or_default()
-                .push(Arc::new(version));
+            bucket.objects.entry(version.key.clone()).or_default().push(Arc::new(version));
         }
         for versions in bucket.objects.values_mut() {
             versions.sort_by_key(|version| version.order);
         }
-        let (parts, uploads): (Vec<_>, Vec<_>) = json_files(&folder.join("uploads"))?
-            .into_iter()
-            .partition(|(stem, _)| stem.contains('.'));
+        let (parts, uploads): (Vec<_>, Vec<_>) =
+            json_files(&folder.join("uploads"))?.into_iter().partition(|(stem, _)| stem.contains('.'));
         for (id, path) in uploads {
             bucket.uploads.insert(id, read_json(&path)?);
         }
@@ -76,19 +68,14 @@ impl Store {
             .objects
             .values()
             .flatten()
-            .filter(|version| {
-                version
-                    .completed()
-                    .is_some_and(|done| bucket.uploads.contains_key(&done.upload_id))
-            })
+            .filter(|version| version.completed().is_some_and(|done| bucket.uploads.contains_key(&done.upload_id)))
             .cloned()
             .collect();
         for version in done {
             let Some(completed) = version.completed() else {
                 continue;
             };
-            self.remove_upload(bucket, name, &completed.upload_id, version.segments())
-                .map_err(io::Error::other)?;
+            self.remove_upload(bucket, name, &completed.upload_id, version.segments()).map_err(io::Error::other)?;
         }
         Ok(())
     }
@@ -103,17 +90,10 @@ impl Store {
             .flat_map(|bucket| bucket.uploads.values())
             .flat_map(|upload| upload.parts.values())
             .map(|part| part.file.name());
-        let named: HashSet<String> = of_versions
-            .chain(of_parts)
-            .map(|name| name.to_string())
-            .collect();
+        let named: HashSet<String> = of_versions.chain(of_parts).map(|name| name.to_string()).collect();
         for entry in fs::read_dir(self.data_folder())? {
             let entry = entry?;
-            if !entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| named.contains(name))
-            {
+            if !entry.file_name().to_str().is_some_and(|name| named.contains(name)) {
                 fs::remove_file(entry.path())?;
             }
         }
@@ -125,10 +105,7 @@ fn json_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if let Some(stem) = name.strip_suffix(".json") {
             files.push((stem.to_owned(), path));
         }
@@ -138,6 +115,5 @@ fn json_files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     let name = || path.display().to_string();
-    serde_json::from_slice(&fs::read(path)?)
-        .map_err(|error| io::Error::other(format!("{}: {error}", name())))
+    serde_json::from_slice(&fs::read(path)?).map_err(|error| io::Error::other(format!("{}: {error}", name())))
 }

@@ -4,27 +4,19 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-#[allow(
-    clippy::wildcard_imports,
-    reason = "every operation has its own input and output"
-)]
+#[allow(clippy::wildcard_imports, reason = "every operation has its own input and output")]
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::state::Versioning;
 use super::store::{Store, blocking};
-use super::{
-    complete, cors, deleting, lifecycle, listing, malformed_xml, multipart, objects, tags,
-};
+use super::{complete, cors, deleting, lifecycle, listing, malformed_xml, multipart, objects, tags};
 
 pub(super) struct Operations(pub(super) Arc<Store>);
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "it is what every operation returns"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "it is what every operation returns")]
 fn answer<T>(output: T) -> Answer<T> {
     Ok(S3Response::new(output))
 }
@@ -33,10 +25,7 @@ fn answer<T>(output: T) -> Answer<T> {
 impl S3 for Operations {
     // --- buckets
 
-    async fn create_bucket(
-        &self,
-        request: S3Request<CreateBucketInput>,
-    ) -> Answer<CreateBucketOutput> {
+    async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
         let (store, name) = (Arc::clone(&self.0), request.input.bucket);
         let location = Some(format!("/{name}"));
         blocking(move || store.create_bucket(&mut store.lock(), &name)).await?;
@@ -48,22 +37,13 @@ impl S3 for Operations {
         answer(HeadBucketOutput::default())
     }
 
-    async fn delete_bucket(
-        &self,
-        request: S3Request<DeleteBucketInput>,
-    ) -> Answer<DeleteBucketOutput> {
+    async fn delete_bucket(&self, request: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
         let store = Arc::clone(&self.0);
         blocking(move || store.delete_bucket(&mut store.lock(), &request.input.bucket)).await?;
-        Ok(S3Response::with_status(
-            DeleteBucketOutput::default(),
-            StatusCode::NO_CONTENT,
-        ))
+        Ok(S3Response::with_status(DeleteBucketOutput::default(), StatusCode::NO_CONTENT))
     }
 
-    async fn list_buckets(
-        &self,
-        request: S3Request<ListBucketsInput>,
-    ) -> Answer<ListBucketsOutput> {
+    async fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
         answer(listing::buckets(&self.0.lock(), request.input))
     }
 
@@ -78,8 +58,7 @@ impl S3 for Operations {
             _ => return Err(malformed_xml()),
         };
         let (store, name) = (Arc::clone(&self.0), request.input.bucket);
-        blocking(move || store.change_settings(&name, |settings| settings.versioning = versioning))
-            .await?;
+        blocking(move || store.change_settings(&name, |settings| settings.versioning = versioning)).await?;
         answer(PutBucketVersioningOutput::default())
     }
 
@@ -87,53 +66,27 @@ impl S3 for Operations {
         &self,
         request: S3Request<GetBucketVersioningInput>,
     ) -> Answer<GetBucketVersioningOutput> {
-        let status = match self
-            .0
-            .lock()
-            .bucket(&request.input.bucket)?
-            .settings
-            .versioning
-        {
+        let status = match self.0.lock().bucket(&request.input.bucket)?.settings.versioning {
             Versioning::Never => None,
             Versioning::Enabled => Some(BucketVersioningStatus::ENABLED),
             Versioning::Suspended => Some(BucketVersioningStatus::SUSPENDED),
         };
         let status = status.map(BucketVersioningStatus::from_static);
-        answer(GetBucketVersioningOutput {
-            status,
-            ..GetBucketVersioningOutput::default()
-        })
+        answer(GetBucketVersioningOutput { status, ..GetBucketVersioningOutput::default() })
     }
 
-    async fn put_bucket_cors(
-        &self,
-        request: S3Request<PutBucketCorsInput>,
-    ) -> Answer<PutBucketCorsOutput> {
+    async fn put_bucket_cors(&self, request: S3Request<PutBucketCorsInput>) -> Answer<PutBucketCorsOutput> {
         let (store, name) = (Arc::clone(&self.0), request.input.bucket);
         let configuration = request.input.cors_configuration;
         cors::check(&configuration)?;
-        blocking(move || {
-            store.change_settings(&name, |settings| settings.cors = Some(configuration))
-        })
-        .await?;
+        blocking(move || store.change_settings(&name, |settings| settings.cors = Some(configuration))).await?;
         answer(PutBucketCorsOutput::default())
     }
 
-    async fn get_bucket_cors(
-        &self,
-        request: S3Request<GetBucketCorsInput>,
-    ) -> Answer<GetBucketCorsOutput> {
-        let configuration = self
-            .0
-            .lock()
-            .bucket(&request.input.bucket)?
-            .settings
-            .cors
-            .clone();
+    async fn get_bucket_cors(&self, request: S3Request<GetBucketCorsInput>) -> Answer<GetBucketCorsOutput> {
+        let configuration = self.0.lock().bucket(&request.input.bucket)?.settings.cors.clone();
         let configuration = configuration.ok_or_else(cors::not_configured)?;
-        answer(GetBucketCorsOutput {
-            cors_rules: Some(configuration.cors_rules),
-        })
+        answer(GetBucketCorsOutput { cors_rules: Some(configuration.cors_rules) })
     }
 
     async fn put_bucket_lifecycle_configuration(
@@ -141,15 +94,9 @@ impl S3 for Operations {
         request: S3Request<PutBucketLifecycleConfigurationInput>,
     ) -> Answer<PutBucketLifecycleConfigurationOutput> {
         let (store, name) = (Arc::clone(&self.0), request.input.bucket);
-        let configuration = request
-            .input
-            .lifecycle_configuration
-            .ok_or_else(malformed_xml)?;
+        let configuration = request.input.lifecycle_configuration.ok_or_else(malformed_xml)?;
         lifecycle::check(&configuration)?;
-        blocking(move || {
-            store.change_settings(&name, |settings| settings.lifecycle = Some(configuration))
-        })
-        .await?;
+        blocking(move || store.change_settings(&name, |settings| settings.lifecycle = Some(configuration))).await?;
         answer(PutBucketLifecycleConfigurationOutput::default())
     }
 
@@ -157,19 +104,9 @@ impl S3 for Operations {
         &self,
         request: S3Request<GetBucketLifecycleConfigurationInput>,
     ) -> Answer<GetBucketLifecycleConfigurationOutput> {
-        let configuration = self
-            .0
-            .lock()
-            .bucket(&request.input.bucket)?
-            .settings
-            .lifecycle
-            .clone();
-        let configuration = configuration.ok_or_else(|| {
-            s3_error!(
-                NoSuchLifecycleConfiguration,
-                "The lifecycle configuration does not exist"
-            )
-        })?;
+        let configuration = self.0.lock().bucket(&request.input.bucket)?.settings.lifecycle.clone();
+        let configuration = configuration
+            .ok_or_else(|| s3_error!(NoSuchLifecycleConfiguration, "The lifecycle configuration does not exist"))?;
         answer(GetBucketLifecycleConfigurationOutput {
             rules: Some(configuration.rules),
             ..GetBucketLifecycleConfigurationOutput::default()
@@ -194,19 +131,9 @@ impl S3 for Operations {
         answer(objects::copy(&self.0, request.input).await?)
     }
 
-    async fn delete_object(
-        &self,
-        request: S3Request<DeleteObjectInput>,
-    ) -> Answer<DeleteObjectOutput> {
+    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
         let (store, input) = (Arc::clone(&self.0), request.input);
-        let delete = move || {
-            deleting::delete(
-                &store,
-                &input.bucket,
-                &input.key,
-                input.version_id.as_deref(),
-            )
-        };
+        let delete = move || deleting::delete(&store, &input.bucket, &input.key, input.version_id.as_deref());
         let done = blocking(delete).await?;
         let output = DeleteObjectOutput {
             delete_marker: done.delete_marker.then_some(true),
@@ -216,52 +143,23 @@ impl S3 for Operations {
         Ok(S3Response::with_status(output, StatusCode::NO_CONTENT))
     }
 
-    async fn delete_objects(
-        &self,
-        request: S3Request<DeleteObjectsInput>,
-    ) -> Answer<DeleteObjectsOutput> {
+    async fn delete_objects(&self, request: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
         let store = Arc::clone(&self.0);
         answer(blocking(move || deleting::delete_many(&store, &request.input)).await?)
     }
 
-    async fn put_object_tagging(
-        &self,
-        request: S3Request<PutObjectTaggingInput>,
-    ) -> Answer<PutObjectTaggingOutput> {
+    async fn put_object_tagging(&self, request: S3Request<PutObjectTaggingInput>) -> Answer<PutObjectTaggingOutput> {
         let (store, input) = (Arc::clone(&self.0), request.input);
         tags::check_tags(&input.tagging.tag_set)?;
-        let set = move || {
-            store.set_tags(
-                &input.bucket,
-                &input.key,
-                input.version_id.as_deref(),
-                input.tagging.tag_set,
-            )
-        };
-        answer(PutObjectTaggingOutput {
-            version_id: blocking(set).await?.shown_id(),
-        })
+        let set = move || store.set_tags(&input.bucket, &input.key, input.version_id.as_deref(), input.tagging.tag_set);
+        answer(PutObjectTaggingOutput { version_id: blocking(set).await?.shown_id() })
     }
 
-    async fn get_object_tagging(
-        &self,
-        request: S3Request<GetObjectTaggingInput>,
-    ) -> Answer<GetObjectTaggingOutput> {
+    async fn get_object_tagging(&self, request: S3Request<GetObjectTaggingInput>) -> Answer<GetObjectTaggingOutput> {
         let input = request.input;
-        let version = self
-            .0
-            .lock()
-            .bucket(&input.bucket)?
-            .find(&input.key, input.version_id.as_deref())?;
-        let tag_set = version
-            .content
-            .as_ref()
-            .map(|content| content.tags.clone())
-            .unwrap_or_default();
-        answer(GetObjectTaggingOutput {
-            tag_set,
-            version_id: version.shown_id(),
-        })
+        let version = self.0.lock().bucket(&input.bucket)?.find(&input.key, input.version_id.as_deref())?;
+        let tag_set = version.content.as_ref().map(|content| content.tags.clone()).unwrap_or_default();
+        answer(GetObjectTaggingOutput { tag_set, version_id: version.shown_id() })
     }
 
     async fn delete_object_tagging(
@@ -269,26 +167,14 @@ impl S3 for Operations {
         request: S3Request<DeleteObjectTaggingInput>,
     ) -> Answer<DeleteObjectTaggingOutput> {
         let (store, input) = (Arc::clone(&self.0), request.input);
-        let clear = move || {
-            store.set_tags(
-                &input.bucket,
-                &input.key,
-                input.version_id.as_deref(),
-                Vec::new(),
-            )
-        };
-        let output = DeleteObjectTaggingOutput {
-            version_id: blocking(clear).await?.shown_id(),
-        };
+        let clear = move || store.set_tags(&input.bucket, &input.key, input.version_id.as_deref(), Vec::new());
+        let output = DeleteObjectTaggingOutput { version_id: blocking(clear).await?.shown_id() };
         Ok(S3Response::with_status(output, StatusCode::NO_CONTENT))
     }
 
     // --- listings
 
-    async fn list_objects_v2(
-        &self,
-        request: S3Request<ListObjectsV2Input>,
-    ) -> Answer<ListObjectsV2Output> {
+    async fn list_objects_v2(&self, request: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
         answer(listing::objects(&self.0, request.input)?)
     }
 
@@ -335,11 +221,7 @@ impl S3 for Operations {
         request: S3Request<AbortMultipartUploadInput>,
     ) -> Answer<AbortMultipartUploadOutput> {
         let (store, input) = (Arc::clone(&self.0), request.input);
-        blocking(move || multipart::abort(&store, &input.bucket, &input.key, &input.upload_id))
-            .await?;
-        Ok(S3Response::with_status(
-            AbortMultipartUploadOutput::default(),
-            StatusCode::NO_CONTENT,
-        ))
+        blocking(move || multipart::abort(&store, &input.bucket, &input.key, &input.upload_id)).await?;
+        Ok(S3Response::with_status(AbortMultipartUploadOutput::default(), StatusCode::NO_CONTENT))
     }
 }

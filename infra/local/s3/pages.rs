@@ -26,20 +26,12 @@ pub(super) struct Cut<'a> {
 
 impl Cut<'_> {
     pub(super) fn page<'k, T>(&self, walk: impl Iterator<Item = (&'k str, T)>) -> Page<T> {
-        let mut page = Page {
-            entries: Vec::new(),
-            common_prefixes: Vec::new(),
-            next: None,
-        };
+        let mut page = Page { entries: Vec::new(), common_prefixes: Vec::new(), next: None };
         let mut last = String::new();
         for (key, entry) in walk.filter(|(key, _)| key.starts_with(self.prefix)) {
             let group = self.common_prefix(key);
             if group.is_some_and(|group| {
-                group == self.after
-                    || page
-                        .common_prefixes
-                        .last()
-                        .is_some_and(|seen| seen == group)
+                group == self.after || page.common_prefixes.last().is_some_and(|seen| seen == group)
             }) {
                 continue;
             }
@@ -65,12 +57,8 @@ impl Cut<'_> {
 
 pub(super) fn page_size(asked: Option<i32>, name: &str) -> S3Result<(i32, usize)> {
     let size = asked.unwrap_or(PAGE).min(PAGE);
-    let count = usize::try_from(size).map_err(|_| {
-        s3_error!(
-            InvalidArgument,
-            "Argument {name} must be an integer between 0 and 2147483647"
-        )
-    })?;
+    let count = usize::try_from(size)
+        .map_err(|_| s3_error!(InvalidArgument, "Argument {name} must be an integer between 0 and 2147483647"))?;
     Ok((size, count))
 }
 
@@ -83,9 +71,5 @@ pub(super) fn writer(encoding: Option<&EncodingType>) -> fn(&str) -> String {
 }
 
 pub(super) fn prefixes(page: &[String], write: fn(&str) -> String) -> Vec<CommonPrefix> {
-    page.iter()
-        .map(|prefix| CommonPrefix {
-            prefix: Some(write(prefix)),
-        })
-        .collect()
+    page.iter().map(|prefix| CommonPrefix { prefix: Some(write(prefix)) }).collect()
 }

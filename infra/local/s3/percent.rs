@@ -31,10 +31,7 @@ pub(crate) fn decode_form(form: &str) -> Option<Vec<(String, String)>> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((
-                decode(&name.replace('+', " "))?,
-                decode(&value.replace('+', " "))?,
-            ))
+            Some((decode(&name.replace('+', " "))?, decode(&value.replace('+', " "))?))
         })
         .collect()
 }

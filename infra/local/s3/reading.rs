@@ -30,22 +30,11 @@ struct Cursor {
 pub(super) fn read(store: &Arc<Store>, version: Arc<Version>, range: Range<u64>) -> StreamingBlob {
     let store = Arc::clone(store);
     let left = range.end - range.start;
-    let cursor = Cursor {
-        version,
-        store,
-        next_segment: 0,
-        open: None,
-        left_in_segment: 0,
-        left,
-    };
+    let cursor = Cursor { version, store, next_segment: 0, open: None, left_in_segment: 0, left };
     let skip = range.start;
     let steps = stream::try_unfold((cursor, skip), |(cursor, skip)| {
-        blocking(move || {
-            Ok(cursor
-                .step(skip)?
-                .map(|(bytes, cursor)| (bytes, (cursor, 0))))
-        })
-        .map_err(|error| io::Error::other(error.to_string()))
+        blocking(move || Ok(cursor.step(skip)?.map(|(bytes, cursor)| (bytes, (cursor, 0)))))
+            .map_err(|error| io::Error::other(error.to_string()))
     });
     StreamingBlob::wrap(steps)
 }
@@ -61,27 +50,20 @@ impl Cursor {
                 break file;
             }
             let missing = || s3_error!(InternalError, "the manifest is shorter than the object");
-            let segment = self
-                .version
-                .segments()
-                .get(self.next_segment)
-                .ok_or_else(missing)?;
+            let segment = self.version.segments().get(self.next_segment).ok_or_else(missing)?;
             self.next_segment += 1;
             if skip >= segment.size {
                 skip -= segment.size;
                 continue;
             }
-            let mut file =
-                File::open(segment.file.path(&self.store)).map_err(S3Error::internal_error)?;
-            file.seek(SeekFrom::Start(skip))
-                .map_err(S3Error::internal_error)?;
+            let mut file = File::open(segment.file.path(&self.store)).map_err(S3Error::internal_error)?;
+            file.seek(SeekFrom::Start(skip)).map_err(S3Error::internal_error)?;
             self.left_in_segment = segment.size - skip;
             self.open = Some(file);
         };
         let count = READ_BYTES.min(self.left).min(self.left_in_segment);
         let mut bytes = vec![0; usize::try_from(count).map_err(S3Error::internal_error)?];
-        file.read_exact(&mut bytes)
-            .map_err(S3Error::internal_error)?;
+        file.read_exact(&mut bytes).map_err(S3Error::internal_error)?;
         self.left -= count;
         self.left_in_segment -= count;
         self.open = Some(file);

@@ -68,13 +68,7 @@ pub(super) async fn serve(
     }
 }
 
-async fn connection(
-    s3: S3,
-    service: S3Service,
-    key: AccessKey,
-    stream: TcpStream,
-    mut stopped: watch::Receiver<()>,
-) {
+async fn connection(s3: S3, service: S3Service, key: AccessKey, stream: TcpStream, mut stopped: watch::Receiver<()>) {
     let _ = stream.set_nodelay(true); // only costs time if it fails
     let answer = service_fn(move |request| {
         let (S3 { store, wire, guard }, service) = (s3.clone(), service.clone());
@@ -95,11 +89,7 @@ async fn connection(
             let hidden = answer.status() == StatusCode::NOT_FOUND
                 && matches!(operation, "GetObject" | "HeadObject")
                 && !wire.allows(&caller, &[to_list]);
-            Ok::<_, &str>(if hidden {
-                word(Wording::Denied)
-            } else {
-                answer
-            })
+            Ok::<_, &str>(if hidden { word(Wording::Denied) } else { answer })
         }
     });
     let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
@@ -115,27 +105,15 @@ async fn connection(
     }
 }
 
-async fn answer(
-    store: &Arc<Store>,
-    service: &S3Service,
-    request: Request<Incoming>,
-) -> Response<Body> {
+async fn answer(store: &Arc<Store>, service: &S3Service, request: Request<Incoming>) -> Response<Body> {
     let method = request.method().clone();
-    let origin = request
-        .headers()
-        .get(header::ORIGIN)
-        .and_then(|origin| origin.to_str().ok())
-        .map(str::to_owned);
+    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
     let path = percent::decode(request.uri().path()).unwrap_or_default();
-    let (bucket, key) = path
-        .trim_start_matches('/')
-        .split_once('/')
-        .unwrap_or((path.trim_start_matches('/'), ""));
+    let (bucket, key) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
     let operation = Operation::default();
     let mut query = request.uri().query().unwrap_or_default().split('&');
     let part_number = query.find_map(|pair| pair.strip_prefix("partNumber=")?.parse().ok());
-    let request =
-        request.map(|body| Body::from(Box::pin(Drained(Body::from(body))) as DynByteStream));
+    let request = request.map(|body| Body::from(Box::pin(Drained(Body::from(body))) as DynByteStream));
     let mut response = if method == Method::OPTIONS {
         let _ = operation.0.set("CorsPreflight".to_owned());
         preflight(store, bucket, request.headers())
@@ -150,9 +128,7 @@ async fn answer(
         })
     };
     if let (Some(origin), true) = (origin, method != Method::OPTIONS) {
-        response
-            .headers_mut()
-            .extend(cors::headers(store, bucket, method.as_str(), &origin));
+        response.headers_mut().extend(cors::headers(store, bucket, method.as_str(), &origin));
     }
     let id = format!("{:016X}", Uuid::new_v4().as_u64_pair().0);
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -174,9 +150,7 @@ fn operation_of<B>(request: &Request<B>) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
     let of_upload = query.contains("uploadId=");
     let of_object = request.uri().path().trim_matches('/').contains('/');
-    let of_versions = query
-        .split('&')
-        .any(|pair| pair.trim_end_matches('=') == "versions");
+    let of_versions = query.split('&').any(|pair| pair.trim_end_matches('=') == "versions");
     match (request.method(), of_upload) {
         (&Method::GET, false) if of_versions && !of_object => "ListObjectVersions",
         (&Method::PUT, true) => "UploadPart",
@@ -206,12 +180,7 @@ fn refused_by_its_head(request: &Request<Body>) -> Option<Response<Body>> {
     let unsigned = unsigned_headers(request);
     let message = "There were headers present in the request which were not signed";
     (!unsigned.is_empty()).then(|| {
-        error(
-            StatusCode::FORBIDDEN,
-            "AccessDenied",
-            message,
-            Some(("HeadersNotSigned", &unsigned.join(", "))),
-        )
+        error(StatusCode::FORBIDDEN, "AccessDenied", message, Some(("HeadersNotSigned", &unsigned.join(", "))))
     })
 }
 
@@ -236,9 +205,7 @@ fn unsigned_headers(request: &Request<Body>) -> Vec<&str> {
     let signed = parameter("X-Amz-SignedHeaders").and_then(percent::decode);
     let signed = signed.unwrap_or_default().to_ascii_lowercase();
     let names = request.headers().keys().map(HeaderName::as_str);
-    names
-        .filter(|name| name.starts_with("x-amz-") && !signed.split(';').any(|one| one == *name))
-        .collect()
+    names.filter(|name| name.starts_with("x-amz-") && !signed.split(';').any(|one| one == *name)).collect()
 }
 
 /// What a request's operation takes of its caller's policy, and what it would take to list the bucket.
@@ -256,10 +223,7 @@ fn needs_of(operation: &str, request: &Request<Incoming>) -> (Need, Need) {
     let path = percent::decode(request.uri().path()).unwrap_or_default();
     let path = path.trim_matches('/');
     let bucket = path.split('/').next().unwrap_or_default();
-    (
-        Need::of(format!("s3:{action}{version}"), arn(path)),
-        Need::of("s3:ListBucket", arn(bucket)),
-    )
+    (Need::of(format!("s3:{action}{version}"), arn(path)), Need::of("s3:ListBucket", arn(bucket)))
 }
 
 /// An answer that is not the store's own.
@@ -279,12 +243,7 @@ fn no_session() -> Response<Body> {
 }
 
 /// An error as S3 writes it, with one element of its own where it has one.
-fn error(
-    status: StatusCode,
-    code: &str,
-    message: &str,
-    more: Option<(&str, &str)>,
-) -> Response<Body> {
+fn error(status: StatusCode, code: &str, message: &str, more: Option<(&str, &str)>) -> Response<Body> {
     let more = more.map(|(name, text)| format!("<{name}>{text}</{name}>"));
     let more = more.unwrap_or_default();
     let body = format!(
@@ -305,9 +264,7 @@ fn preflight(store: &Store, bucket: &str, request: &HeaderMap) -> Response<Body>
             *response.headers_mut() = headers;
             response
         }
-        Err(error) => error
-            .to_http_response()
-            .unwrap_or_else(|_| status_only(StatusCode::INTERNAL_SERVER_ERROR)),
+        Err(error) => error.to_http_response().unwrap_or_else(|_| status_only(StatusCode::INTERNAL_SERVER_ERROR)),
     }
 }
 
@@ -332,9 +289,7 @@ impl S3Access for Signed {
             let _ = operation.0.set(name); // set once per request
         }
         let query = context.uri().query().unwrap_or_default();
-        if query.contains("X-Amz-Signature=")
-            && context.headers().contains_key(header::AUTHORIZATION)
-        {
+        if query.contains("X-Amz-Signature=") && context.headers().contains_key(header::AUTHORIZATION) {
             return Err(s3_error!(
                 InvalidArgument,
                 "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"

@@ -93,24 +93,15 @@ impl State {
 impl Bucket {
     /// The newest version of a key unless that is a delete marker.
     pub(super) fn current(&self, key: &str) -> Option<&Arc<Version>> {
-        self.objects
-            .get(key)?
-            .last()
-            .filter(|version| version.content.is_some())
+        self.objects.get(key)?.last().filter(|version| version.content.is_some())
     }
 
     pub(super) fn upload(&self, key: &str, id: &str) -> S3Result<&Upload> {
-        self.uploads
-            .get(id)
-            .filter(|upload| upload.key == key)
-            .ok_or_else(no_such_upload)
+        self.uploads.get(id).filter(|upload| upload.key == key).ok_or_else(no_such_upload)
     }
 
     pub(super) fn upload_mut(&mut self, key: &str, id: &str) -> S3Result<&mut Upload> {
-        self.uploads
-            .get_mut(id)
-            .filter(|upload| upload.key == key)
-            .ok_or_else(no_such_upload)
+        self.uploads.get_mut(id).filter(|upload| upload.key == key).ok_or_else(no_such_upload)
     }
 
     /// The version a request means: the one with `id`, or the newest.
@@ -130,10 +121,7 @@ impl Bucket {
             return Ok(Arc::clone(found));
         }
         let mut error = match id {
-            Some(_) => s3_error!(
-                MethodNotAllowed,
-                "The specified method is not allowed against this resource."
-            ),
+            Some(_) => s3_error!(MethodNotAllowed, "The specified method is not allowed against this resource."),
             None => no_such_key(),
         };
         let mut headers = HeaderMap::new();
@@ -148,9 +136,7 @@ impl Bucket {
 
 impl Version {
     pub(super) fn segments(&self) -> &[Segment] {
-        self.content
-            .as_ref()
-            .map_or(&[], |content| &content.segments)
+        self.content.as_ref().map_or(&[], |content| &content.segments)
     }
 
     pub(super) fn completed(&self) -> Option<&Completed> {

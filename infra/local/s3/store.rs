@@ -104,15 +104,11 @@ impl Store {
     }
 
     fn upload_file(&self, bucket: &str, upload_id: &str) -> PathBuf {
-        self.bucket_folder(bucket)
-            .join("uploads")
-            .join(format!("{upload_id}.json"))
+        self.bucket_folder(bucket).join("uploads").join(format!("{upload_id}.json"))
     }
 
     fn part_file(&self, bucket: &str, upload_id: &str, number: i32) -> PathBuf {
-        self.bucket_folder(bucket)
-            .join("uploads")
-            .join(format!("{upload_id}.{number}.json"))
+        self.bucket_folder(bucket).join("uploads").join(format!("{upload_id}.{number}.json"))
     }
 
     // --- buckets
@@ -128,16 +124,10 @@ impl Store {
         for inner in ["objects", "uploads"] {
             fs::create_dir_all(folder.join(inner)).map_err(S3Error::internal_error)?;
         }
-        let settings = Settings {
-            created: Seconds::now(),
-            ..Settings::default()
-        };
+        let settings = Settings { created: Seconds::now(), ..Settings::default() };
         self.write_json(&folder.join("bucket.json"), &settings)?;
         self.sync_folder(&self.root.join("buckets"))?;
-        let bucket = Bucket {
-            settings,
-            ..Bucket::default()
-        };
+        let bucket = Bucket { settings, ..Bucket::default() };
         state.buckets.insert(name.to_owned(), bucket);
         Ok(())
     }
@@ -145,10 +135,7 @@ impl Store {
     pub(super) fn delete_bucket(&self, state: &mut State, name: &str) -> S3Result {
         let bucket = state.bucket(name)?;
         if !bucket.objects.is_empty() || !bucket.uploads.is_empty() {
-            return Err(s3_error!(
-                BucketNotEmpty,
-                "The bucket you tried to delete is not empty"
-            ));
+            return Err(s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty"));
         }
         let folder = self.bucket_folder(name);
         self.remove(&folder.join("bucket.json"))?;
@@ -156,11 +143,7 @@ impl Store {
         fs::remove_dir_all(folder).map_err(S3Error::internal_error)
     }
 
-    pub(super) fn change_settings(
-        &self,
-        name: &str,
-        change: impl FnOnce(&mut Settings),
-    ) -> S3Result {
+    pub(super) fn change_settings(&self, name: &str, change: impl FnOnce(&mut Settings)) -> S3Result {
         let mut state = self.lock();
         let bucket = state.bucket_mut(name)?;
         let mut settings = bucket.settings.clone();
@@ -187,25 +170,12 @@ impl Store {
             Versioning::Enabled => Uuid::new_v4().simple().to_string(),
             Versioning::Never | Versioning::Suspended => NULL_VERSION.to_owned(),
         };
-        let version = Arc::new(Version {
-            key: key.to_owned(),
-            id,
-            order,
-            modified,
-            content,
-        });
+        let version = Arc::new(Version { key: key.to_owned(), id, order, modified, content });
         // Before the rename: once it has happened, a failed sync must not take the bytes away.
-        version
-            .segments()
-            .iter()
-            .for_each(|segment| segment.file.keep());
+        version.segments().iter().for_each(|segment| segment.file.keep());
         self.write_json(&self.version_file(bucket, key, &version.id), &*version)?;
         state.last_order = order;
-        let versions = state
-            .bucket_mut(bucket)?
-            .objects
-            .entry(key.to_owned())
-            .or_default();
+        let versions = state.bucket_mut(bucket)?.objects.entry(key.to_owned()).or_default();
         if let Some(replaced) = versions.iter().position(|old| old.id == version.id) {
             self.forget_data(&versions.remove(replaced));
         }
@@ -214,13 +184,7 @@ impl Store {
     }
 
     /// Writes a version again with other tags; its bytes, id and place in the order stay.
-    pub(super) fn set_tags(
-        &self,
-        bucket: &str,
-        key: &str,
-        id: Option<&str>,
-        tags: Vec<Tag>,
-    ) -> S3Result<Arc<Version>> {
+    pub(super) fn set_tags(&self, bucket: &str, key: &str, id: Option<&str>, tags: Vec<Tag>) -> S3Result<Arc<Version>> {
         let mut state = self.lock();
         let mut version = (*state.bucket(bucket)?.find(key, id)?).clone();
         if let Some(content) = &mut version.content {
@@ -228,13 +192,7 @@ impl Store {
         }
         self.write_json(&self.version_file(bucket, key, &version.id), &version)?;
         let version = Arc::new(version);
-        for old in state
-            .bucket_mut(bucket)?
-            .objects
-            .get_mut(key)
-            .into_iter()
-            .flatten()
-        {
+        for old in state.bucket_mut(bucket)?.objects.get_mut(key).into_iter().flatten() {
             if old.id == version.id {
                 *old = Arc::clone(&version);
             }
@@ -283,13 +241,7 @@ impl Store {
     }
 
     /// The rename of the part's JSON is the commit point of `UploadPart`.
-    pub(super) fn put_part(
-        &self,
-        bucket: &str,
-        key: &str,
-        upload_id: &str,
-        part: Part,
-    ) -> S3Result {
+    pub(super) fn put_part(&self, bucket: &str, key: &str, upload_id: &str, part: Part) -> S3Result {
         let mut state = self.lock();
         let upload = state.bucket_mut(bucket)?.upload_mut(key, upload_id)?;
         part.file.keep();
@@ -302,13 +254,7 @@ impl Store {
 
     /// Removes an upload and those of its parts that are not in `kept`. The removal of the
     /// upload's own JSON is the commit point of `AbortMultipartUpload`.
-    pub(super) fn remove_upload(
-        &self,
-        bucket: &mut Bucket,
-        name: &str,
-        upload_id: &str,
-        kept: &[Segment],
-    ) -> S3Result {
+    pub(super) fn remove_upload(&self, bucket: &mut Bucket, name: &str, upload_id: &str, kept: &[Segment]) -> S3Result {
         // Memory first: should the disk fail after a Complete, no later Abort may find the upload
         // and take the object's bytes with it.
         let Some(upload) = bucket.uploads.remove(upload_id) else {
@@ -321,8 +267,7 @@ impl Store {
                 part.file.remove_when_unused(self);
             }
             // Without the upload's JSON these name nothing, so their removal need not be synced.
-            fs::remove_file(self.part_file(name, upload_id, part.number))
-                .map_err(S3Error::internal_error)?;
+            fs::remove_file(self.part_file(name, upload_id, part.number)).map_err(S3Error::internal_error)?;
         }
         Ok(())
     }
@@ -352,9 +297,7 @@ impl Store {
         if !self.durable {
             return Ok(());
         }
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(S3Error::internal_error)
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(S3Error::internal_error)
     }
 
     // --- opening
@@ -362,10 +305,6 @@ impl Store {
 
 /// Runs disk work off the threads that serve connections. Once started it runs to its end, even
 /// if the client has gone.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> S3Result<T> + Send + 'static,
-) -> S3Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(S3Error::internal_error)?
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> S3Result<T> + Send + 'static) -> S3Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(S3Error::internal_error)?
 }

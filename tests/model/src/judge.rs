@@ -44,17 +44,8 @@ impl Event {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            who,
-            begin,
-            end,
-            operation,
-            answer,
-        } = self;
-        write!(
-            f,
-            "{begin:>4} to {end:>4}  {who}: {operation:?} -> {answer:?}"
-        )
+        let Self { who, begin, end, operation, answer } = self;
+        write!(f, "{begin:>4} to {end:>4}  {who}: {operation:?} -> {answer:?}")
     }
 }
 
@@ -63,10 +54,7 @@ impl fmt::Display for Event {
 /// # Panics
 /// If it has more than [`LONGEST`] requests.
 pub fn judge(history: &[Event]) -> Verdict {
-    assert!(
-        history.len() <= LONGEST,
-        "a longer history than the judge remembers"
-    );
+    assert!(history.len() <= LONGEST, "a longer history than the judge remembers");
     match search(history) {
         Some(true) => Verdict::Possible,
         None => Verdict::Undecided,
@@ -77,24 +65,15 @@ pub fn judge(history: &[Event]) -> Verdict {
 /// Whether bytes were under way while this request was.
 fn meets_bytes(history: &[Event], event: &Event) -> bool {
     let end = |event: &Event| {
-        if event.is_answered() {
-            event.end
-        } else {
-            u64::MAX
-        }
+        if event.is_answered() { event.end } else { u64::MAX }
     };
-    let mut sends = history
-        .iter()
-        .filter(|other| matches!(other.operation, Operation::Send(..)));
+    let mut sends = history.iter().filter(|other| matches!(other.operation, Operation::Send(..)));
     sends.any(|send| send.begin < end(event) && event.begin < end(send))
 }
 
 /// Whether there is an order; `None` where the search was given up.
 fn search(history: &[Event]) -> Option<bool> {
-    let answered = history
-        .iter()
-        .zip(0..)
-        .filter(|(event, _)| event.is_answered());
+    let answered = history.iter().zip(0..).filter(|(event, _)| event.is_answered());
     let all: u128 = answered.map(|(_, number)| 1 << number).sum();
     let mut seen: HashSet<(u128, State)> = HashSet::new();
     let mut to_do = vec![(0_u128, State::default())];
@@ -105,22 +84,11 @@ fn search(history: &[Event]) -> Option<bool> {
         if seen.len() > PATIENCE {
             return None;
         }
-        let left = || {
-            history
-                .iter()
-                .enumerate()
-                .filter(move |(number, _)| done & (1 << number) == 0)
-        };
+        let left = || history.iter().enumerate().filter(move |(number, _)| done & (1 << number) == 0);
         let ends = left().filter(|(_, event)| event.is_answered());
         let first_end = ends.map(|(_, event)| event.end).min().unwrap_or(u64::MAX);
         for (number, event) in left().filter(|(_, event)| event.begin < first_end) {
-            for next in step(
-                &state,
-                number,
-                event.operation,
-                event.answer,
-                meets_bytes(history, event),
-            ) {
+            for next in step(&state, number, event.operation, event.answer, meets_bytes(history, event)) {
                 // What was not answered and changes nothing need not be in the order.
                 if !event.is_answered() && next == state {
                     continue;
@@ -142,28 +110,21 @@ fn shrink(history: &[Event]) -> Vec<Event> {
     let until = |end: u64| -> Vec<Event> {
         let begun = history.iter().filter(|event| event.begin <= end);
         let seen = |event: &Event| {
-            let answer = if event.end <= end {
-                event.answer
-            } else {
-                Answer::Silence
-            };
+            let answer = if event.end <= end { event.answer } else { Answer::Silence };
             Event { answer, ..*event }
         };
         begun.map(seen).collect()
     };
     let impossible = |events: &[Event]| search(events) == Some(false);
     let beginnings = ends.into_iter().map(until);
-    let mut story = beginnings
-        .into_iter()
-        .find(|events| impossible(events))
-        .unwrap_or_else(|| history.to_vec());
+    let mut story = beginnings.into_iter().find(|events| impossible(events)).unwrap_or_else(|| history.to_vec());
     // Without an effect a request can be left out, and what is left means the same.
     let mut number = 0;
     while number < story.len() {
         let mut shorter = story.clone();
         let left_out = shorter.remove(number);
-        let has_no_effect = matches!(left_out.operation, Operation::Look(_) | Operation::Read)
-            || !left_out.is_answered();
+        let has_no_effect =
+            matches!(left_out.operation, Operation::Look(_) | Operation::Read) || !left_out.is_answered();
         if has_no_effect && impossible(&shorter) {
             story = shorter;
         } else {

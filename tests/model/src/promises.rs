@@ -138,13 +138,7 @@ pub struct State {
 
 /// The states that a document can be in after this answer to this request; none, where it cannot have been answered so.
 /// `number` tells the request from others; `meets_bytes` is whether bytes were under way meanwhile.
-pub fn step(
-    state: &State,
-    number: usize,
-    operation: Operation,
-    answer: Answer,
-    meets_bytes: bool,
-) -> BTreeSet<State> {
+pub fn step(state: &State, number: usize, operation: Operation, answer: Answer, meets_bytes: bool) -> BTreeSet<State> {
     let mut after = BTreeSet::new();
     for state in state.settled() {
         after.extend(state.step(number, operation, answer, meets_bytes));
@@ -203,13 +197,7 @@ impl State {
         Some(self.completed()?.0)
     }
 
-    fn step(
-        &self,
-        number: usize,
-        operation: Operation,
-        answer: Answer,
-        meets_bytes: bool,
-    ) -> Vec<Self> {
+    fn step(&self, number: usize, operation: Operation, answer: Answer, meets_bytes: bool) -> Vec<Self> {
         match operation {
             Operation::HandIn(file, says) => self.hand_in(file, says, answer),
             Operation::Offer(declared, says) => self.offer(number, declared, says, answer),
@@ -233,7 +221,9 @@ impl State {
 
     fn hand_in(&self, file: File, says: Says, answer: Answer) -> Vec<Self> {
         let known = self.current.as_ref().filter(|current| {
-            promise!("A file that is current already, and compared by its SHA-256, is not stored again, and ends no upload.");
+            promise!(
+                "A file that is current already, and compared by its SHA-256, is not stored again, and ends no upload."
+            );
             current.file == file && current.check == Check::Compared { sha256: true }
         });
         let after = if known.is_some() {
@@ -243,12 +233,7 @@ impl State {
                 "A file that came whole is current when it is answered 200, and an upload that was open then has ended."
             );
             let mut next = self.ended(End::Superseded);
-            next.make_current(Content {
-                file,
-                says,
-                by: None,
-                check: Check::Compared { sha256: true },
-            });
+            next.make_current(Content { file, says, by: None, check: Check::Compared { sha256: true } });
             next
         };
         match answer {
@@ -281,8 +266,7 @@ impl State {
             let mut next = self.clone();
             let mut is_told = answer == Answer::Silence;
             if let (Answer::Open(upload, received), Some(there)) = (answer, &mut next.open) {
-                let is_it =
-                    open.upload == upload || (open.upload >= UNHEARD_OF && !self.knows(upload));
+                let is_it = open.upload == upload || (open.upload >= UNHEARD_OF && !self.knows(upload));
                 is_told = is_it && received == open.sent.is_some();
                 there.upload = upload;
             }
@@ -303,13 +287,7 @@ impl State {
             };
             after.extend(upload.map(|upload| {
                 let mut next = self.ended(End::Superseded);
-                next.open = Some(Open {
-                    upload,
-                    declared,
-                    says,
-                    sent: None,
-                    joining: false,
-                });
+                next.open = Some(Open { upload, declared, says, sent: None, joining: false });
                 next
             }));
         }
@@ -328,9 +306,7 @@ impl State {
                 vec![arrived]
             }
             Answer::Refused => {
-                promise!(
-                    "Bytes are refused only where the upload has ended, or its bytes are being joined."
-                );
+                promise!("Bytes are refused only where the upload has ended, or its bytes are being joined.");
                 self.only_if(open.is_none_or(|open| open.sent.is_some()))
             }
             _ => Vec::new(),
@@ -339,9 +315,7 @@ impl State {
 
     fn complete(&self, upload: Upload, answer: Answer) -> Vec<Self> {
         let Some(open) = self.open.as_ref().filter(|open| open.upload == upload) else {
-            promise!(
-                "Completing an upload again gives the same answer, whatever was handed in since."
-            );
+            promise!("Completing an upload again gives the same answer, whatever was handed in since.");
             return self.only_if(answer == Answer::Silence || answer == self.told(upload));
         };
         let Some((next, told)) = self.completed() else {
@@ -350,17 +324,9 @@ impl State {
         };
         match answer {
             Answer::Completing => {
-                promise!(
-                    "What S3 is still joining becomes current later, unless something else ends the upload."
-                );
-                let open = Open {
-                    joining: true,
-                    ..open.clone()
-                };
-                vec![Self {
-                    open: Some(open),
-                    ..self.clone()
-                }]
+                promise!("What S3 is still joining becomes current later, unless something else ends the upload.");
+                let open = Open { joining: true, ..open.clone() };
+                vec![Self { open: Some(open), ..self.clone() }]
             }
             answer if answer == told || answer == Answer::Silence => vec![next],
             // The service may have gone on with it before the answer.
@@ -412,9 +378,7 @@ impl State {
             after.extend(self.completed().map(|(next, _)| next));
         }
         if open.sent.is_none() || meets_bytes {
-            promise!(
-                "An upload of which no bytes have come expires, also where they come at that very moment."
-            );
+            promise!("An upload of which no bytes have come expires, also where they come at that very moment.");
             after.push(self.ended(End::Expired));
         }
         after
@@ -444,12 +408,7 @@ impl State {
         let mut next = self.clone();
         next.open = None;
         next.uploads.insert(open.upload, Fate::Content);
-        next.make_current(Content {
-            file,
-            says: open.says,
-            by: Some(open.upload),
-            check,
-        });
+        next.make_current(Content { file, says: open.says, by: Some(open.upload), check });
         Some((next, told))
     }
 

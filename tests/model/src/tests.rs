@@ -96,13 +96,7 @@ fn of_two_at_once_either_may_be_the_last() {
     let two = [STORED, (HandIn(2, 1), Stored)];
     for last in [1, 2] {
         let mut history = at_once(&two);
-        history.push(Event {
-            who: 9,
-            begin: 2000,
-            end: 2001,
-            operation: Read,
-            answer: Holds(Some((last, 1))),
-        });
+        history.push(Event { who: 9, begin: 2000, end: 2001, operation: Read, answer: Holds(Some((last, 1))) });
         holds(&history);
     }
 }
@@ -117,20 +111,13 @@ fn what_was_not_answered_may_happen_late_or_never() {
             (Read, Holds(Some((late, 1)))),
         ]));
     }
-    holds(&in_turn(&[
-        (Offer(Sha256(1), 1), Answer::Silence),
-        (Offer(Sha256(1), 1), Open(7, false)),
-    ]));
+    holds(&in_turn(&[(Offer(Sha256(1), 1), Answer::Silence), (Offer(Sha256(1), 1), Open(7, false))]));
 }
 
 #[test]
 fn a_file_that_came_whole_and_is_not_current_is_a_lie() {
     lies(&in_turn(&[STORED, (Read, Holds(None))]));
-    lies(&in_turn(&[
-        STORED,
-        (HandIn(2, 1), Stored),
-        (Read, Holds(Some((1, 1)))),
-    ]));
+    lies(&in_turn(&[STORED, (HandIn(2, 1), Stored), (Read, Holds(Some((1, 1))))]));
     lies(&in_turn(&[
         (Offer(Nothing, 1), Open(1, false)),
         (Send(1, 1), Done),
@@ -141,21 +128,12 @@ fn a_file_that_came_whole_and_is_not_current_is_a_lie() {
 
 #[test]
 fn a_file_that_is_there_and_ends_an_upload_all_the_same_is_a_lie() {
-    lies(&in_turn(&[
-        STORED,
-        (Offer(Nothing, 1), Open(1, false)),
-        STORED,
-        (Look(1), Ended(Superseded)),
-    ]));
+    lies(&in_turn(&[STORED, (Offer(Nothing, 1), Open(1, false)), STORED, (Look(1), Ended(Superseded))]));
 }
 
 #[test]
 fn metadata_that_are_not_corrected_are_a_lie() {
-    lies(&in_turn(&[
-        STORED,
-        (HandIn(1, 2), Stored),
-        (Read, Holds(Some((1, 1)))),
-    ]));
+    lies(&in_turn(&[STORED, (HandIn(1, 2), Stored), (Read, Holds(Some((1, 1))))]));
 }
 
 #[test]
@@ -171,27 +149,17 @@ fn an_offer_of_what_is_there_that_opens_an_upload_is_a_lie() {
 
 #[test]
 fn an_offer_that_forgets_the_upload_that_it_should_go_on_with_is_a_lie() {
-    lies(&in_turn(&[
-        (Offer(Sha256(1), 1), Open(1, false)),
-        (Offer(Sha256(1), 1), Open(2, false)),
-    ]));
+    lies(&in_turn(&[(Offer(Sha256(1), 1), Open(1, false)), (Offer(Sha256(1), 1), Open(2, false))]));
 }
 
 #[test]
 fn two_offers_that_declare_nothing_and_share_an_upload_are_a_lie() {
-    lies(&in_turn(&[
-        (Offer(Nothing, 1), Open(1, false)),
-        (Offer(Nothing, 1), Open(1, false)),
-    ]));
+    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (Offer(Nothing, 1), Open(1, false))]));
 }
 
 #[test]
 fn an_offer_that_changes_what_is_current_is_a_lie() {
-    lies(&in_turn(&[
-        STORED,
-        (Offer(Nothing, 2), Open(1, false)),
-        (Read, Holds(None)),
-    ]));
+    lies(&in_turn(&[STORED, (Offer(Nothing, 2), Open(1, false)), (Read, Holds(None))]));
 }
 
 #[test]
@@ -206,18 +174,12 @@ fn bytes_of_an_upload_that_had_ended_are_a_lie() {
 
 #[test]
 fn bytes_refused_for_nothing_are_a_lie() {
-    lies(&in_turn(&[
-        (Offer(Nothing, 1), Open(1, false)),
-        (Send(1, 1), Refused),
-    ]));
+    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (Send(1, 1), Refused)]));
 }
 
 #[test]
 fn an_upload_that_is_completed_without_its_bytes_is_a_lie() {
-    lies(&in_turn(&[
-        (Offer(Nothing, 1), Open(1, false)),
-        (Complete(1), Stored),
-    ]));
+    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (Complete(1), Stored)]));
 }
 
 #[test]
@@ -228,54 +190,26 @@ fn an_upload_that_is_completed_with_anothers_bytes_or_unread_is_a_lie() {
         (Send(2, 2), Done),
         (Complete(2), Stored),
     ];
-    lies(&in_turn(
-        &[&begin[..], &[(Read, Holds(Some((1, 2))))]].concat(),
-    ));
-    lies(&in_turn(
-        &[&begin[..], &[(Read, Holds(Some((2, 1))))]].concat(),
-    ));
+    lies(&in_turn(&[&begin[..], &[(Read, Holds(Some((1, 2))))]].concat()));
+    lies(&in_turn(&[&begin[..], &[(Read, Holds(Some((2, 1))))]].concat()));
     // A SHA-256 that is not the bytes' can never be called stored.
-    lies(&in_turn(&[
-        (Offer(Sha256(1), 1), Open(1, false)),
-        (Send(1, 2), Done),
-        (Complete(1), Stored),
-    ]));
+    lies(&in_turn(&[(Offer(Sha256(1), 1), Open(1, false)), (Send(1, 2), Done), (Complete(1), Stored)]));
 }
 
 #[test]
 fn a_wrong_crc_that_is_stored_is_a_lie() {
     let begin = [(Offer(Crc64Nvme(1), 1), Open(1, false)), (Send(1, 2), Done)];
     lies(&in_turn(&[&begin[..], &[(Complete(1), Stored)]].concat()));
-    lies(&in_turn(
-        &[
-            &begin[..],
-            &[(Complete(1), Ended(Wrong)), (Read, Holds(Some((2, 1))))],
-        ]
-        .concat(),
-    ));
+    lies(&in_turn(&[&begin[..], &[(Complete(1), Ended(Wrong)), (Read, Holds(Some((2, 1))))]].concat()));
 }
 
 #[test]
 fn what_is_being_joined_and_aborted_and_then_current_is_a_lie() {
-    let begin = [
-        (Offer(Nothing, 1), Open(1, false)),
-        (Send(1, 1), Done),
-        (Complete(1), Completing),
-    ];
-    holds(&in_turn(
-        &[&begin[..], &[(Read, Holds(Some((1, 1))))]].concat(),
-    ));
+    let begin = [(Offer(Nothing, 1), Open(1, false)), (Send(1, 1), Done), (Complete(1), Completing)];
+    holds(&in_turn(&[&begin[..], &[(Read, Holds(Some((1, 1))))]].concat()));
     lies(&in_turn(
-        &[
-            &begin[..],
-            &[
-                (Read, Holds(None)),
-                (Abort(1), Done),
-                (Look(1), Ended(Aborted)),
-                (Read, Holds(Some((1, 1)))),
-            ],
-        ]
-        .concat(),
+        &[&begin[..], &[(Read, Holds(None)), (Abort(1), Done), (Look(1), Ended(Aborted)), (Read, Holds(Some((1, 1))))]]
+            .concat(),
     ));
 }
 
@@ -292,12 +226,7 @@ fn another_answer_to_the_same_completion_is_a_lie() {
 
 #[test]
 fn an_upload_that_was_aborted_and_is_current_is_a_lie() {
-    lies(&in_turn(&[
-        (Offer(Nothing, 1), Open(1, false)),
-        (Send(1, 1), Done),
-        (Abort(1), Done),
-        (Complete(1), Stored),
-    ]));
+    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (Send(1, 1), Done), (Abort(1), Done), (Complete(1), Stored)]));
     lies(&in_turn(&[
         (Offer(Nothing, 1), Open(1, false)),
         (Send(1, 1), Done),
@@ -309,11 +238,7 @@ fn an_upload_that_was_aborted_and_is_current_is_a_lie() {
 
 #[test]
 fn bytes_that_nobody_sent_are_a_lie_also_of_the_service() {
-    lies(&in_turn(&[
-        (Offer(Nothing, 1), Open(1, false)),
-        (Strike, Done),
-        (Read, Holds(Some((1, 1)))),
-    ]));
+    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (Strike, Done), (Read, Holds(Some((1, 1))))]));
     lies(&in_turn(&[
         (Offer(Nothing, 1), Open(1, false)),
         (Send(1, 1), Done),
@@ -342,16 +267,8 @@ fn right_bytes_that_are_lost_and_wrong_ones_that_stay_are_a_lie() {
 
 #[test]
 fn an_upload_that_says_something_else_of_itself_is_a_lie() {
-    lies(&in_turn(&[
-        (Offer(Nothing, 1), Open(1, false)),
-        (Send(1, 1), Done),
-        (Look(1), Open(1, false)),
-    ]));
-    lies(&in_turn(&[
-        (Offer(Nothing, 1), Open(1, false)),
-        (HandIn(2, 1), Stored),
-        (Look(1), Ended(Aborted)),
-    ]));
+    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (Send(1, 1), Done), (Look(1), Open(1, false))]));
+    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (HandIn(2, 1), Stored), (Look(1), Ended(Aborted))]));
     lies(&in_turn(&[(Look(1), Ended(Aborted))]));
 }
 

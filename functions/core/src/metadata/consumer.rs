@@ -7,10 +7,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    file_name::FileName, json::Node, links::id_of, media_type::MediaType,
-    retention::RetentionSuggestion,
-};
+use super::{file_name::FileName, json::Node, links::id_of, media_type::MediaType, retention::RetentionSuggestion};
 use crate::{
     Error, Result,
     checksum::Checksum,
@@ -49,11 +46,8 @@ impl<'a> Consumer<'a> {
         let Some(place) = root.get("consumers")?.or(root.get("consumer")?) else {
             return Err(root.lacks("consumers"));
         };
-        Self::find_any(root)?.ok_or_else(|| {
-            place.refuse(format!(
-                "must hold a consumer with \"consumerKey\": \"{NL_OKD}\""
-            ))
-        })
+        Self::find_any(root)?
+            .ok_or_else(|| place.refuse(format!("must hold a consumer with \"consumerKey\": \"{NL_OKD}\"")))
     }
 
     /// Finds the consumers; `None` where the message has none of OKD's.
@@ -78,9 +72,7 @@ impl<'a> Consumer<'a> {
         let mut of_document = None;
         for (place, item) in items.iter().enumerate() {
             if is_about_document(item)? && of_document.replace(place).is_some() {
-                return Err(
-                    item.refuse("is about a second document; hand in one document a request")
-                );
+                return Err(item.refuse("is about a second document; hand in one document a request"));
             }
         }
         Ok((!items.is_empty()).then_some(Self { items, of_document }))
@@ -223,11 +215,7 @@ enum Kind {
 const DETAILS: &[(&str, &str, Kind)] = &[
     ("examDateTime", "examDateTime", Kind::DateTime),
     ("examDateTime", "examDate", Kind::DateAtNoon),
-    (
-        "examComponentOffering",
-        "examComponentOffering",
-        Kind::Offering,
-    ),
+    ("examComponentOffering", "examComponentOffering", Kind::Offering),
     ("examCode", "examCode", Kind::Text),
     ("examName", "examName", Kind::Text),
     ("studentNumber", "studentNumber", Kind::Text),
@@ -236,26 +224,10 @@ const DETAILS: &[(&str, &str, Kind)] = &[
     ("registrationDate", "registrationDate", Kind::Date),
     ("enrollmentStartDate", "enrollmentStartDate", Kind::Date),
     ("enrollmentStartDate", "inschrijvingStartDate", Kind::Date),
-    (
-        "enrollmentExpectedEndDate",
-        "enrollmentExpectedEndDate",
-        Kind::Date,
-    ),
-    (
-        "enrollmentExpectedEndDate",
-        "inschrijvingExpectedEndDate",
-        Kind::Date,
-    ),
-    (
-        "enrollmentFinalEndDate",
-        "enrollmentFinalEndDate",
-        Kind::Date,
-    ),
-    (
-        "enrollmentFinalEndDate",
-        "inschrijvingFinalEndDate",
-        Kind::Date,
-    ),
+    ("enrollmentExpectedEndDate", "enrollmentExpectedEndDate", Kind::Date),
+    ("enrollmentExpectedEndDate", "inschrijvingExpectedEndDate", Kind::Date),
+    ("enrollmentFinalEndDate", "enrollmentFinalEndDate", Kind::Date),
+    ("enrollmentFinalEndDate", "inschrijvingFinalEndDate", Kind::Date),
 ];
 
 impl OkdConsumer {
@@ -344,15 +316,11 @@ fn agree(first: &str, second: &str) -> bool {
 }
 
 fn contradicts(node: &Node<'_>, name: &str) -> Error {
-    node.refuse(format!(
-        "says something else than {name}; send one of the two"
-    ))
+    node.refuse(format!("says something else than {name}; send one of the two"))
 }
 
 fn date(node: &Node<'_>) -> Result<Date> {
-    let date = Some(node.text()?)
-        .filter(|text| text.len() == 10)
-        .and_then(|text| text.parse().ok());
+    let date = Some(node.text()?).filter(|text| text.len() == 10).and_then(|text| text.parse().ok());
     date.ok_or_else(|| node.refuse("must be a date as YYYY-MM-DD, such as \"2026-01-13\""))
 }
 
@@ -371,17 +339,12 @@ fn size(node: &Node<'_>) -> Result<DocumentSize> {
     let size = node.whole_number()?;
     DocumentSize::try_from(size).map_err(|error| match error {
         SizeError::Empty => node.refuse("must be a whole number of bytes, 1 or more"),
-        SizeError::TooLarge => Error::DocumentTooLarge {
-            size,
-            limit: MAX_DOCUMENT,
-        },
+        SizeError::TooLarge => Error::DocumentTooLarge { size, limit: MAX_DOCUMENT },
     })
 }
 
 fn checksum(node: &Node<'_>) -> Result<Checksum> {
-    node.text()?
-        .parse()
-        .map_err(|detail: &str| node.refuse(detail))
+    node.text()?.parse().map_err(|detail: &str| node.refuse(detail))
 }
 
 fn media_type(node: &Node<'_>) -> Result<MediaType> {

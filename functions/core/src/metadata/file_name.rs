@@ -51,24 +51,12 @@ fn is_edge(c: char) -> bool {
 
 /// Returns whether Windows takes the name for a device, with any ending ("Naming Files, Paths, and Namespaces").
 fn is_device(name: &str) -> bool {
-    let stem = name
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .trim_end()
-        .to_uppercase();
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
     let is_port = |port: &str| {
         let number = stem.strip_prefix(port).unwrap_or_default();
-        matches!(
-            number,
-            "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
-        )
+        matches!(number, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³")
     };
-    matches!(
-        stem.as_str(),
-        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
-    ) || is_port("COM")
-        || is_port("LPT")
+    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$") || is_port("COM") || is_port("LPT")
 }
 
 /// At most [`MAX_BYTES`], cut between characters and before the extension.
@@ -76,10 +64,7 @@ fn shorten(name: &str) -> String {
     if name.len() <= MAX_BYTES {
         return name.to_owned();
     }
-    let extension = name
-        .rfind('.')
-        .map(|dot| &name[dot..])
-        .filter(|extension| extension.len() <= 16);
+    let extension = name.rfind('.').map(|dot| &name[dot..]).filter(|extension| extension.len() <= 16);
     let extension = extension.unwrap_or_default();
     let stem = &name[..name.floor_char_boundary(MAX_BYTES - extension.len())];
     format!("{}{extension}", stem.trim_end_matches(is_edge))
@@ -96,10 +81,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_name_is_left_alone() {
-        assert_eq!(
-            clean("beoordeling-100245 (versie é).pdf"),
-            "beoordeling-100245 (versie é).pdf"
-        );
+        assert_eq!(clean("beoordeling-100245 (versie é).pdf"), "beoordeling-100245 (versie é).pdf");
     }
 
     #[test]
@@ -144,10 +126,7 @@ mod tests {
     #[test]
     fn a_name_is_composed_and_shows_all_that_it_holds() {
         assert_eq!(clean("e\u{301}xamen.pdf"), "éxamen.pdf");
-        assert_eq!(
-            clean("exa\u{ad}men\u{3164}\u{fe0f}\u{180e}.pdf"),
-            "examen.pdf"
-        );
+        assert_eq!(clean("exa\u{ad}men\u{3164}\u{fe0f}\u{180e}.pdf"), "examen.pdf");
     }
 
     proptest! {

@@ -25,13 +25,9 @@ const OUT_OF_RANGE: &str = "number out of range";
 pub(super) fn parse(text: &str) -> Result<Value> {
     let broken = Broken::default();
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict {
-        at: Pointer::Root,
-        depth: 0,
-        broken: &broken,
-    }
-    .deserialize(&mut deserializer)
-    .and_then(|value| deserializer.end().map(|()| value));
+    let value = Strict { at: Pointer::Root, depth: 0, broken: &broken }
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|error| {
         let rule = broken.rule.take();
         rule.unwrap_or_else(|| fault(text, &error, broken.place.take()))
@@ -52,28 +48,15 @@ fn fault(text: &str, error: &serde_json::Error, place: Option<String>) -> Error 
     let malformed = malformed(text, error);
     let size = place.filter(|place| place.ends_with("/documentSize"));
     match (size, &malformed) {
-        (
-            Some(pointer),
-            Error::MalformedJson {
-                line,
-                column,
-                reason,
-            },
-        ) if reason == OUT_OF_RANGE => {
+        (Some(pointer), Error::MalformedJson { line, column, reason }) if reason == OUT_OF_RANGE => {
             let before = text.lines().nth(line - 1).unwrap_or_default().as_bytes();
             let before = &before[..(*column).min(before.len())];
             let is_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
-            let start = before
-                .iter()
-                .rposition(|byte| !is_number(byte))
-                .map_or(0, |other| other + 1);
+            let start = before.iter().rposition(|byte| !is_number(byte)).map_or(0, |other| other + 1);
             if before.get(start) == Some(&b'-') {
                 return Error::metadata(pointer, SIZE);
             }
-            Error::DocumentTooLarge {
-                size: u64::MAX,
-                limit: MAX_DOCUMENT,
-            }
+            Error::DocumentTooLarge { size: u64::MAX, limit: MAX_DOCUMENT }
         }
         _ => malformed,
     }
@@ -81,20 +64,14 @@ fn fault(text: &str, error: &serde_json::Error, place: Option<String>) -> Error 
 
 fn malformed(text: &str, error: &serde_json::Error) -> Error {
     if text.trim().is_empty() {
-        return Error::MalformedJson {
-            line: 1,
-            column: 1,
-            reason: "it is empty".to_owned(),
-        };
+        return Error::MalformedJson { line: 1, column: 1, reason: "it is empty".to_owned() };
     }
     let message = error.to_string();
     let words = message.split(" at line ").next().unwrap_or(&message);
     let reason = if words == OUT_OF_RANGE {
         words.to_owned()
     } else {
-        format!(
-            "{words}. Check the quotes, commas and braces there; the examples printed in the standard lack some"
-        )
+        format!("{words}. Check the quotes, commas and braces there; the examples printed in the standard lack some")
     };
     let (line, column) = match (error.line(), error.column()) {
         // A string that runs into the end of its line is found out at the start of the next.
@@ -104,11 +81,7 @@ fn malformed(text: &str, error: &serde_json::Error) -> Error {
         }
         found => found,
     };
-    Error::MalformedJson {
-        line,
-        column,
-        reason,
-    }
+    Error::MalformedJson { line, column, reason }
 }
 
 /// Rewrites a JSON text without white space, with sorted keys and one way of escaping, so that two texts with the same
@@ -244,11 +217,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut array = Vec::new();
         loop {
             let at = Pointer::Index(&self.at, array.len());
-            match items.next_element_seed(Strict {
-                at,
-                depth,
-                broken: self.broken,
-            })? {
+            match items.next_element_seed(Strict { at, depth, broken: self.broken })? {
                 Some(item) => array.push(item),
                 None => return Ok(Value::Array(array)),
             }
@@ -263,11 +232,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if object.contains_key(&key) {
                 return Err(self.refuse(&at, "is given twice; send each key once"));
             }
-            let value = entries.next_value_seed(Strict {
-                at,
-                depth,
-                broken: self.broken,
-            })?;
+            let value = entries.next_value_seed(Strict { at, depth, broken: self.broken })?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))
@@ -283,10 +248,7 @@ pub(super) struct Node<'a> {
 
 impl<'a> Node<'a> {
     pub(super) fn root(value: &'a Value) -> Self {
-        Self {
-            value,
-            pointer: String::new(),
-        }
+        Self { value, pointer: String::new() }
     }
 
     pub(super) fn refuse(&self, detail: impl Into<String>) -> Error {
@@ -306,19 +268,14 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn object(&self) -> Result<&'a Map<String, Value>> {
-        self.value
-            .as_object()
-            .ok_or_else(|| self.expected("an object"))
+        self.value.as_object().ok_or_else(|| self.expected("an object"))
     }
 
     /// The member `key`; `null` counts as absent, as OOAPI has it, and so does an empty string.
     pub(super) fn get(&self, key: &str) -> Result<Option<Node<'a>>> {
         let says = |value: &&Value| !value.is_null() && value.as_str() != Some("");
         let value = self.object()?.get(key).filter(says);
-        Ok(value.map(|value| Node {
-            value,
-            pointer: format!("{}/{}", self.pointer, escape(key)),
-        }))
+        Ok(value.map(|value| Node { value, pointer: format!("{}/{}", self.pointer, escape(key)) }))
     }
 
     pub(super) fn required(&self, key: &str) -> Result<Node<'a>> {
@@ -332,23 +289,14 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn items(&self) -> Result<impl Iterator<Item = Node<'a>> + use<'a>> {
-        let items = self
-            .value
-            .as_array()
-            .ok_or_else(|| self.expected("an array"))?;
+        let items = self.value.as_array().ok_or_else(|| self.expected("an array"))?;
         let pointer = self.pointer.clone();
-        Ok(items.iter().enumerate().map(move |(index, value)| Node {
-            value,
-            pointer: format!("{pointer}/{index}"),
-        }))
+        Ok(items.iter().enumerate().map(move |(index, value)| Node { value, pointer: format!("{pointer}/{index}") }))
     }
 
     /// A string of at most 1,024 bytes.
     pub(super) fn text(&self) -> Result<&'a str> {
-        let text = self
-            .value
-            .as_str()
-            .ok_or_else(|| self.expected("a string"))?;
+        let text = self.value.as_str().ok_or_else(|| self.expected("a string"))?;
         if text.len() > MAX_TEXT {
             return Err(self.refuse("is longer than 1,024 bytes"));
         }
@@ -418,29 +366,16 @@ mod tests {
 
     #[test]
     fn a_syntax_error_says_line_and_column() {
-        let Err(Error::MalformedJson { line, column, .. }) = parse("{\n  \"a: 1\n}") else {
-            panic!()
-        };
-        assert_eq!(
-            (line, column),
-            (2, 8),
-            "at the end of the line whose quote is missing"
-        );
+        let Err(Error::MalformedJson { line, column, .. }) = parse("{\n  \"a: 1\n}") else { panic!() };
+        assert_eq!((line, column), (2, 8), "at the end of the line whose quote is missing");
     }
 
     #[test]
     fn a_document_size_that_no_number_of_ours_holds_is_too_large_and_below_zero_is_none() {
-        let size = |size: &str| {
-            parse(&format!(
-                "{{\n\"consumers\": [{{\"documentSize\": {size}}}]}}"
-            ))
-        };
+        let size = |size: &str| parse(&format!("{{\n\"consumers\": [{{\"documentSize\": {size}}}]}}"));
         assert!(matches!(size("1e400"), Err(Error::DocumentTooLarge { .. })));
         assert!(matches!(size("-1e400"), Err(Error::InvalidMetadata { .. })));
-        assert!(matches!(
-            parse("{\"x\": 1e400}"),
-            Err(Error::MalformedJson { .. })
-        ));
+        assert!(matches!(parse("{\"x\": 1e400}"), Err(Error::MalformedJson { .. })));
     }
 
     #[test]

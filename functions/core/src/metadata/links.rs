@@ -64,12 +64,7 @@ pub enum LinkKind {
 
 impl LinkKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [
-        Self::Association,
-        Self::Offering,
-        Self::Person,
-        Self::Student,
-    ];
+    pub const ALL: [Self; 4] = [Self::Association, Self::Offering, Self::Person, Self::Student];
 
     /// The kind as the table's keys spell it.
     pub fn as_str(self) -> &'static str {
@@ -84,26 +79,19 @@ impl LinkKind {
 
 impl Links {
     /// Reads the ids of metadata about `subject`. Values that are no ids are ignored.
-    pub(super) fn parse(
-        subject: Subject,
-        root: &Node<'_>,
-        consumer: &Consumer<'_>,
-    ) -> Result<Self> {
+    pub(super) fn parse(subject: Subject, root: &Node<'_>, consumer: &Consumer<'_>) -> Result<Self> {
         let of_subject = |kind| (subject.kind == kind).then(|| subject.id.to_string());
-        let neighbour = |kind: SubjectKind| match (of_subject(kind), neighbour(root, kind.word())?)
-        {
-            (Some(own), Some(other)) if own != other => Err(root.refuse(format!(
-                "holds the id of another {} than the path, {own}",
-                kind.word()
-            ))),
+        let neighbour = |kind: SubjectKind| match (of_subject(kind), neighbour(root, kind.word())?) {
+            (Some(own), Some(other)) if own != other => {
+                Err(root.refuse(format!("holds the id of another {} than the path, {own}", kind.word())))
+            }
             (own, other) => Ok(own.or(other)),
         };
         let person = match subject.kind {
             SubjectKind::Person => Some(root.clone()),
             SubjectKind::Association | SubjectKind::Offering => root.get("person")?,
         };
-        let in_consumer =
-            |key: &str| Ok::<_, crate::Error>(consumer.get(key)?.and_then(|node| id(&node)));
+        let in_consumer = |key: &str| Ok::<_, crate::Error>(consumer.get(key)?.and_then(|node| id(&node)));
         Ok(Self {
             association_id: neighbour(SubjectKind::Association)?,
             offering_id: neighbour(SubjectKind::Offering)?,
@@ -111,12 +99,9 @@ impl Links {
             student_number: student_number(consumer, person.as_ref())?,
             // Flows 5 and 7 have it here still; in flow 1 it moved to the consumer in November 2025, whose examples give the
             // two different values.
-            sequence_code: in_consumer("sequenceCode")?
-                .or_else(|| codes(root, "opleidingsblad").into_iter().next()),
+            sequence_code: in_consumer("sequenceCode")?.or_else(|| codes(root, "opleidingsblad").into_iter().next()),
             exam_code: in_consumer("examCode")?,
-            exam_component_offering: consumer
-                .get("examComponentOffering")?
-                .and_then(|node| id_of(&node, "offeringId")),
+            exam_component_offering: consumer.get("examComponentOffering")?.and_then(|node| id_of(&node, "offeringId")),
         })
     }
 
@@ -142,9 +127,9 @@ fn neighbour(root: &Node<'_>, name: &str) -> Result<Option<String>> {
         return Ok(expanded);
     };
     match (expanded, id(&beside)) {
-        (Some(expanded), Some(beside_id)) if expanded != beside_id => Err(beside.refuse(format!(
-            "differs from the id in {name}; send one of the two"
-        ))),
+        (Some(expanded), Some(beside_id)) if expanded != beside_id => {
+            Err(beside.refuse(format!("differs from the id in {name}; send one of the two")))
+        }
         (expanded, beside) => Ok(expanded.or(beside)),
     }
 }
@@ -157,9 +142,9 @@ fn student_number(consumer: &Consumer<'_>, person: Option<&Node<'_>>) -> Result<
         return Ok(persons.into_iter().next());
     };
     match id(&node) {
-        Some(number) if !persons.is_empty() && !persons.contains(&number) => Err(node.refuse(
-            "differs from the studentNumber of the person; send the number of one student",
-        )),
+        Some(number) if !persons.is_empty() && !persons.contains(&number) => {
+            Err(node.refuse("differs from the studentNumber of the person; send the number of one student"))
+        }
         Some(number) => Ok(Some(number)),
         None => Ok(persons.into_iter().next()),
     }
@@ -182,9 +167,7 @@ fn id(node: &Node<'_>) -> Option<String> {
 
 /// The codes of this type among an object's `primaryCode` and `otherCodes`, each of which may be one or a list.
 fn codes(node: &Node<'_>, code_type: &str) -> Vec<String> {
-    let listed = ["primaryCode", "otherCodes"]
-        .into_iter()
-        .filter_map(|key| node.get(key).ok()?);
+    let listed = ["primaryCode", "otherCodes"].into_iter().filter_map(|key| node.get(key).ok()?);
     let codes = listed.flat_map(|codes| match codes.items() {
         Ok(items) => items.collect(),
         Err(_) => vec![codes],

@@ -23,13 +23,9 @@ impl TryFrom<&str> for MediaType {
     fn try_from(text: &str) -> Result<Self, Self::Error> {
         let essence = essence(text);
         // A token may hold a `*`; only a range of types has one.
-        let is_word = |part: &str| {
-            !part.is_empty() && part.bytes().all(|byte| is_token(byte) && byte != b'*')
-        };
+        let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| is_token(byte) && byte != b'*');
         let is_type = essence.len() <= MAX_LENGTH
-            && essence
-                .split_once('/')
-                .is_some_and(|(kind, subtype)| is_word(kind) && is_word(subtype));
+            && essence.split_once('/').is_some_and(|(kind, subtype)| is_word(kind) && is_word(subtype));
         if !is_type {
             return Err("must be a media type such as \"application/pdf\"");
         }
@@ -65,22 +61,14 @@ impl MediaType {
         bytes: &[u8],
         names: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let mut declared = declared
-            .into_iter()
-            .filter(|declared| !declared.is_generic());
+        let mut declared = declared.into_iter().filter(|declared| !declared.is_generic());
         if let Some(declared) = declared.next() {
             return declared;
         }
         let by_bytes = infer::get(bytes).map(|kind| kind.mime_type());
-        let by_name = names
-            .into_iter()
-            .find_map(|name| mime_guess::from_path(name).first_raw());
+        let by_name = names.into_iter().find_map(|name| mime_guess::from_path(name).first_raw());
         let guessed = match (by_bytes, by_name) {
-            (Some(by_bytes), Some(by_name))
-                if is_a_kind_of(&by_name.to_ascii_lowercase(), by_bytes) =>
-            {
-                by_name
-            }
+            (Some(by_bytes), Some(by_name)) if is_a_kind_of(&by_name.to_ascii_lowercase(), by_bytes) => by_name,
             (by_bytes, by_name) => by_bytes.or(by_name).unwrap_or(UNKNOWN),
         };
         // Some of the names' types are written with capitals.
@@ -106,8 +94,7 @@ impl MediaType {
 /// Returns whether a file of the type `by_name` may have first bytes that are taken for `by_bytes`: those of the container
 /// that it is packed in, or a few letters of a text.
 fn is_a_kind_of(by_name: &str, by_bytes: &str) -> bool {
-    let is_office = by_name.starts_with("application/vnd.openxmlformats-")
-        || by_name.ends_with(".macroenabled.12");
+    let is_office = by_name.starts_with("application/vnd.openxmlformats-") || by_name.ends_with(".macroenabled.12");
     match by_bytes {
         "application/zip" => {
             is_office
@@ -120,18 +107,13 @@ fn is_a_kind_of(by_name: &str, by_bytes: &str) -> bool {
         "application/msword" | "application/x-ole-storage" => {
             is_office
                 || by_name.starts_with("application/vnd.ms-")
-                || matches!(
-                    by_name,
-                    "application/vnd.visio" | "application/x-mspublisher"
-                )
+                || matches!(by_name, "application/vnd.visio" | "application/x-mspublisher")
         }
         "text/xml" | "text/html" | "text/x-shellscript" => {
             by_name.starts_with("text/") || by_name.ends_with("xml") || by_name.ends_with("json")
         }
         // Of two or three letters, as in "BMI;19" and "MZ;1".
-        "image/bmp" | "application/vnd.microsoft.portable-executable" | "audio/mpeg" => {
-            by_name.starts_with("text/")
-        }
+        "image/bmp" | "application/vnd.microsoft.portable-executable" | "audio/mpeg" => by_name.starts_with("text/"),
         _ => false,
     }
 }
@@ -148,23 +130,11 @@ mod tests {
 
     #[test]
     fn what_the_sender_says_counts_unless_it_says_nothing() {
-        assert_eq!(
-            of_file(&["Application/PDF"], b"GIF89a", &["a.txt"]),
-            "application/pdf"
-        );
-        assert_eq!(
-            of_file(&["text/csv; charset=ISO-8859-1"], b"", &[]),
-            "text/csv; charset=ISO-8859-1"
-        );
+        assert_eq!(of_file(&["Application/PDF"], b"GIF89a", &["a.txt"]), "application/pdf");
+        assert_eq!(of_file(&["text/csv; charset=ISO-8859-1"], b"", &[]), "text/csv; charset=ISO-8859-1");
         for nothing in GENERIC {
-            assert_eq!(
-                of_file(&[nothing], b"%PDF-1.7", &["a.txt"]),
-                "application/pdf"
-            );
-            assert_eq!(
-                of_file(&[nothing, "image/png"], b"%PDF-1.7", &[]),
-                "image/png"
-            );
+            assert_eq!(of_file(&[nothing], b"%PDF-1.7", &["a.txt"]), "application/pdf");
+            assert_eq!(of_file(&[nothing, "image/png"], b"%PDF-1.7", &[]), "image/png");
         }
     }
 
@@ -191,11 +161,7 @@ mod tests {
             (ole, "a.vsd", "application/vnd.visio"),
             (zip, "a.xls", "application/zip"),
             (zip, "a.jar", "application/java-archive"),
-            (
-                zip,
-                "a.docm",
-                "application/vnd.ms-word.document.macroenabled.12",
-            ),
+            (zip, "a.docm", "application/vnd.ms-word.document.macroenabled.12"),
             (b"BMI;leerling\r\n19;1", "a.csv", "text/csv"),
             (b"<?xml version=\"1.0\"?><svg/>", "a.svg", "image/svg+xml"),
             (b"%PDF-1.7", "a.txt", "application/pdf"),
@@ -209,15 +175,9 @@ mod tests {
         for (text, kept) in [
             ("application/pdf;", "application/pdf"),
             ("application/pdf; name=\"a.pdf\"", "application/pdf"),
-            (
-                "application/pdf; name=\"r\u{e9}sum\u{e9}.pdf\"",
-                "application/pdf",
-            ),
+            ("application/pdf; name=\"r\u{e9}sum\u{e9}.pdf\"", "application/pdf"),
             ("application/pdf; name=\"cut off", "application/pdf"),
-            (
-                "text/plain; format=flowed; Charset=\"utf-8\"",
-                "text/plain; charset=utf-8",
-            ),
+            ("text/plain; format=flowed; Charset=\"utf-8\"", "text/plain; charset=utf-8"),
         ] {
             assert_eq!(MediaType::try_from(text).unwrap().0, kept);
         }
@@ -227,17 +187,7 @@ mod tests {
 
     #[test]
     fn what_is_no_media_type_is_refused() {
-        for text in [
-            "",
-            "pdf",
-            "a/",
-            "/b",
-            "a b/c",
-            "a/b/c",
-            "*/*",
-            "image/*",
-            "tëxt/plain",
-        ] {
+        for text in ["", "pdf", "a/", "/b", "a b/c", "a/b/c", "*/*", "image/*", "tëxt/plain"] {
             assert!(MediaType::try_from(text).is_err(), "{text}");
         }
     }

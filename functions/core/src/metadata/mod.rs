@@ -115,9 +115,7 @@ impl Metadata {
     fn read(subject: Subject, text: &str, root: &Node<'_>, file: SentFile<'_>) -> Result<Self> {
         match_subject(root, subject)?;
         let consumer = Consumer::find(root)?;
-        let name = file
-            .name
-            .map(|name| &name[..name.floor_char_boundary(json::MAX_TEXT)]);
+        let name = file.name.map(|name| &name[..name.floor_char_boundary(json::MAX_TEXT)]);
         let okd = OkdConsumer::parse(&consumer, name)?;
         let declared = file.content_type.and_then(|text| text.try_into().ok());
         let media_type = MediaType::of_file(
@@ -166,9 +164,7 @@ impl Metadata {
         if self.media_type.is_generic() {
             self.media_type = before.media_type.clone();
         }
-        if self.okd.is_unnamed()
-            && Some(&before.okd.document_name) == before.sent_file_name.as_ref()
-        {
+        if self.okd.is_unnamed() && Some(&before.okd.document_name) == before.sent_file_name.as_ref() {
             self.okd.document_name.clone_from(&before.okd.document_name);
             self.okd.file_name = before.okd.file_name.clone();
         }
@@ -199,10 +195,7 @@ impl Metadata {
 
     /// Returns the class of document for which a scope is needed.
     pub fn class(&self) -> DocumentClass {
-        DocumentClass {
-            on: self.subject.kind,
-            document_type: self.okd.document_type,
-        }
+        DocumentClass { on: self.subject.kind, document_type: self.okd.document_type }
     }
 }
 
@@ -258,13 +251,7 @@ fn resource(message: &serde_json::Value, subject: Subject) -> Result<Node<'_>> {
     match_id(&root, subject)?;
     let word = subject.kind.word();
     // What stands around it would be lost, or contradict it.
-    for key in [
-        "person",
-        "personId",
-        "offering",
-        "offeringId",
-        "association",
-    ] {
+    for key in ["person", "personId", "offering", "offeringId", "association"] {
         let is_its_own = key.trim_end_matches("Id") == word;
         if !is_its_own && let Some(outside) = root.get(key)? {
             return Err(outside.refuse(format!("stands outside the {word}; move it inside")));
@@ -289,34 +276,22 @@ fn is_status(root: &Node<'_>) -> Result<bool> {
 /// The text of metadata, without the byte order mark that some editors and libraries put before it.
 fn text_of(bytes: &[u8]) -> Result<&str> {
     if bytes.len() > MAX_METADATA {
-        return Err(Error::MetadataTooLarge {
-            size: bytes.len(),
-            limit: MAX_METADATA,
-        });
+        return Err(Error::MetadataTooLarge { size: bytes.len(), limit: MAX_METADATA });
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // JSON begins with two ASCII characters, so a NUL among the first bytes tells UTF-16 and UTF-32 (RFC 4627, section 3).
-    let is_wide = bytes.starts_with(b"\xff\xfe")
-        || bytes.starts_with(b"\xfe\xff")
-        || bytes.iter().take(4).any(|&byte| byte == 0);
+    let is_wide =
+        bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.iter().take(4).any(|&byte| byte == 0);
     if is_wide {
-        let reason =
-            "it is UTF-16 or UTF-32, and JSON is sent in UTF-8 (RFC 8259, section 8.1)".to_owned();
-        return Err(Error::MalformedJson {
-            line: 1,
-            column: 1,
-            reason,
-        });
+        let reason = "it is UTF-16 or UTF-32, and JSON is sent in UTF-8 (RFC 8259, section 8.1)".to_owned();
+        return Err(Error::MalformedJson { line: 1, column: 1, reason });
     }
     std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, &error))
 }
 
 fn not_utf8(text: &[u8], error: &std::str::Utf8Error) -> Error {
     let before = &text[..error.valid_up_to()];
-    let line_start = before
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |newline| newline + 1);
+    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
     Error::MalformedJson {
         line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
         column: before.len() - line_start + 1,
@@ -331,14 +306,7 @@ fn match_subject(root: &Node<'_>, subject: Subject) -> Result<()> {
         return Err(root.lacks(&format!("{}Id", subject.kind.word())));
     }
     match_type(root, subject.kind)?;
-    for neighbour in [
-        "person",
-        "offering",
-        "program",
-        "course",
-        "component",
-        "organization",
-    ] {
+    for neighbour in ["person", "offering", "program", "course", "component", "organization"] {
         if let Some(node) = root.get(neighbour)?
             && !(node.value.is_string() || node.value.is_object())
         {
@@ -378,16 +346,9 @@ fn match_type(root: &Node<'_>, kind: SubjectKind) -> Result<()> {
     let (sent, types): (_, &[&str]) = match kind {
         SubjectKind::Association => (
             root.get("associationType")?,
-            &[
-                "programOfferingAssociation",
-                "courseOfferingAssociation",
-                "componentOfferingAssociation",
-            ],
+            &["programOfferingAssociation", "courseOfferingAssociation", "componentOfferingAssociation"],
         ),
-        SubjectKind::Offering => (
-            Some(root.required("offeringType")?),
-            &["component", "course", "program"],
-        ),
+        SubjectKind::Offering => (Some(root.required("offeringType")?), &["component", "course", "program"]),
         SubjectKind::Person => return Ok(()),
     };
     match sent {
@@ -400,9 +361,7 @@ fn match_type(root: &Node<'_>, kind: SubjectKind) -> Result<()> {
 
 /// A UUID in its one standard form, 8-4-4-4-12 hexadecimal digits in either case.
 pub fn parse_uuid(text: &str) -> Option<Uuid> {
-    Some(text)
-        .filter(|text| text.len() == 36)
-        .and_then(|text| Uuid::try_parse(text).ok())
+    Some(text).filter(|text| text.len() == 36).and_then(|text| Uuid::try_parse(text).ok())
 }
 
 #[cfg(test)]
@@ -410,10 +369,7 @@ mod fuzz {
     use super::*;
     use proptest::prelude::*;
 
-    const SUBJECT: Subject = Subject {
-        kind: SubjectKind::Association,
-        id: Uuid::nil(),
-    };
+    const SUBJECT: Subject = Subject { kind: SubjectKind::Association, id: Uuid::nil() };
     const GOOD: &str = r#"{"associationId": "00000000-0000-0000-0000-000000000000", "associationType":
         "programOfferingAssociation", "person": {"personId": "x"}, "consumers": [{"consumerKey": "nl-okd", "documentType":
         "examination", "documentId": "1", "documentName": "a.pdf", "bewaartermijnsuggestie": "3Y", "examDate": "2026-01-13",
@@ -458,10 +414,7 @@ mod fuzz {
             "../",
             "\0",
         ]);
-        prop_oneof![
-            known.prop_map(|text| text.as_bytes().to_vec()),
-            prop::collection::vec(any::<u8>(), 0..8),
-        ]
+        prop_oneof![known.prop_map(|text| text.as_bytes().to_vec()), prop::collection::vec(any::<u8>(), 0..8),]
     }
 
     proptest! {
@@ -504,12 +457,7 @@ mod fuzz {
                 }
                 Err(Error::MalformedJson { line, .. }) => {
                     let lines = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
-                    prop_assert!(
-                        (1..=lines + 1).contains(&line),
-                        "line {} of {}",
-                        line,
-                        lines
-                    );
+                    prop_assert!((1..=lines + 1).contains(&line), "line {} of {}", line, lines);
                 }
                 Err(Error::InvalidMetadata { .. } | Error::DocumentTooLarge { .. }) => {}
                 Err(other) => prop_assert!(false, "{other:?}"),

@@ -23,9 +23,7 @@ pub enum RetentionSuggestion {
 
 impl From<&Value> for RetentionSuggestion {
     fn from(value: &Value) -> Self {
-        let mut text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
+        let mut text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         match text.parse() {
             Ok(period) if value.is_string() => Self::Period(period),
             _ => {
@@ -70,7 +68,8 @@ impl FromStr for Retention {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "must be a number from 1 to 99999 followed by Y, M, D or H, such as \"3Y\", \"6M\" or \"1321D\"";
+        const EXPECTED: &str =
+            "must be a number from 1 to 99999 followed by Y, M, D or H, such as \"3Y\", \"6M\" or \"1321D\"";
         let unit = match text.as_bytes().last() {
             Some(b'Y') => Unit::Years,
             Some(b'M') => Unit::Months,
@@ -138,9 +137,7 @@ mod tests {
 
     #[test]
     fn zero_signs_fractions_and_other_units_are_no_period() {
-        for text in [
-            "", "Y", "0Y", "+3Y", "-1D", "1.5Y", "3y", "3W", "3 Y", "100000D", "3YY", "P3Y", "٣Y",
-        ] {
+        for text in ["", "Y", "0Y", "+3Y", "-1D", "1.5Y", "3y", "3W", "3 Y", "100000D", "3YY", "P3Y", "٣Y"] {
             assert!(text.parse::<Retention>().is_err(), "{text}");
         }
     }

@@ -23,12 +23,11 @@ use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_dynamodb::{
     Client, config,
     operation::{
-        put_item::PutItemError, query::builders::QueryFluentBuilder,
-        transact_write_items::TransactWriteItemsError,
+        put_item::PutItemError, query::builders::QueryFluentBuilder, transact_write_items::TransactWriteItemsError,
     },
     types::{
-        AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure,
-        TransactWriteItem, Update, error::TransactionCanceledException,
+        AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        Update, error::TransactionCanceledException,
     },
 };
 use jiff::Timestamp;
@@ -46,11 +45,7 @@ use crate::{
 pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// How long to wait after each try of a conditional write.
-const PAUSES: [Duration; 3] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::ZERO,
-];
+const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::ZERO];
 /// The one item that is no tenant's.
 const LISTING: &str = "#look-through";
 /// How often a write is tried that others stand in the way of.
@@ -98,11 +93,7 @@ impl Documents {
 
     /// The document as it is now, if `client` handed it in, or whoever did where none is given. Of another's document nothing
     /// is read that an absent one would not have, so the time that it takes tells nothing either.
-    pub async fn load_of(
-        &self,
-        key: &DocumentKey,
-        client: Option<&str>,
-    ) -> Result<Option<Document>> {
+    pub async fn load_of(&self, key: &DocumentKey, client: Option<&str>) -> Result<Option<Document>> {
         let query = self
             .client
             .query()
@@ -113,9 +104,9 @@ impl Documents {
             .expression_attribute_values(":sk", text("document"));
         let query = match client {
             None => query,
-            Some(client) => query
-                .filter_expression("client = :client")
-                .expression_attribute_values(":client", text(client)),
+            Some(client) => {
+                query.filter_expression("client = :client").expression_attribute_values(":client", text(client))
+            }
         };
         let answer = query.send().await;
         let answer = answer.map_err(|error| Error::unavailable("reading a document", error))?;
@@ -129,12 +120,7 @@ impl Documents {
         self.item_at(key.partition(), sk, during).await
     }
 
-    async fn item_at(
-        &self,
-        pk: impl Into<String>,
-        sk: &str,
-        during: &'static str,
-    ) -> Result<Option<Item>> {
+    async fn item_at(&self, pk: impl Into<String>, sk: &str, during: &'static str) -> Result<Option<Item>> {
         let sent = self
             .client
             .get_item()
@@ -167,8 +153,7 @@ impl Documents {
     /// The last entries of the document's history that its own item no longer holds.
     pub async fn newest_history(&self, key: &DocumentKey) -> Result<Vec<Entry>> {
         let newest = self.newest(key, "history#").limit(1).send().await;
-        let newest =
-            newest.map_err(|error| Error::unavailable("reading a document's history", error))?;
+        let newest = newest.map_err(|error| Error::unavailable("reading a document's history", error))?;
         let item = newest.items.unwrap_or_default().pop();
         let history = item.map(read::<History>).transpose()?;
         Ok(history.unwrap_or_default().entries)
@@ -176,11 +161,7 @@ impl Documents {
 
     /// The newest content in the document's history that is not known to be corrupt, and not the one that is just
     /// being found to be.
-    pub async fn last_sound(
-        &self,
-        key: &DocumentKey,
-        corrupt_version: &Version,
-    ) -> Result<Option<Content>> {
+    pub async fn last_sound(&self, key: &DocumentKey, corrupt_version: &Version) -> Result<Option<Content>> {
         let corrupt = serde_dynamo::to_attribute_value(Verification::Corrupt)
             .map_err(|error| Error::unavailable("reading a document's history", error))?;
         let query = self
@@ -269,10 +250,7 @@ impl Documents {
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(tenant.usage_partition()));
-        let answer = query
-            .send()
-            .await
-            .map_err(|error| Error::unavailable("reading a tenant's counters", error))?;
+        let answer = query.send().await.map_err(|error| Error::unavailable("reading a tenant's counters", error))?;
         let mut usage = Usage::default();
         for item in answer.items() {
             let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<i64>().ok();
@@ -316,8 +294,7 @@ impl Documents {
     /// Notes how far a listing of the bucket is.
     pub async fn save_listing(&self, listing: &Listing) -> Result<()> {
         let during = "noting how far the bucket is listed";
-        let mut item: Item =
-            serde_dynamo::to_item(listing).map_err(|error| Error::unavailable(during, error))?;
+        let mut item: Item = serde_dynamo::to_item(listing).map_err(|error| Error::unavailable(during, error))?;
         item.insert("pk".to_owned(), text(LISTING));
         item.insert("sk".to_owned(), text(LISTING));
         self.put_item(item, during).await
@@ -327,8 +304,7 @@ impl Documents {
     async fn put_item(&self, item: Item, during: &'static str) -> Result<()> {
         let put = self.client.put_item().table_name(&self.table);
         let sent = put.set_item(Some(item)).send().await;
-        sent.map(drop)
-            .map_err(|error| Error::unavailable(during, error))
+        sent.map(drop).map_err(|error| Error::unavailable(during, error))
     }
 
     async fn send_alone(&self, put: Put) -> Result<Sent> {
@@ -339,9 +315,7 @@ impl Documents {
             .set_item(Some(put.item))
             .set_condition_expression(put.condition_expression)
             .set_expression_attribute_values(put.expression_attribute_values)
-            .set_return_values_on_condition_check_failure(
-                put.return_values_on_condition_check_failure,
-            )
+            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure)
             .customize()
             .config_override(once())
             .send()
@@ -350,9 +324,7 @@ impl Documents {
             return Ok(Sent::Done);
         };
         match error.into_service_error() {
-            PutItemError::ConditionalCheckFailedException(failed) => {
-                Ok(Sent::Refused(failed.item.unwrap_or_default()))
-            }
+            PutItemError::ConditionalCheckFailedException(failed) => Ok(Sent::Refused(failed.item.unwrap_or_default())),
             PutItemError::TransactionConflictException(_) => Ok(Sent::Conflict),
             error => Err(Error::unavailable("writing a document's item", error)),
         }
@@ -371,13 +343,8 @@ impl Documents {
             return Ok(Sent::Done);
         };
         match error.into_service_error() {
-            TransactWriteItemsError::TransactionCanceledException(canceled) => {
-                canceled_by(canceled)
-            }
-            error => Err(Error::unavailable(
-                "writing a document's item with others",
-                error,
-            )),
+            TransactWriteItemsError::TransactionCanceledException(canceled) => canceled_by(canceled),
+            error => Err(Error::unavailable("writing a document's item with others", error)),
         }
     }
 
@@ -409,9 +376,7 @@ impl Documents {
             writes.push(TransactWriteItem::builder().put(put).build());
         }
         for link in &change.unlinked {
-            let delete = Delete::builder()
-                .table_name(&self.table)
-                .set_key(Some(link_key(&key, link)));
+            let delete = Delete::builder().table_name(&self.table).set_key(Some(link_key(&key, link)));
             let delete = delete.build().map_err(building)?;
             writes.push(TransactWriteItem::builder().delete(delete).build());
         }
@@ -431,9 +396,7 @@ impl Documents {
             .table_name(&self.table)
             .key("pk", text(of.tenant.usage_partition()))
             .key("sk", text(format!("counter#{}", count.counter)))
-            .update_expression(
-                "ADD uploads :uploads, bytes :bytes, #uploads :uploads, #bytes :bytes",
-            )
+            .update_expression("ADD uploads :uploads, bytes :bytes, #uploads :uploads, #bytes :bytes")
             .expression_attribute_names("#uploads", uploads)
             .expression_attribute_names("#bytes", bytes)
             .expression_attribute_values(":uploads", number(count.uploads))
@@ -453,10 +416,7 @@ impl Documents {
             )
             .expression_attribute_values(":uploadsLeft", left(room.uploads, count.uploads))
             .expression_attribute_values(":bytesLeft", left(room.bytes, count.bytes))
-            .expression_attribute_values(
-                ":uploadsOfClientLeft",
-                left(of_client.uploads, count.uploads),
-            )
+            .expression_attribute_values(":uploadsOfClientLeft", left(of_client.uploads, count.uploads))
             .expression_attribute_values(":bytesOfClientLeft", left(of_client.bytes, count.bytes));
         update.build().map_err(building)
     }
@@ -511,19 +471,14 @@ fn canceled_by(canceled: TransactionCanceledException) -> Result<Sent> {
     } else if reasons.iter().any(|reason| refused(&reason)) {
         Ok(Sent::Full)
     } else {
-        Err(Error::unavailable(
-            "writing a document's item with others",
-            canceled,
-        ))
+        Err(Error::unavailable("writing a document's item with others", canceled))
     }
 }
 
 async fn first(query: QueryFluentBuilder) -> Result<Option<Content>> {
     let mut items = query.into_paginator().items().send();
     let item = items.next().await.transpose();
-    item.map_err(|error| Error::unavailable("reading a document's history", error))?
-        .map(read)
-        .transpose()
+    item.map_err(|error| Error::unavailable("reading a document's history", error))?.map(read).transpose()
 }
 
 fn content_item(key: &DocumentKey, content: &Content) -> Result<Item> {
@@ -552,12 +507,7 @@ struct Pointer {
 
 fn history_item(key: &DocumentKey, first: u64, entries: &[Entry]) -> Result<Item> {
     let entries = entries.to_vec();
-    item(
-        key,
-        &format!("history#{first:010}"),
-        &History { entries },
-        None,
-    )
+    item(key, &format!("history#{first:010}"), &History { entries }, None)
 }
 
 fn leftover_item(key: &DocumentKey, leftover: &Leftover) -> Result<Item> {
@@ -573,23 +523,15 @@ pub fn counted_of_client(client: &str) -> [String; 2] {
 
 /// The entry by which the document is found by an id of others: nothing but its key.
 fn link_key(key: &DocumentKey, link: &Link) -> Item {
-    [
-        ("pk", key.tenant.link_partition(link)),
-        ("sk", key.id.to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), text(value)))
-    .into()
+    [("pk", key.tenant.link_partition(link)), ("sk", key.id.to_string())]
+        .map(|(name, value)| (name.to_owned(), text(value)))
+        .into()
 }
 
 /// `value` as an item of the document's partition, listed by the index if it is due some time.
-fn item(
-    key: &DocumentKey,
-    sk: &str,
-    value: &impl Serialize,
-    due: Option<Timestamp>,
-) -> Result<Item> {
-    let mut item: Item = serde_dynamo::to_item(value)
-        .map_err(|error| Error::unavailable("writing a document as an item", error))?;
+fn item(key: &DocumentKey, sk: &str, value: &impl Serialize, due: Option<Timestamp>) -> Result<Item> {
+    let mut item: Item =
+        serde_dynamo::to_item(value).map_err(|error| Error::unavailable("writing a document as an item", error))?;
     item.insert("pk".to_owned(), text(key.partition()));
     item.insert("sk".to_owned(), text(sk));
     if let Some(due) = due {

@@ -61,20 +61,13 @@ impl Entry {
 
     fn read(item: &Item) -> Option<Self> {
         let text = |name: &str| item.get(name)?.as_s().ok().cloned();
-        Some(Self {
-            pk: text("pk")?,
-            sk: text("sk")?,
-            due: item.get("due")?.as_n().ok()?.parse().ok()?,
-        })
+        Some(Self { pk: text("pk")?, sk: text("sk")?, due: item.get("due")?.as_n().ok()?.parse().ok()? })
     }
 }
 
 /// What puts an item of this document into the index.
 pub(super) fn attributes(key: &DocumentKey, due: Timestamp) -> [(String, AttributeValue); 2] {
-    [
-        ("queue".to_owned(), queue(key.id.queue(QUEUES))),
-        ("due".to_owned(), seconds(due)),
-    ]
+    [("queue".to_owned(), queue(key.id.queue(QUEUES))), ("due".to_owned(), seconds(due))]
 }
 
 impl Documents {
@@ -83,9 +76,7 @@ impl Documents {
         let mut documents = Vec::new();
         for number in 0..QUEUES {
             let query = self.client.query().table_name(&self.table);
-            let query = query
-                .index_name("due")
-                .key_condition_expression("queue = :queue");
+            let query = query.index_name("due").key_condition_expression("queue = :queue");
             let query = query.expression_attribute_values(":queue", queue(number));
             let mut items = query.into_paginator().items().send();
             while let Some(item) = items.next().await.transpose().map_err(reading)? {
@@ -114,10 +105,7 @@ impl Documents {
             .send()
             .await
             .map_err(reading)?;
-        Ok(Page {
-            entries: answer.items().iter().filter_map(Entry::read).collect(),
-            next: answer.last_evaluated_key,
-        })
+        Ok(Page { entries: answer.items().iter().filter_map(Entry::read).collect(), next: answer.last_evaluated_key })
     }
 
     /// Takes an entry: it will be due again only after a while, so that whatever happens to us it gets its
@@ -163,8 +151,7 @@ impl Documents {
             .key("sk", text(leftover.name()))
             .send()
             .await;
-        sent.map(drop)
-            .map_err(|error| Error::unavailable("forgetting a leftover", error))
+        sent.map(drop).map_err(|error| Error::unavailable("forgetting a leftover", error))
     }
 }
 

@@ -16,9 +16,7 @@ use aws_sdk_s3::{
     operation::{head_object::HeadObjectError, put_object::builders::PutObjectFluentBuilder},
     presigning::PresigningConfig,
     primitives::ByteStream,
-    types::{
-        ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
-    },
+    types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart},
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -114,11 +112,8 @@ pub enum Completion {
 impl PartPlan {
     /// The parts of the plan that are not there with their right size.
     pub fn missing(self, received: &[ReceivedPart]) -> impl Iterator<Item = Part> {
-        self.parts().filter(move |part| {
-            !received
-                .iter()
-                .any(|there| there.number == part.number && there.size == part.size)
-        })
+        self.parts()
+            .filter(move |part| !received.iter().any(|there| there.number == part.number && there.size == part.size))
     }
 }
 
@@ -136,20 +131,13 @@ impl Files {
 
     /// The bucket of this name, through this client.
     pub fn of(client: Client, bucket: String) -> Self {
-        Self {
-            client,
-            bucket,
-            signer: None,
-        }
+        Self { client, bucket, signer: None }
     }
 
     /// The same bucket, where the URLs of parts are signed with these credentials, which end at `until`.
     pub(super) fn signed_by(self, sdk: &SdkConfig, until: Timestamp) -> Self {
         let signer = Self::new(sdk, String::new()).client;
-        Self {
-            signer: Some((signer, until)),
-            ..self
-        }
+        Self { signer: Some((signer, until)), ..self }
     }
 
     /// Stores bytes under a key that names them, unless they are there already. S3 itself checks them against their SHA-256
@@ -187,12 +175,7 @@ impl Files {
 
     /// Opens a multipart upload and gives S3's id of it. Where a CRC64NVME is declared S3 is to compare it; of no other
     /// algorithm is it told, since it would want that of every part. It computes CRC64NVME by itself in any case.
-    pub async fn open_upload(
-        &self,
-        key: &str,
-        media_type: &MediaType,
-        declared: Option<Checksum>,
-    ) -> Result<String> {
+    pub async fn open_upload(&self, key: &str, media_type: &MediaType, declared: Option<Checksum>) -> Result<String> {
         let is_crc64nvme = crc64nvme(declared).is_some();
         let answer = self
             .client
@@ -205,9 +188,7 @@ impl Files {
             .send()
             .await
             .map_err(|error| Error::unavailable("opening a multipart upload", error))?;
-        answer
-            .upload_id
-            .ok_or_else(|| Error::unavailable("opening a multipart upload", "S3 gave no upload id"))
+        answer.upload_id.ok_or_else(|| Error::unavailable("opening a multipart upload", "S3 gave no upload id"))
     }
 
     /// URLs for `parts`, none of which outlives the upload's `end` or what signs it. Made here, without a call to S3. They
@@ -226,8 +207,8 @@ impl Files {
         };
         let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
         let lifetime = LINK_LIFETIME.min(left).max(Duration::from_secs(1));
-        let presigning = PresigningConfig::expires_in(lifetime)
-            .map_err(|error| Error::unavailable("presigning parts", error))?;
+        let presigning =
+            PresigningConfig::expires_in(lifetime).map_err(|error| Error::unavailable("presigning parts", error))?;
         let expires_at = now + lifetime;
         let mut links = Vec::new();
         for part in parts {
@@ -241,11 +222,7 @@ impl Files {
                 .presigned(presigning.clone())
                 .await
                 .map_err(|error| Error::unavailable("presigning parts", error))?;
-            links.push(PartLink {
-                part,
-                href: request.uri().to_owned(),
-                expires_at,
-            });
+            links.push(PartLink { part, href: request.uri().to_owned(), expires_at });
         }
         Ok(links)
     }
@@ -253,14 +230,7 @@ impl Files {
     /// The parts that S3 has: one call, since a plan has no more parts than a page. `None` where S3 does
     /// not know the upload (any more).
     pub async fn received(&self, key: &str, upload_id: &str) -> Result<Option<Vec<ReceivedPart>>> {
-        let sent = self
-            .client
-            .list_parts()
-            .bucket(&self.bucket)
-            .key(key)
-            .upload_id(upload_id)
-            .send()
-            .await;
+        let sent = self.client.list_parts().bucket(&self.bucket).key(key).upload_id(upload_id).send().await;
         let answer = match sent {
             Ok(answer) => answer,
             Err(error) if no_such_upload(&error) => return Ok(None),
@@ -268,10 +238,7 @@ impl Files {
         };
         let part = |part: &aws_sdk_s3::types::Part| ReceivedPart {
             number: part.part_number().unwrap_or_default(),
-            size: part
-                .size()
-                .and_then(|size| u64::try_from(size).ok())
-                .unwrap_or_default(),
+            size: part.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
             etag: part.e_tag().unwrap_or_default().to_owned(),
         };
         Ok(Some(answer.parts().iter().map(part).collect()))
@@ -289,15 +256,8 @@ impl Files {
         received: &[ReceivedPart],
     ) -> Result<Completion> {
         // Parts beyond the plan cannot be: their URLs were never made.
-        let part = |part: &ReceivedPart| {
-            CompletedPart::builder()
-                .part_number(part.number)
-                .e_tag(&part.etag)
-                .build()
-        };
-        let parts = CompletedMultipartUpload::builder()
-            .set_parts(Some(received.iter().map(part).collect()))
-            .build();
+        let part = |part: &ReceivedPart| CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build();
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(received.iter().map(part).collect())).build();
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(COMPLETE_TIMEOUT)
             .operation_timeout(COMPLETE_TIMEOUT)
@@ -318,19 +278,13 @@ impl Files {
             .await;
         match sent {
             Ok(answer) => Ok(Completion::Done(StoredObject {
-                crc64nvme: answer
-                    .checksum_crc64_nvme()
-                    .and_then(Checksum::from_s3_crc64nvme),
+                crc64nvme: answer.checksum_crc64_nvme().and_then(Checksum::from_s3_crc64nvme),
             })),
             // Someone else has just completed or aborted it, or S3 is busy: the next request will see.
             Err(error) if no_such_upload(&error) || is_transient(&error) => Ok(Completion::Working),
             // The second is about the size. Whatever else either is about, the same call gets the same answer.
             Err(error) if matches!(error.code(), Some("BadDigest" | "InvalidRequest")) => {
-                tracing::warn!(
-                    code = error.code(),
-                    message = error.message(),
-                    "S3 refused to join parts"
-                );
+                tracing::warn!(code = error.code(), message = error.message(), "S3 refused to join parts");
                 Ok(Completion::Refused)
             }
             Err(error) => Err(Error::unavailable("joining an upload's parts", error)),
@@ -339,27 +293,13 @@ impl Files {
 
     /// The object, if it is there.
     pub async fn find(&self, key: &str) -> Result<Option<StoredObject>> {
-        let sent = self
-            .client
-            .head_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .checksum_mode(ChecksumMode::Enabled)
-            .send()
-            .await;
+        let sent =
+            self.client.head_object().bucket(&self.bucket).key(key).checksum_mode(ChecksumMode::Enabled).send().await;
         match sent {
-            Ok(answer) => Ok(Some(StoredObject {
-                crc64nvme: answer
-                    .checksum_crc64_nvme()
-                    .and_then(Checksum::from_s3_crc64nvme),
-            })),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(HeadObjectError::is_not_found) =>
-            {
-                Ok(None)
+            Ok(answer) => {
+                Ok(Some(StoredObject { crc64nvme: answer.checksum_crc64_nvme().and_then(Checksum::from_s3_crc64nvme) }))
             }
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
             Err(error) => Err(Error::unavailable("looking for an object", error)),
         }
     }
@@ -368,14 +308,8 @@ impl Files {
     /// it is aborted until S3 no longer knows it.
     pub async fn abort(&self, key: &str, upload_id: &str) -> Result<()> {
         for _ in 0..5 {
-            let sent = self
-                .client
-                .abort_multipart_upload()
-                .bucket(&self.bucket)
-                .key(key)
-                .upload_id(upload_id)
-                .send()
-                .await;
+            let sent =
+                self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload_id).send().await;
             match sent {
                 Ok(_) => {}
                 Err(error) if no_such_upload(&error) => return Ok(()),
@@ -390,21 +324,11 @@ impl Files {
     /// and never held whole.
     pub async fn read_back(&self, key: &str, size: u64, declared: &Checksum) -> Result<Checksum> {
         let read = async {
-            let sent = self
-                .client
-                .get_object()
-                .bucket(&self.bucket)
-                .key(key)
-                .send()
-                .await;
-            let mut body = sent
-                .map_err(|error| Error::unavailable("reading an object back", error))?
-                .body;
+            let sent = self.client.get_object().bucket(&self.bucket).key(key).send().await;
+            let mut body = sent.map_err(|error| Error::unavailable("reading an object back", error))?.body;
             let mut digest = Digest::like(declared);
             while let Some(chunk) = body.next().await {
-                digest.update(
-                    &chunk.map_err(|error| Error::unavailable("reading an object back", error))?,
-                );
+                digest.update(&chunk.map_err(|error| Error::unavailable("reading an object back", error))?);
             }
             Ok(digest.finish())
         };
@@ -429,9 +353,7 @@ impl Files {
             if version.is_latest != Some(true) {
                 continue;
             }
-            let modified = version
-                .last_modified()
-                .map_or(0, aws_smithy_types::DateTime::secs);
+            let modified = version.last_modified().map_or(0, aws_smithy_types::DateTime::secs);
             objects.push(Listed {
                 key: version.key().unwrap_or_default().to_owned(),
                 s3_version: version.version_id().map(str::to_owned),
@@ -445,29 +367,14 @@ impl Files {
 
     /// Removes for good one version, by S3's id of it, of an object that no document points to.
     pub async fn delete_version(&self, key: &str, version: &str) -> Result<()> {
-        let sent = self
-            .client
-            .delete_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .version_id(version)
-            .send()
-            .await;
-        sent.map(drop)
-            .map_err(|error| Error::unavailable("deleting a version of an object", error))
+        let sent = self.client.delete_object().bucket(&self.bucket).key(key).version_id(version).send().await;
+        sent.map(drop).map_err(|error| Error::unavailable("deleting a version of an object", error))
     }
 
     /// Removes an object that no document points to.
     pub async fn delete(&self, key: &str) -> Result<()> {
-        let sent = self
-            .client
-            .delete_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .send()
-            .await;
-        sent.map(drop)
-            .map_err(|error| Error::unavailable("deleting an object", error))
+        let sent = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
+        sent.map(drop).map_err(|error| Error::unavailable("deleting an object", error))
     }
 }
 
@@ -489,10 +396,7 @@ fn crc64nvme(declared: Option<Checksum>) -> Option<String> {
 }
 
 fn no_such_upload<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code)
-        == Some("NoSuchUpload")
+    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("NoSuchUpload")
 }
 
 /// Whether S3 may yet do what it was asked.

@@ -71,12 +71,7 @@ impl Tenants {
     }
 
     /// Takes the right to ask an issuer for a key that is not known, unless somebody took it less than `pause` ago.
-    pub async fn claim_keys(
-        &self,
-        place: &KeyPlace,
-        now: Timestamp,
-        pause: Duration,
-    ) -> Result<Claim> {
+    pub async fn claim_keys(&self, place: &KeyPlace, now: Timestamp, pause: Duration) -> Result<Claim> {
         let sent = self
             .update_keys(place)
             .update_expression("SET askedAt = :now")
@@ -118,9 +113,7 @@ impl Tenants {
             .await;
         match sent.map_err(SdkError::into_service_error) {
             Ok(answer) => read(answer.attributes.unwrap_or_default()),
-            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                read(failed.item.unwrap_or_default())
-            }
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => read(failed.item.unwrap_or_default()),
             Err(error) => Err(Error::unavailable("writing an issuer's keys", error)),
         }
     }
@@ -158,10 +151,7 @@ fn sort_key(place: &KeyPlace) -> String {
 pub(super) fn place_of(issuer: &Issuer, item: &Item) -> Option<KeyPlace> {
     let sort_key = item.get("tenant")?.as_s().ok()?;
     let url = sort_key.strip_prefix(KEYS)?.trim_start();
-    Some(KeyPlace {
-        issuer: issuer.clone(),
-        jwks: url.parse().ok(),
-    })
+    Some(KeyPlace { issuer: issuer.clone(), jwks: url.parse().ok() })
 }
 
 fn milliseconds(time: Timestamp) -> AttributeValue {

@@ -19,9 +19,7 @@ use aws_smithy_http_client::{
 
 pub use documents::{Documents, Usage, Written, counted_of_client};
 pub use due::{Due, Entry, Page, QUEUES};
-pub use files::{
-    Completion, File, Files, Listed, PartLink, Put, ReceivedPart, StoredObject, time_to_read,
-};
+pub use files::{Completion, File, Files, Listed, PartLink, Put, ReceivedPart, StoredObject, time_to_read};
 pub use issuer_keys::{Claim, StoredKeys};
 pub use sessions::{TENANT_TAG, TenantStores};
 pub use tenants::{Changed, OfIssuer, Tenants};
@@ -39,10 +37,7 @@ pub struct Stores {
 impl Stores {
     /// The stores that `config` names.
     pub fn new(sdk: &SdkConfig, config: &StoreConfig) -> Self {
-        Self {
-            documents: Documents::new(sdk, config.table.clone()),
-            files: Files::new(sdk, config.bucket.clone()),
-        }
+        Self { documents: Documents::new(sdk, config.table.clone()), files: Files::new(sdk, config.bucket.clone()) }
     }
 }
 
@@ -62,17 +57,9 @@ pub async fn connect() -> SdkConfig {
         .operation_timeout(Duration::from_secs(5))
         .build();
     aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(3)
-                .with_initial_backoff(Duration::from_millis(50)),
-        )
+        .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)))
         .timeout_config(timeouts)
-        .http_client(
-            Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .build_https(),
-        )
+        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
         .load()
         .await
 }

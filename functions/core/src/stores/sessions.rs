@@ -71,10 +71,8 @@ impl TenantStores {
         if let Some(open) = lock().get(tenant).filter(|open| is_good(open)) {
             return Ok(open.stores.clone());
         }
-        let (own, signing) = tokio::try_join!(
-            self.session(&roles.tenant_role, tenant),
-            self.session(&roles.signing_role, tenant)
-        )?;
+        let (own, signing) =
+            tokio::try_join!(self.session(&roles.tenant_role, tenant), self.session(&roles.signing_role, tenant))?;
         let until = end(&own).min(end(&signing));
         let (own, signing) = (self.with(own), self.with(signing));
         let files = Files::new(&own, self.config.bucket.clone());
@@ -84,10 +82,7 @@ impl TenantStores {
         });
         let mut open = lock();
         open.retain(|_, open| is_good(open));
-        let begun = Open {
-            stores: stores.clone(),
-            until,
-        };
+        let begun = Open { stores: stores.clone(), until };
         open.insert(tenant.clone(), begun);
         Ok(stores)
     }

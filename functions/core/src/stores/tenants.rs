@@ -114,16 +114,11 @@ impl Tenants {
     /// Adds a tenant, or puts it in the place of `replaced`, as which it must be there still.
     pub async fn add(&self, tenant: &Tenant, replaced: Option<&Tenant>) -> Result<Changed> {
         let before = replaced.map_or(0, |replaced| replaced.revision);
-        let tenant = &Tenant {
-            revision: before + 1,
-            ..tenant.clone()
-        };
+        let tenant = &Tenant { revision: before + 1, ..tenant.clone() };
         let directory = self.put(DIRECTORY, tenant)?;
         let directory = match replaced {
             None => directory.condition_expression("attribute_not_exists(issuer)"),
-            Some(_) => directory
-                .condition_expression(UNCHANGED)
-                .expression_attribute_values(":before", number(before)),
+            Some(_) => directory.condition_expression(UNCHANGED).expression_attribute_values(":before", number(before)),
         };
         let by_issuer = self.put(&tenant.issuer.to_string(), tenant)?;
         let mut writes = vec![put(directory)?, put(by_issuer)?];
@@ -136,11 +131,7 @@ impl Tenants {
 
     /// Removes a tenant, as which it must be there still. Its documents stay, and what they are called by with them.
     pub async fn remove(&self, tenant: &Tenant, now: Timestamp) -> Result<Changed> {
-        let removed = Tenant {
-            removed: Some(now),
-            revision: tenant.revision + 1,
-            ..tenant.clone()
-        };
+        let removed = Tenant { removed: Some(now), revision: tenant.revision + 1, ..tenant.clone() };
         let directory = self
             .put(DIRECTORY, &removed)?
             .condition_expression(UNCHANGED)
@@ -160,19 +151,11 @@ impl Tenants {
     }
 
     fn delete(&self, key: &str, tenant: &TenantId) -> DeleteBuilder {
-        Delete::builder()
-            .table_name(&self.table)
-            .key("issuer", text(key))
-            .key("tenant", text(tenant.to_string()))
+        Delete::builder().table_name(&self.table).key("issuer", text(key)).key("tenant", text(tenant.to_string()))
     }
 
     async fn write(&self, writes: Vec<TransactWriteItem>) -> Result<Changed> {
-        let sent = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(writes))
-            .send()
-            .await;
+        let sent = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = sent else {
             return Ok(Changed::Done);
         };
@@ -206,9 +189,7 @@ impl Tenants {
 fn read_tenants(items: Vec<Item>) -> Vec<Tenant> {
     let mut tenants = Vec::new();
     for mut item in items {
-        let config = item
-            .remove("config")
-            .and_then(|config| config.as_m().ok().cloned());
+        let config = item.remove("config").and_then(|config| config.as_m().ok().cloned());
         match read(config.unwrap_or_default()) {
             Ok(tenant) => tenants.push(tenant),
             Err(error) => {

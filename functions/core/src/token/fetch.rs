@@ -54,11 +54,7 @@ impl Fetcher {
     /// One that asks public addresses over TLS, and issuers at these origins anyhow. An origin is a scheme, a host and a
     /// port; as a port `*` stands for any.
     pub fn new(private_origins: Vec<String>) -> Self {
-        Self {
-            public: OnceLock::new(),
-            private: OnceLock::new(),
-            private_origins,
-        }
+        Self { public: OnceLock::new(), private: OnceLock::new(), private_origins }
     }
 
     /// What is at `url`, if that may be asked and answers 200 in time with no more than [`MAX_SIZE`]. `given` is the URL that
@@ -66,9 +62,7 @@ impl Fetcher {
     pub async fn get(&self, url: &KeyUrl, given: &KeyUrl) -> Result<Vec<u8>, FetchError> {
         let (url, given) = (url.to_string(), given.to_string());
         let got = self.ask(&url, &given).await;
-        got.map_err(|error| {
-            format!("{url} cannot be fetched: {}", with_causes(error.as_ref())).into()
-        })
+        got.map_err(|error| format!("{url} cannot be fetched: {}", with_causes(error.as_ref())).into())
     }
 
     async fn ask(&self, url: &str, given: &str) -> Result<Vec<u8>, FetchError> {
@@ -108,9 +102,7 @@ impl Fetcher {
             return Err(format!("{host} would be asked without TLS").into());
         }
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            Ok(address) if !is_public(address) => {
-                Err(format!("{address} is not a public address").into())
-            }
+            Ok(address) if !is_public(address) => Err(format!("{address} is not a public address").into()),
             _ => Ok(self.public.get_or_init(|| connector(PublicOnly))),
         }
     }
@@ -136,10 +128,7 @@ fn is_at(origin: &str, url: &Uri) -> bool {
 }
 
 fn connector(resolver: impl ResolveDns + Clone + 'static) -> Connector {
-    let settings = HttpConnectorSettings::builder()
-        .connect_timeout(TIMEOUT)
-        .read_timeout(TIMEOUT)
-        .build();
+    let settings = HttpConnectorSettings::builder().connect_timeout(TIMEOUT).read_timeout(TIMEOUT).build();
     Connector::builder()
         .connector_settings(settings)
         // What was connected before Lambda froze the process may be gone when it goes on.
@@ -199,11 +188,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || (a == 192 && b == 88 && c == 99)
         || (a == 198 && (18..20).contains(&b))
         || a >= 224;
-    !(special
-        || address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation())
+    !(special || address.is_private() || address.is_loopback() || address.is_link_local() || address.is_documentation())
 }
 
 /// Only `2000::/3` is given out; of that, what carries an IPv4 address (Teredo, 6to4) and the rest of `2001::/23` is
@@ -256,14 +241,8 @@ mod tests {
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
-        for public in [
-            "1.1.1.1",
-            "20.190.128.1",
-            "145.100.190.1",
-            "2606:4700::1111",
-            "2a05:d018::1",
-            "::ffff:1.1.1.1",
-        ] {
+        for public in ["1.1.1.1", "20.190.128.1", "145.100.190.1", "2606:4700::1111", "2a05:d018::1", "::ffff:1.1.1.1"]
+        {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }
@@ -280,10 +259,7 @@ mod tests {
             ("http://127.0.0.1/keys", "without TLS"),
             ("https://127.0.0.1:7081/keys", "not a public address"),
             ("https://127.0.0.2/keys", "not a public address"),
-            (
-                "https://169.254.169.254/latest/meta-data",
-                "not a public address",
-            ),
+            ("https://169.254.169.254/latest/meta-data", "not a public address"),
             ("https://[::1]/keys", "not a public address"),
             ("https://[::ffff:10.0.0.1]/keys", "not a public address"),
             ("https://localhost/keys", "no public address"),
@@ -306,14 +282,8 @@ mod tests {
     fn an_origin_is_a_scheme_a_host_and_a_port() {
         let is_at = |origin, url: &str| is_at(origin, &url.parse().unwrap());
         assert!(is_at("http://127.0.0.1:*", "http://127.0.0.1:7081/keys"));
-        assert!(is_at(
-            "https://login.internal",
-            "https://login.internal/keys"
-        ));
-        assert!(is_at(
-            "https://login.internal:443",
-            "https://login.internal/"
-        ));
+        assert!(is_at("https://login.internal", "https://login.internal/keys"));
+        assert!(is_at("https://login.internal:443", "https://login.internal/"));
         assert!(is_at("http://[::1]:80", "http://[::1]/"));
         assert!(is_at("http://[::1]", "http://[::1]/"));
         for (origin, url) in [

@@ -7,8 +7,8 @@
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RsaPublicKeyComponents, VerificationAlgorithm,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use jiff::Timestamp;
@@ -84,12 +84,7 @@ impl Keys {
         {
             return Found::Key(key);
         }
-        let StoredKeys {
-            fetched_at,
-            failed_at,
-            asked_at,
-            ..
-        } = self.times;
+        let StoredKeys { fetched_at, failed_at, asked_at, .. } = self.times;
         if !within(asked_at, UNKNOWN, now) || fetched_at.max(failed_at) < asked_at {
             return Found::Ask;
         }
@@ -109,8 +104,7 @@ impl Keys {
     }
 
     fn key(&self, id: &str, algorithm: Algorithm) -> Option<Arc<Key>> {
-        let wanted =
-            |key: &&Arc<Key>| key.id.as_deref() == Some(id) && key.algorithms.contains(&algorithm);
+        let wanted = |key: &&Arc<Key>| key.id.as_deref() == Some(id) && key.algorithms.contains(&algorithm);
         self.set.iter().find(wanted).cloned()
     }
 }
@@ -138,10 +132,7 @@ pub fn count(tenant: &Tenant, jwks: &str) -> Result<KeyCount, FetchError> {
     let keys = parse(jwks.as_bytes())?;
     let keys = keys.iter().filter(accepted);
     let (named, nameless): (Vec<_>, Vec<_>) = keys.partition(|key| key.id.is_some());
-    Ok(KeyCount {
-        usable: named.len(),
-        without_id: nameless.len(),
-    })
+    Ok(KeyCount { usable: named.len(), without_id: nameless.len() })
 }
 
 #[derive(Serialize, Deserialize)]
@@ -177,11 +168,7 @@ fn key(value: &Value) -> Option<Key> {
     let algorithms = algorithms(&jwk);
     let decoding = DecodingKey::from_jwk(&jwk).ok()?;
     let verifies = !algorithms.is_empty() && is_sound(&jwk.algorithm, &decoding)?;
-    verifies.then_some(Key {
-        id: jwk.common.key_id,
-        algorithms,
-        decoding,
-    })
+    verifies.then_some(Key { id: jwk.common.key_id, algorithms, decoding })
 }
 
 /// Removes the zero bytes in front of a number in base64. Java writes one in front of numbers whose first bit is set,
@@ -224,10 +211,7 @@ fn algorithms(key: &Jwk) -> Vec<Algorithm> {
     use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     let common = &key.common;
     let signs = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
-    let verifies = common
-        .key_operations
-        .as_ref()
-        .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+    let verifies = common.key_operations.as_ref().is_none_or(|operations| operations.contains(&KeyOperations::Verify));
     if !signs || !verifies {
         return Vec::new();
     }
@@ -244,20 +228,14 @@ fn algorithms(key: &Jwk) -> Vec<Algorithm> {
         _ => &[],
     };
     let pinned = common.key_algorithm;
-    by_type
-        .iter()
-        .copied()
-        .filter(|&algorithm| pinned.is_none_or(|pinned| pinned == algorithm.into()))
-        .collect()
+    by_type.iter().copied().filter(|&algorithm| pinned.is_none_or(|pinned| pinned == algorithm.into())).collect()
 }
 
 /// How many bits a number has, in base64.
 fn bits(base64url: &str) -> usize {
     let bytes = BASE64URL.decode(base64url).unwrap_or_default();
     let first = bytes.iter().position(|&byte| byte != 0);
-    first.map_or(0, |first| {
-        (bytes.len() - first) * 8 - bytes[first].leading_zeros() as usize
-    })
+    first.map_or(0, |first| (bytes.len() - first) * 8 - bytes[first].leading_zeros() as usize)
 }
 
 /// Returns whether a time, in milliseconds, is less than so long ago, by a clock that may have been set back since.
@@ -297,10 +275,7 @@ mod tests {
     fn a_key_signs_by_its_type_and_its_alg_if_it_is_for_signatures() {
         let algorithms = |value: &Value| key(value).map(|key| key.algorithms);
         assert_eq!(algorithms(&ec(&json!({}))), Some(vec![Algorithm::ES256]));
-        assert_eq!(
-            algorithms(&ec(&json!({ "use": "sig", "alg": "ES256" }))),
-            Some(vec![Algorithm::ES256])
-        );
+        assert_eq!(algorithms(&ec(&json!({ "use": "sig", "alg": "ES256" }))), Some(vec![Algorithm::ES256]));
         assert_eq!(algorithms(&rsa(2048)).unwrap().len(), 6);
         for unusable in [
             ec(&json!({ "use": "enc" })),
@@ -363,10 +338,7 @@ mod tests {
         let keys = json!([nameless, rsa(2048)]);
         assert!(matches!(find(&keys, "2", Algorithm::RS256), Found::Nothing));
         assert!(matches!(find(&keys, "1", Algorithm::RS256), Found::Key(_)));
-        assert!(matches!(
-            find(&json!([]), "1", Algorithm::RS256),
-            Found::Nothing
-        ));
+        assert!(matches!(find(&json!([]), "1", Algorithm::RS256), Found::Nothing));
     }
 
     #[test]
@@ -410,10 +382,7 @@ mod tests {
             }
             times
         };
-        assert!(matches!(
-            find(json!({ "fetchedAt": 1000 }), 2000),
-            Found::Ask
-        ));
+        assert!(matches!(find(json!({ "fetchedAt": 1000 }), 2000), Found::Ask));
         // Somebody is asking...
         assert!(matches!(find(asked(json!({})), 500_001), Found::Ask));
         // ...has been told that there is no such key...
@@ -430,10 +399,7 @@ mod tests {
     fn what_is_odd_in_a_set_does_not_keep_us_from_the_rest() {
         let set = json!({ "keys": [null, "x", { "kty": "RSA" }, { "kty": "RSA", "use": "enc", "alg": "RSA-OAEP" }, ec(&json!({}))] });
         assert_eq!(parse(set.to_string().as_bytes()).unwrap().len(), 1);
-        for none in [
-            r#"{"keys": []}"#,
-            r#"{"keys": [{"kty": "oct", "k": "AA", "kid": "1"}]}"#,
-        ] {
+        for none in [r#"{"keys": []}"#, r#"{"keys": [{"kty": "oct", "k": "AA", "kid": "1"}]}"#] {
             assert_eq!(parse(none.as_bytes()).unwrap().len(), 0, "{none}");
         }
         for nonsense in ["", "[]", "{}", r#"{"keys": {}}"#] {

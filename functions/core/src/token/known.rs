@@ -48,9 +48,7 @@ impl KnownIssuers {
         let keys = found.keys.into_iter();
         let known = Known {
             tenants: found.tenants.into(),
-            keys: keys
-                .map(|(place, stored)| (place, Arc::new(Keys::from(stored))))
-                .collect(),
+            keys: keys.map(|(place, stored)| (place, Arc::new(Keys::from(stored)))).collect(),
             read: now,
         };
         let mut all = self.lock();

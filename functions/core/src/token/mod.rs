@@ -12,9 +12,7 @@ mod search;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jsonwebtoken::{
-    Algorithm, Header, Validation, dangerous::insecure_decode, decode, errors::ErrorKind,
-};
+use jsonwebtoken::{Algorithm, Header, Validation, dangerous::insecure_decode, decode, errors::ErrorKind};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -77,11 +75,7 @@ type Claims = Map<String, Value>;
 impl Verifier {
     /// For the tokens of these tenants, whose issuers may be at the private origins given too.
     pub fn new(tenants: Tenants, private_origins: Vec<String>) -> Self {
-        Self {
-            tenants,
-            fetcher: Fetcher::new(private_origins),
-            known: KnownIssuers::default(),
-        }
+        Self { tenants, fetcher: Fetcher::new(private_origins), known: KnownIssuers::default() }
     }
 
     /// The caller whose token the `Authorization` header holds, if that token may hand in anything.
@@ -112,18 +106,10 @@ impl Verifier {
     }
 
     /// The key of the tenant's issuer that has this id.
-    async fn key(
-        &self,
-        known: &Known,
-        tenant: &Tenant,
-        id: &str,
-        algorithm: Algorithm,
-    ) -> Result<Arc<Key>> {
+    async fn key(&self, known: &Known, tenant: &Tenant, id: &str, algorithm: Algorithm) -> Result<Arc<Key>> {
         let place = tenant.key_place();
         let keys = known.keys(&place);
-        let found = keys.map_or(Found::Ask, |keys| {
-            keys.find(id, algorithm, Timestamp::now())
-        });
+        let found = keys.map_or(Found::Ask, |keys| keys.find(id, algorithm, Timestamp::now()));
         let found = match found {
             Found::Ask => {
                 let keys = search::search(&self.tenants, &self.fetcher, &place).await?;
@@ -175,28 +161,19 @@ fn tenant(known: &Known, claims: &Unverified) -> Result<Tenant, TokenFault> {
 
 /// RFC 6750, section 2.1.
 fn bearer(authorization: Option<&str>) -> Result<&str, TokenFault> {
-    let (scheme, token) = authorization
-        .and_then(|header| header.split_once(' '))
-        .ok_or(TokenFault::Missing)?;
+    let (scheme, token) = authorization.and_then(|header| header.split_once(' ')).ok_or(TokenFault::Missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(TokenFault::Missing);
     }
     let token = token.trim();
-    if token.len() > MAX_TOKEN {
-        Err(TokenFault::Malformed)
-    } else {
-        Ok(token)
-    }
+    if token.len() > MAX_TOKEN { Err(TokenFault::Malformed) } else { Ok(token) }
 }
 
 /// Asks for an access token (RFC 9068, section 2.1; most issuers just say `JWT`) that has nothing about it that we
 /// do not understand (RFC 7515, section 4.1.11).
 fn check_kind(header: &Header) -> Result<(), TokenFault> {
     let kind = header.typ.as_ref().map(|typ| typ.to_ascii_lowercase());
-    let access = matches!(
-        kind.as_deref(),
-        None | Some("jwt" | "at+jwt" | "application/at+jwt")
-    );
+    let access = matches!(kind.as_deref(), None | Some("jwt" | "at+jwt" | "application/at+jwt"));
     if access && header.crit.is_none() && header.zip.is_none() && header.enc.is_none() {
         Ok(())
     } else {
@@ -206,22 +183,12 @@ fn check_kind(header: &Header) -> Result<(), TokenFault> {
 
 fn verify(token: &str, key: &Key, tenant: &Tenant) -> Result<Claims, TokenFault> {
     let accepted = key.algorithms.iter().copied();
-    let accepted: Vec<_> = accepted
-        .filter(|&algorithm| tenant.accepts(algorithm))
-        .collect();
-    let mut validation = Validation {
-        algorithms: accepted,
-        leeway: LEEWAY,
-        validate_nbf: true,
-        ..Validation::default()
-    };
+    let accepted: Vec<_> = accepted.filter(|&algorithm| tenant.accepts(algorithm)).collect();
+    let mut validation =
+        Validation { algorithms: accepted, leeway: LEEWAY, validate_nbf: true, ..Validation::default() };
     validation.set_issuer(&[&tenant.issuer]);
     validation.set_audience(&tenant.audiences);
-    let required = if tenant.client_as_audience {
-        &["exp", "iss"][..]
-    } else {
-        &["exp", "iss", "aud"]
-    };
+    let required = if tenant.client_as_audience { &["exp", "iss"][..] } else { &["exp", "iss", "aud"] };
     validation.set_required_spec_claims(required);
     let data = decode::<Claims>(token, &key.decoding, &validation);
     let claims = data.map_err(|error| fault(&error))?.claims;
@@ -274,9 +241,9 @@ fn fault(error: &jsonwebtoken::errors::Error) -> TokenFault {
         ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
             TokenFault::Claim(claim.clone())
         }
-        ErrorKind::InvalidSignature
-        | ErrorKind::InvalidAlgorithm
-        | ErrorKind::UnsupportedAlgorithm => TokenFault::Signature,
+        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => {
+            TokenFault::Signature
+        }
         _ => TokenFault::Malformed,
     }
 }
@@ -295,11 +262,7 @@ fn claim<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
 /// prefix that the tenant's issuer puts in front of them.
 fn scopes<'a>(claims: &'a Claims, tenant: &Tenant) -> Vec<&'a str> {
     let mut scopes = Vec::new();
-    for value in tenant
-        .scope_claims
-        .iter()
-        .filter_map(|name| claim(claims, name))
-    {
+    for value in tenant.scope_claims.iter().filter_map(|name| claim(claims, name)) {
         match value {
             Value::String(text) => scopes.extend(text.split(' ')),
             Value::Array(list) => scopes.extend(list.iter().filter_map(Value::as_str)),
@@ -308,9 +271,7 @@ fn scopes<'a>(claims: &'a Claims, tenant: &Tenant) -> Vec<&'a str> {
     }
     let prefix = tenant.scope_prefix.as_str();
     let scopes = scopes.into_iter();
-    scopes
-        .filter_map(|scope| scope.strip_prefix(prefix))
-        .collect()
+    scopes.filter_map(|scope| scope.strip_prefix(prefix)).collect()
 }
 
 fn client(claims: &Claims, tenant: &Tenant) -> Result<String, TokenFault> {
@@ -326,9 +287,7 @@ fn client(claims: &Claims, tenant: &Tenant) -> Result<String, TokenFault> {
     }
     let client = client.as_str();
     let client = client.filter(|client| (1..=MAX_NAME).contains(&client.len()));
-    client
-        .map(str::to_owned)
-        .ok_or_else(|| TokenFault::Claim(name.clone()))
+    client.map(str::to_owned).ok_or_else(|| TokenFault::Claim(name.clone()))
 }
 
 fn token_id(claims: &Claims) -> Option<String> {
@@ -352,10 +311,8 @@ mod fuzz {
     /// A key, the tenant whose it is, and a good token.
     static GOOD: LazyLock<(Vec<Arc<Key>>, Tenant, String)> = LazyLock::new(|| {
         let random = aws_lc_rs::rand::SystemRandom::new();
-        let pkcs8 =
-            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
         let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
         let set = json!({ "keys": [{
             "kty": "EC", "crv": "P-256", "kid": "1", "x": BASE64URL.encode(x), "y": BASE64URL.encode(y),
@@ -371,11 +328,7 @@ mod fuzz {
         });
         let key = jsonwebtoken::EncodingKey::from_ec_der(pkcs8.as_ref());
         let token = jsonwebtoken::encode(&header, &claims, &key).unwrap();
-        (
-            keys::parse(set.to_string().as_bytes()).unwrap(),
-            tenant,
-            token,
-        )
+        (keys::parse(set.to_string().as_bytes()).unwrap(), tenant, token)
     });
 
     /// All of a token's way but for what is asked of others; whether it holds.
@@ -477,10 +430,8 @@ mod fuzz {
         let value = leaf.prop_recursive(3, 24, 6, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-                prop::collection::vec((name.clone(), inner), 0..8).prop_map(|members| members
-                    .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value))
-                    .collect()),
+                prop::collection::vec((name.clone(), inner), 0..8)
+                    .prop_map(|members| members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
             ]
         });
         prop_oneof![8 => value.prop_map(|value| value.to_string()), 1 => ".{0,40}"]

@@ -35,11 +35,7 @@ const AT_ONCE: usize = 16;
 
 /// Asks an issuer for a key that is not known, if nobody has within [`UNKNOWN`]; else waits a while for whoever does. Says
 /// what is known then.
-pub(super) async fn search(
-    tenants: &Tenants,
-    fetcher: &Fetcher,
-    place: &KeyPlace,
-) -> Result<StoredKeys> {
+pub(super) async fn search(tenants: &Tenants, fetcher: &Fetcher, place: &KeyPlace) -> Result<StoredKeys> {
     let now = Timestamp::now();
     let mut known = match tenants.claim_keys(place, now, UNKNOWN).await? {
         Claim::Ours(known) => {
@@ -51,9 +47,7 @@ pub(super) async fn search(
     let wait = usual(&known, WAIT_IN_USUAL, LEAST_WAIT);
     let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     let end = known.asked_at.unwrap_or_default().saturating_add(wait);
-    while known.fetched_at.max(known.failed_at) < known.asked_at
-        && Timestamp::now().as_millisecond() < end
-    {
+    while known.fetched_at.max(known.failed_at) < known.asked_at && Timestamp::now().as_millisecond() < end {
         tokio::time::sleep(LOOK).await;
         known = match tenants.claim_keys(place, now, UNKNOWN).await? {
             Claim::Ours(known) | Claim::Others(known) => known,
@@ -117,14 +111,10 @@ async fn discover(fetcher: &Fetcher, issuer: &Issuer, url: &KeyUrl) -> Result<Ke
         jwks_uri: KeyUrl,
     }
     let document = fetcher.get(url, url).await?;
-    let document: Discovery = serde_json::from_slice(&document)
-        .map_err(|error| format!("{url} is no discovery document: {error}"))?;
+    let document: Discovery =
+        serde_json::from_slice(&document).map_err(|error| format!("{url} is no discovery document: {error}"))?;
     if document.issuer != issuer.to_string() {
-        return Err(format!(
-            "the discovery document of {issuer} is {}'s",
-            document.issuer
-        )
-        .into());
+        return Err(format!("the discovery document of {issuer} is {}'s", document.issuer).into());
     }
     Ok(document.jwks_uri)
 }
@@ -141,30 +131,18 @@ pub async fn refresh<'a>(
     let silent: HashSet<KeyPlace> = stream::iter(places)
         .map(async |place| {
             let refreshed = refresh_one(table, fetcher, &place, now).await;
-            let is_silent = refreshed
-                .is_ok_and(|keys| keys.failed_at >= keys.fetched_at && keys.failed_at.is_some());
+            let is_silent = refreshed.is_ok_and(|keys| keys.failed_at >= keys.fetched_at && keys.failed_at.is_some());
             (place, is_silent)
         })
         .buffer_unordered(AT_ONCE)
         .filter_map(async |(place, is_silent)| is_silent.then_some(place))
         .collect()
         .await;
-    let of_silent = tenants
-        .iter()
-        .filter(|tenant| silent.contains(&tenant.key_place()));
+    let of_silent = tenants.iter().filter(|tenant| silent.contains(&tenant.key_place()));
     of_silent.map(|tenant| &tenant.tenant).collect()
 }
 
-async fn refresh_one(
-    tenants: &Tenants,
-    fetcher: &Fetcher,
-    place: &KeyPlace,
-    now: Timestamp,
-) -> Result<StoredKeys> {
+async fn refresh_one(tenants: &Tenants, fetcher: &Fetcher, place: &KeyPlace, now: Timestamp) -> Result<StoredKeys> {
     let known = tenants.keys(place).await?;
-    if is_due(&known, now) {
-        fetch(tenants, fetcher, place, Timestamp::now(), BUDGET).await
-    } else {
-        Ok(known)
-    }
+    if is_due(&known, now) { fetch(tenants, fetcher, place, Timestamp::now(), BUDGET).await } else { Ok(known) }
 }

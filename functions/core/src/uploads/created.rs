@@ -70,12 +70,7 @@ pub async fn created(
     }
 }
 
-async fn verify_new(
-    stores: &Stores,
-    document: Document,
-    version: &Version,
-    now: Timestamp,
-) -> Result<Created> {
+async fn verify_new(stores: &Stores, document: Document, version: &Version, now: Timestamp) -> Result<Created> {
     Ok(match verify(stores, document, version, now).await? {
         Verified::Nothing => Created::Known,
         verified => Created::Verified(verified),

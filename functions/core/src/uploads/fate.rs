@@ -19,11 +19,7 @@ pub(super) enum Fate<'a> {
 }
 
 /// Finds out about the upload that `link` names, or about the last one. At most three reads, however long the history is.
-pub(super) async fn fate<'a>(
-    stores: &Stores,
-    document: &'a Document,
-    link: Option<&Version>,
-) -> Result<Fate<'a>> {
+pub(super) async fn fate<'a>(stores: &Stores, document: &'a Document, link: Option<&Version>) -> Result<Fate<'a>> {
     match document.upload_at(link) {
         UploadAt::Pending(upload) => return Ok(Fate::Pending(upload)),
         UploadAt::Ended(upload) => return Ok(Fate::Ended(upload.state)),
@@ -54,11 +50,7 @@ pub(super) async fn fate<'a>(
 }
 
 /// Returns whether a content of the document, or an upload that may become one, has this version.
-pub(super) async fn points_to(
-    stores: &Stores,
-    document: &Document,
-    version: &Version,
-) -> Result<bool> {
+pub(super) async fn points_to(stores: &Stores, document: &Document, version: &Version) -> Result<bool> {
     let fate = fate(stores, document, Some(version)).await?;
     Ok(matches!(fate, Fate::Pending(_) | Fate::Content(_)))
 }

@@ -26,12 +26,7 @@ pub(super) enum Finished {
 
 /// Joins the parts of the document's open upload, if they are all there, and writes down that they are the
 /// document's content.
-pub(super) async fn finish(
-    stores: &Stores,
-    document: &Document,
-    upload: &Upload,
-    act: &Act,
-) -> Result<Finished> {
+pub(super) async fn finish(stores: &Stores, document: &Document, upload: &Upload, act: &Act) -> Result<Finished> {
     let key = document.object_key(&upload.version);
     let object = match stores.files.received(&key, &upload.upload_id).await? {
         // Joined before and not written down, or gone.
@@ -44,17 +39,9 @@ pub(super) async fn finish(
             if !missing.is_empty() {
                 return Ok(Finished::Missing(missing));
             }
-            let Upload {
-                upload_id,
-                plan,
-                checksum,
-                ..
-            } = upload;
+            let Upload { upload_id, plan, checksum, .. } = upload;
             let files = &stores.files;
-            match files
-                .complete(&key, upload_id, *plan, *checksum, &received)
-                .await?
-            {
+            match files.complete(&key, upload_id, *plan, *checksum, &received).await? {
                 Completion::Done(object) => object,
                 Completion::Working => return Ok(Finished::Working),
                 Completion::Refused => return refuse(stores, document, upload, act).await,
@@ -62,9 +49,7 @@ pub(super) async fn finish(
         }
     };
     match (upload.checksum, object.crc64nvme) {
-        (Some(declared), Some(computed))
-            if declared.algorithm() == computed.algorithm() && declared != computed =>
-        {
+        (Some(declared), Some(computed)) if declared.algorithm() == computed.algorithm() && declared != computed => {
             refuse(stores, document, upload, act).await
         }
         _ => record(stores, document, &upload.version, object, act).await,
@@ -90,23 +75,12 @@ fn outcome(fate: Fate<'_>) -> Finished {
 }
 
 /// Writes down that the upload's bytes are not the ones declared.
-async fn refuse(
-    stores: &Stores,
-    document: &Document,
-    refused: &Upload,
-    act: &Act,
-) -> Result<Finished> {
+async fn refuse(stores: &Stores, document: &Document, refused: &Upload, act: &Act) -> Result<Finished> {
     let end = UploadState::ChecksumMismatch;
-    settle(
-        stores,
-        document,
-        &refused.version,
-        act,
-        |document, upload| {
-            let change = document.end_upload(upload, end, act);
-            (change, Finished::Gone(end))
-        },
-    )
+    settle(stores, document, &refused.version, act, |document, upload| {
+        let change = document.end_upload(upload, end, act);
+        (change, Finished::Gone(end))
+    })
     .await
 }
 

@@ -27,12 +27,7 @@ pub struct Looked {
 }
 
 /// Goes on with the listing, or begins another if it is time, until `until`.
-pub async fn look_through(
-    stores: &Stores,
-    tenants: &Tenants,
-    now: Timestamp,
-    until: Instant,
-) -> Result<Looked> {
+pub async fn look_through(stores: &Stores, tenants: &Tenants, now: Timestamp, until: Instant) -> Result<Looked> {
     let mut looked = Looked::default();
     let Some(mut listing) = Listing::next(stores.documents.last_listing().await?, now) else {
         return Ok(looked);
@@ -40,9 +35,7 @@ pub async fn look_through(
     while !listing.is_whole && Instant::now() < until {
         let (objects, next) = stores.files.list(listing.after.as_deref()).await?;
         looked.listed += objects.len() as u64;
-        let new = objects
-            .iter()
-            .filter(|object| listing.concerns(object.modified_at));
+        let new = objects.iter().filter(|object| listing.concerns(object.modified_at));
         let outcomes = stream::iter(new).map(|object| {
             let s3_version = object.s3_version.as_deref();
             created(stores, tenants, &object.key, s3_version, now)
@@ -67,10 +60,7 @@ impl Looked {
             Ok(_) => {}
             Err(error) => {
                 let cause = error.for_the_log();
-                tracing::error!(
-                    cause,
-                    "an object could not be looked at; it is again tomorrow"
-                );
+                tracing::error!(cause, "an object could not be looked at; it is again tomorrow");
                 self.failed += 1;
             }
         }

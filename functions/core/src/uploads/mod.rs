@@ -66,12 +66,7 @@ pub struct UploadView {
 impl fmt::Debug for UploadView {
     /// Without the links, which are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "an upload of {:?} with {} parts missing",
-            self.plan,
-            self.missing.len()
-        )
+        write!(f, "an upload of {:?} with {} parts missing", self.plan, self.missing.len())
     }
 }
 
@@ -84,10 +79,7 @@ impl UploadView {
 
 /// The document, if this caller may know of it.
 async fn load(stores: &Stores, caller: &Caller, id: DocumentId) -> Result<Document> {
-    let key = DocumentKey {
-        tenant: caller.tenant.clone(),
-        id,
-    };
+    let key = DocumentKey { tenant: caller.tenant.clone(), id };
     let client = Some(caller.client.as_str()).filter(|_| !caller.sees_all);
     let document = stores.documents.load_of(&key, client).await?;
     let document = document.ok_or(Error::NotFound)?;
@@ -110,9 +102,7 @@ async fn view(
         None if stores.files.find(&key).await?.is_some() => Vec::new(),
         None => return Ok(None),
     };
-    link(stores, &key, upload, missing, limits, now)
-        .await
-        .map(Some)
+    link(stores, &key, upload, missing, limits, now).await.map(Some)
 }
 
 async fn link(
@@ -125,20 +115,9 @@ async fn link(
 ) -> Result<UploadView> {
     let missing = stores
         .files
-        .link(
-            key,
-            &upload.upload_id,
-            missing.into_iter(),
-            now,
-            upload.expires_at.min(now + limits.part_url_lifetime()),
-        )
+        .link(key, &upload.upload_id, missing.into_iter(), now, upload.expires_at.min(now + limits.part_url_lifetime()))
         .await?;
-    Ok(UploadView {
-        version: upload.version.clone(),
-        plan: upload.plan,
-        expires_at: upload.expires_at,
-        missing,
-    })
+    Ok(UploadView { version: upload.version.clone(), plan: upload.plan, expires_at: upload.expires_at, missing })
 }
 
 /// Writes a change and, once it is written, says so in the log and ends in S3 the upload that it ended.
@@ -155,14 +134,7 @@ async fn write(stores: &Stores, change: &Change, now: Timestamp) -> Result<Writt
 
 /// Who did what to which document, for whoever audits that; the document's history says the same.
 fn note(change: &Change) {
-    let Some(Entry {
-        revision,
-        at,
-        by,
-        what,
-        version,
-    }) = change.entry()
-    else {
+    let Some(Entry { revision, at, by, what, version }) = change.entry() else {
         return;
     };
     let Document { tenant, id, .. } = &change.next;
@@ -219,10 +191,7 @@ async fn clean_up(stores: &Stores, document: &Document, upload: &Upload, now: Ti
 
 fn left_to_the_sweep(ended: Result<()>) {
     if let Err(error) = ended {
-        tracing::warn!(
-            cause = error.for_the_log(),
-            "what no document points to is left to the sweep"
-        );
+        tracing::warn!(cause = error.for_the_log(), "what no document points to is left to the sweep");
     }
 }
 

@@ -11,11 +11,7 @@ use crate::{
 };
 
 /// Lists the documents of a tenant (and of one of its clients, where one is given) that have an upload open.
-pub async fn open(
-    stores: &Stores,
-    tenant: &TenantId,
-    client: Option<&str>,
-) -> Result<Vec<Document>> {
+pub async fn open(stores: &Stores, tenant: &TenantId, client: Option<&str>) -> Result<Vec<Document>> {
     let mut documents = stores.documents.pending(tenant).await?;
     documents.retain(|document| {
         matches!(document.upload_at(None), UploadAt::Pending(_))

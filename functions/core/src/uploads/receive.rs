@@ -42,11 +42,7 @@ pub async fn receive(
     check_declared(&content)?;
 
     let metadata = &content.metadata;
-    let request = Request {
-        caller,
-        metadata,
-        idempotency_key: key,
-    };
+    let request = Request { caller, metadata, idempotency_key: key };
     let id = request.document_of_file(&sha256);
     let mut document = Document::empty(caller, id);
     if key.is_some() {
@@ -57,11 +53,7 @@ pub async fn receive(
         }
     }
     let object = document.object_key(&content.version);
-    let file = File {
-        bytes,
-        sha256,
-        media_type: metadata.media_type.clone(),
-    };
+    let file = File { bytes, sha256, media_type: metadata.media_type.clone() };
     let act = caller.acts(now);
     let mut put = stores.files.put(&object, &file).await?;
     if put == Put::There {
@@ -69,10 +61,7 @@ pub async fn receive(
         // remove it: where no item points to it, it is stored again as a version of our own.
         document = reload(stores, document).await?;
         let is_needed = document.needs_the_object_of(&content);
-        if is_needed
-            && (!points_to(stores, &document, &content.version).await?
-                || is_retyped(&document, &content))
-        {
+        if is_needed && (!points_to(stores, &document, &content.version).await? || is_retyped(&document, &content)) {
             put = stores.files.put_again(&object, &file).await?;
         }
     }
@@ -100,21 +89,12 @@ pub async fn receive(
 
 /// Notes the object of bytes that the document has in another one, so that it is removed. Where that fails, what S3 tells of
 /// the object does it.
-async fn leave_over(
-    stores: &Stores,
-    document: &Document,
-    content: &Content,
-    put: Put,
-    now: Timestamp,
-) {
+async fn leave_over(stores: &Stores, document: &Document, content: &Content, put: Put, now: Timestamp) {
     let Put::Stored(Some(s3_version)) = put else {
         return;
     };
     let leftover = Leftover::of_object(content.version.clone(), s3_version, now);
-    let noted = stores
-        .documents
-        .note_leftover(&document.key(), &leftover)
-        .await;
+    let noted = stores.documents.note_leftover(&document.key(), &leftover).await;
     left_to_the_sweep(noted);
 }
 
@@ -122,14 +102,11 @@ async fn leave_over(
 /// where it is the current content's, and no later `format` has changed that.
 fn is_retyped(document: &Document, content: &Content) -> bool {
     let current = document.content.as_ref();
-    current
-        .filter(|current| current.version == content.version)
-        .is_none_or(|current| {
-            let metadata = content.metadata.clone();
-            let metadata = metadata.with_the_same_file(&current.metadata);
-            current.metadata.okd.format.is_some()
-                || current.metadata.media_type != metadata.media_type
-        })
+    current.filter(|current| current.version == content.version).is_none_or(|current| {
+        let metadata = content.metadata.clone();
+        let metadata = metadata.with_the_same_file(&current.metadata);
+        current.metadata.okd.format.is_some() || current.metadata.media_type != metadata.media_type
+    })
 }
 
 /// Reads a document as it is now; `document` itself where it is not written yet.
@@ -144,22 +121,14 @@ fn check_declared(content: &Content) -> Result<()> {
     if let Some(declared) = okd.document_size.map(u64::from)
         && declared != content.size
     {
-        return Err(Error::SizeMismatch {
-            declared,
-            received: content.size,
-        });
+        return Err(Error::SizeMismatch { declared, received: content.size });
     }
     let Some(declared) = okd.document_checksum else {
         return Ok(());
     };
-    let computed = content
-        .checksums
-        .iter()
-        .find(|computed| computed.algorithm() == declared.algorithm());
+    let computed = content.checksums.iter().find(|computed| computed.algorithm() == declared.algorithm());
     match computed {
-        Some(&computed) if computed != declared => {
-            Err(Error::ChecksumMismatch { declared, computed })
-        }
+        Some(&computed) if computed != declared => Err(Error::ChecksumMismatch { declared, computed }),
         _ => Ok(()),
     }
 }

@@ -6,10 +6,7 @@ use super::{ATTEMPTS, UploadView, discard, link, retry, view, write};
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::{
-        Act, Change, Content, Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState,
-        Version,
-    },
+    document::{Act, Change, Content, Document, DocumentId, Offer, UPLOAD_LIFETIME, Upload, UploadState, Version},
     identity::Request,
     metadata::OfferedFile,
     name::IdempotencyKey,
@@ -43,11 +40,7 @@ pub async fn start(
 ) -> Result<Started> {
     caller.check_size(offered.size.bytes())?;
     caller.scopes.require(offered.metadata.class())?;
-    let request = Request {
-        caller,
-        metadata: &offered.metadata,
-        idempotency_key: key,
-    };
+    let request = Request { caller, metadata: &offered.metadata, idempotency_key: key };
     for generation in 0..GENERATIONS {
         let document = Document::empty(caller, request.document_of_offer(generation));
         // Of the first one most often nothing is there yet: that is not read, but found when it is written.
@@ -72,19 +65,10 @@ async fn start_as(
     size: DocumentSize,
     now: Timestamp,
 ) -> Result<Option<Started>> {
-    let Request {
-        caller, metadata, ..
-    } = *request;
+    let Request { caller, metadata, .. } = *request;
     let version = Version::of_upload();
     let object = document.object_key(&version);
-    let upload_id = stores
-        .files
-        .open_upload(
-            &object,
-            &metadata.media_type,
-            metadata.okd.document_checksum,
-        )
-        .await?;
+    let upload_id = stores.files.open_upload(&object, &metadata.media_type, metadata.okd.document_checksum).await?;
     let fresh = Upload {
         version,
         upload_id,
@@ -97,16 +81,11 @@ async fn start_as(
     };
     let decided = decide(stores, document.clone(), &fresh, request, &caller.acts(now)).await;
     // After a failure the item may point to it all the same: the lifecycle rule ends it, if it does not.
-    if !matches!(
-        decided,
-        Ok(Decision::Begun) | Err(Error::Unavailable { .. })
-    ) {
+    if !matches!(decided, Ok(Decision::Begun) | Err(Error::Unavailable { .. })) {
         discard(stores, &document, &fresh).await;
     }
     Ok(match decided? {
-        Decision::Stored(content) if caller.takes_for_stored(&content) => {
-            Some(Started::Stored(document.id))
-        }
+        Decision::Stored(content) if caller.takes_for_stored(&content) => Some(Started::Stored(document.id)),
         Decision::Stored(content) => Some(Started::Verifying(document.id, content)),
         Decision::Resumed(view) => Some(Started::Uploading(document.id, view)),
         Decision::Begun => {
@@ -139,11 +118,7 @@ async fn decide(
         document.check_repeat(request.name(), &fresh.metadata, None)?;
         // What it was may be of a type that this token is not for.
         document.require(&caller.scopes)?;
-        let offer = document.offer(
-            counted(&document, fresh, full, counters),
-            request.name(),
-            act,
-        );
+        let offer = document.offer(counted(&document, fresh, full, counters), request.name(), act);
         let (change, decision) = match offer {
             Offer::Stored(content, change) => (change, Decision::Stored(content)),
             Offer::Taken => return Ok(Decision::Taken),
@@ -152,8 +127,7 @@ async fn decide(
                 (Some(Change { within, ..change }), Decision::Begun)
             }
             Offer::Resume(upload, change) => {
-                let Some(view) = view(stores, &document, &upload, &caller.limits, act.at).await?
-                else {
+                let Some(view) = view(stores, &document, &upload, &caller.limits, act.at).await? else {
                     // S3 has forgotten it: note that, then decide again.
                     let ended = document.end_upload(&upload, UploadState::Aborted, act);
                     document = match write(stores, &ended, act.at).await? {
@@ -183,14 +157,9 @@ async fn decide(
 /// The upload as one of the tenant's counters is to count it, when `full` of them had no room: first the one of the
 /// upload whose place it takes, then all of them by turns.
 fn counted(document: &Document, fresh: &Upload, full: u8, counters: u8) -> Upload {
-    let before = document
-        .counter()
-        .filter(|&counter| full == 0 && counter < counters);
+    let before = document.counter().filter(|&counter| full == 0 && counter < counters);
     let own = fresh.counter.map(|counter| (counter + full) % counters);
-    Upload {
-        counter: before.or(own),
-        ..fresh.clone()
-    }
+    Upload { counter: before.or(own), ..fresh.clone() }
 }
 
 #[cfg(test)]
@@ -205,10 +174,7 @@ mod tests {
     };
 
     fn upload(counter: u8) -> Upload {
-        let subject = Subject {
-            kind: SubjectKind::Association,
-            id: Uuid::nil(),
-        };
+        let subject = Subject { kind: SubjectKind::Association, id: Uuid::nil() };
         let metadata = format!(
             r#"{{"associationId": "{}", "associationType": "programOfferingAssociation", "consumers":
                 [{{"consumerKey": "nl-okd", "documentType": "bpv", "documentName": "a"}}]}}"#,

@@ -63,9 +63,7 @@ async fn look(
         Fate::Content(content) if content.verification == Verification::Corrupt => {
             UploadStatus::Ended(UploadState::Corrupt)
         }
-        Fate::Content(content) if caller.takes_for_stored(&content) => {
-            UploadStatus::Stored(content.size)
-        }
+        Fate::Content(content) if caller.takes_for_stored(&content) => UploadStatus::Stored(content.size),
         Fate::Content(content) => UploadStatus::Verifying(content),
         Fate::Ended(state) => UploadStatus::Ended(state),
         Fate::Unknown => return Err(Error::NoSuchUpload),

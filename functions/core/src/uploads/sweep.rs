@@ -74,12 +74,7 @@ pub fn longest() -> Duration {
 }
 
 /// Sees to what is due at `now`, and begins with nothing after `until`. `tenants` are all that there ever were.
-pub async fn sweep(
-    stores: &Stores,
-    tenants: &[Tenant],
-    now: Timestamp,
-    until: Instant,
-) -> Result<Swept> {
+pub async fn sweep(stores: &Stores, tenants: &[Tenant], now: Timestamp, until: Instant) -> Result<Swept> {
     let mut swept = Swept::default();
     let removed = tenants.iter().filter(|tenant| tenant.removed.is_some());
     let turn = Turn {
@@ -99,9 +94,7 @@ pub async fn sweep(
             for late in page.entries.iter().map(|entry| entry.seconds_late(now)) {
                 swept.seconds_late = swept.seconds_late.max(late);
             }
-            let outcomes = stream::iter(page.entries)
-                .map(|entry| see_to(&turn, entry))
-                .buffer_unordered(AT_ONCE);
+            let outcomes = stream::iter(page.entries).map(|entry| see_to(&turn, entry)).buffer_unordered(AT_ONCE);
             outcomes
                 .for_each(|outcome| {
                     swept.count(outcome);
@@ -177,9 +170,7 @@ impl Turn<'_> {
         if self.is_over() {
             return Ok(Outcome::Left);
         }
-        Ok(verify_past(self.stores, key, content, self.time())
-            .await?
-            .into())
+        Ok(verify_past(self.stores, key, content, self.time()).await?.into())
     }
 }
 
@@ -233,13 +224,9 @@ async fn settle_upload(turn: &Turn<'_>, document: &Document) -> Result<Outcome> 
     match finish(stores, document, upload, &act).await? {
         Finished::Content(_) => Ok(Outcome::Completed),
         Finished::Gone(UploadState::ChecksumMismatch) => Ok(Outcome::Mismatched),
-        Finished::Missing(missing) if upload.is_idle_at(now, missing.len()) => {
-            expire(turn, document, upload).await
-        }
+        Finished::Missing(missing) if upload.is_idle_at(now, missing.len()) => expire(turn, document, upload).await,
         // Where S3 knows neither upload nor object, it may yet be joining: that too has until then.
-        Finished::Missing(_) | Finished::Working | Finished::Gone(UploadState::Aborted)
-            if expired =>
-        {
+        Finished::Missing(_) | Finished::Working | Finished::Gone(UploadState::Aborted) if expired => {
             expire(turn, document, upload).await
         }
         Finished::Missing(_) | Finished::Working | Finished::Gone(_) => Ok(Outcome::Waiting),
@@ -257,12 +244,7 @@ async fn expire(turn: &Turn<'_>, document: &Document, upload: &Upload) -> Result
 }
 
 /// Removes from S3 what no document points to.
-async fn remove(
-    stores: &Stores,
-    key: &DocumentKey,
-    leftover: &Leftover,
-    now: Timestamp,
-) -> Result<Outcome> {
+async fn remove(stores: &Stores, key: &DocumentKey, leftover: &Leftover, now: Timestamp) -> Result<Outcome> {
     if now < leftover.due() {
         // Noted again since it was listed.
         return Ok(Outcome::Waiting);
@@ -279,9 +261,5 @@ async fn remove(
         Remains::Object(s3_version) => stores.files.delete_version(&object, s3_version).await?,
     }
     stores.documents.forget(key, leftover).await?;
-    Ok(if needed {
-        Outcome::Waiting
-    } else {
-        Outcome::Removed
-    })
+    Ok(if needed { Outcome::Waiting } else { Outcome::Removed })
 }

@@ -25,12 +25,7 @@ pub enum Verified {
 }
 
 /// Verifies the document's current content, if it is `version` and has yet to be verified.
-pub async fn verify(
-    stores: &Stores,
-    mut document: Document,
-    version: &Version,
-    now: Timestamp,
-) -> Result<Verified> {
+pub async fn verify(stores: &Stores, mut document: Document, version: &Version, now: Timestamp) -> Result<Verified> {
     let Some(content) = document.unverified(version) else {
         return Ok(Verified::Nothing);
     };
@@ -42,10 +37,7 @@ pub async fn verify(
         let change = if holds {
             document.verified(version, &act)
         } else {
-            let previous = stores
-                .documents
-                .last_sound(&document.key(), version)
-                .await?;
+            let previous = stores.documents.last_sound(&document.key(), version).await?;
             document.corrupt(version, previous, &act)
         };
         let Some(change) = change else {
@@ -69,16 +61,8 @@ pub(super) async fn verify_past(
     let began = Instant::now();
     let holds = read_back(stores, key, &content).await?;
     let version = content.version.clone();
-    let verification = if holds {
-        Verification::Done
-    } else {
-        Verification::Corrupt
-    };
-    let noted = Content {
-        verification,
-        verified_at: Some(now + began.elapsed()),
-        ..content
-    };
+    let verification = if holds { Verification::Done } else { Verification::Corrupt };
+    let noted = Content { verification, verified_at: Some(now + began.elapsed()), ..content };
     if stores.documents.note_verification(key, &noted).await? {
         Ok(found(key, &version, holds))
     } else {
