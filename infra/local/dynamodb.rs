@@ -1,7 +1,11 @@
 //! DynamoDB on SQLite: the `dynoxide-rs` engine, called inside this process, behind the [wire](crate::wire).
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use bytes::Bytes;
 use dynoxide::{Database, DynoxideError};
 use http::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
@@ -11,6 +15,7 @@ use tokio::sync::Notify;
 use crate::{
     Result, TENANTS,
     aws_json::{self, Answer, Call, Described, Port},
+    index_lag::LaggingIndex,
     policies::Need,
     template::{arn, physical_name},
 };
@@ -22,9 +27,17 @@ pub const TENANTS_READ: &str = "QueryTenants";
 #[derive(Clone)]
 pub enum Tables {
     /// In a file, by the engine in this process. It has no port of its own that anybody could call past the wire.
-    Inside(Database),
+    Inside(Database, Arc<Mutex<Index>>),
     /// In another DynamoDB, by its URL.
     Elsewhere(reqwest::Client, String),
+}
+
+/// How the tables' indexes are answered.
+#[derive(Default)]
+pub struct Index {
+    /// The calls that made the tables.
+    created: Vec<Bytes>,
+    lagging: Option<LaggingIndex>,
 }
 
 impl Tables {
@@ -35,15 +48,25 @@ impl Tables {
         }
         let path = file.to_str().ok_or("the data folder's path is not UTF-8")?;
         let database = Database::new(path).map_err(|error| format!("{path}: {error}"))?;
-        Ok(Self::Inside(database))
+        Ok(Self::Inside(database, Arc::default()))
+    }
+
+    /// Has the indexes show the state of some writes ago, drawn from the seed; with `None` they are up to date again.
+    pub fn lag(&self, seed: Option<u64>) -> Result<()> {
+        if let Self::Inside(database, index) = self {
+            let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+            let of = |seed| LaggingIndex::of(database, &index.created, seed);
+            index.lagging = seed.map(of).transpose()?;
+        }
+        Ok(())
     }
 
     async fn answer(&self, call: Call) -> Answer {
         match self {
-            Self::Inside(database) => {
-                let database = database.clone();
+            Self::Inside(database, index) => {
+                let (database, index) = (database.clone(), index.clone());
                 // SQLite waits for the disk.
-                let done = tokio::task::spawn_blocking(move || run(&database, &call.operation, &call.body));
+                let done = tokio::task::spawn_blocking(move || run_indexed(&database, &index, call));
                 match done.await {
                     Ok(Ok(output)) => Answer::new(output.into()),
                     Ok(Err(refusal)) => refused(&refusal),
@@ -60,7 +83,7 @@ pub async fn serve(port: Port, tables: Tables, written: Arc<Notify>) {
     let effect = move |call: Call| {
         let (tables, written) = (tables.clone(), written.clone());
         async move {
-            let writes = !matches!(call.operation.as_str(), "GetItem" | "Query" | "Scan");
+            let writes = is_write(&call.operation);
             let answer = tables.answer(call).await;
             if writes {
                 written.notify_one();
@@ -69,6 +92,33 @@ pub async fn serve(port: Port, tables: Tables, written: Arc<Notify>) {
         }
     };
     aws_json::serve(port, describe, effect).await;
+}
+
+/// Runs one operation, a query of an index on the index as it is at this moment.
+fn run_indexed(database: &Database, index: &Mutex<Index>, call: Call) -> Result<Vec<u8>, DynoxideError> {
+    let Call { operation, input, body, .. } = call;
+    let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+    if operation == "CreateTable" {
+        index.created.push(body.clone());
+    }
+    let Some(lagging) = &mut index.lagging else {
+        drop(index);
+        return run(database, &operation, &body);
+    };
+    if input["IndexName"].is_string() {
+        // A write that the tables have taken is taken here too.
+        let behind = lagging.now(|behind, operation, input| drop(run(behind, operation, input)));
+        return run(&behind, &operation, &body);
+    }
+    let output = run(database, &operation, &body)?;
+    if is_write(&operation) {
+        lagging.note((operation, body));
+    }
+    Ok(output)
+}
+
+fn is_write(operation: &str) -> bool {
+    !matches!(operation, "GetItem" | "Query" | "Scan")
 }
 
 /// Runs one operation. There are those that the service, its commands and its tests use.

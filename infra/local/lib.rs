@@ -17,6 +17,7 @@ pub mod dynamodb;
 pub mod events;
 pub mod gateway;
 pub mod guard;
+mod index_lag;
 pub mod issuer;
 pub mod policies;
 pub mod runtime;
@@ -142,6 +143,8 @@ pub struct Cloud {
     pub s3: Option<s3::S3>,
     /// Where everything is kept.
     pub data: PathBuf,
+    /// Our own DynamoDB, or the way to another.
+    pub tables: Tables,
     /// Between the functions and their stores.
     pub wire: Arc<Wire>,
     /// Between S3 and the functions.
@@ -187,7 +190,7 @@ impl Cloud {
         };
         let (listener, dynamodb_url) = host.bind(3).await?;
         let written = Arc::new(Notify::new());
-        tokio::spawn(dynamodb::serve(port(listener, aws_json::word), served, written.clone()));
+        tokio::spawn(dynamodb::serve(port(listener, aws_json::word), served.clone(), written.clone()));
         let bus = Bus::open(&options.data, options.durable, options.webhook.clone())?;
         let (listener, bus_url) = host.bind(4).await?;
         tokio::spawn(bus.serve(port(listener, aws_json::word)));
@@ -233,6 +236,7 @@ impl Cloud {
             dynamodb_url,
             s3,
             data: options.data.clone(),
+            tables: served,
             wire,
             events,
             stream,

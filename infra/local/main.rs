@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use okd_local::{Cloud, Options, Result, demo, soak, tenant, welcome};
+use okd_local::{Cloud, Options, Result, demo, runtime::clock, soak, tenant, welcome};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -197,8 +197,8 @@ fn function(name: &str) -> Result<()> {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match name {
-        "ApiFunction" => runtime.block_on(okd_api::run()),
-        "ReconcileFunction" => runtime.block_on(okd_reconcile::run()),
+        "ApiFunction" => runtime.block_on(okd_api::run(clock)),
+        "ReconcileFunction" => runtime.block_on(okd_reconcile::run(clock)),
         "AnnounceFunction" => runtime.block_on(okd_announce::run()),
         _ => Err(format!("the template has a function {name}, but infra/local/main.rs does not know it").into()),
     }

@@ -12,7 +12,7 @@ use std::{
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     thread::available_parallelism,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -26,6 +26,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
     net::TcpListener,
     process::{Child, ChildStdin, Command},
@@ -42,6 +43,16 @@ use crate::{
 /// How long a process may take before it asks for work: Lambda allows it 10 s.
 const TO_START: Duration = Duration::from_secs(10);
 
+/// By how many seconds the clock of a process is ahead, in its environment.
+const CLOCK_AHEAD: &str = "OKD_LOCAL_CLOCK_AHEAD";
+
+/// The clock of a function's process: the machine's, wrong by as much as its environment says.
+pub fn clock() -> Timestamp {
+    let ahead = std::env::var(CLOCK_AHEAD).ok();
+    let ahead = ahead.and_then(|ahead| ahead.parse().ok());
+    Timestamp::now() + SignedDuration::from_secs(ahead.unwrap_or_default())
+}
+
 /// A function: how to start its processes, and those that wait for work.
 pub struct Function {
     name: String,
@@ -54,6 +65,8 @@ pub struct Function {
     started: AtomicUsize,
     /// Who may start a process: a crowd of requests would start one each, and all of them be slow together.
     starting: Semaphore,
+    /// By how many seconds the clocks of its processes are wrong, at most.
+    skew: AtomicI64,
     idle: Mutex<Vec<Process>>,
     peak_memory: Mutex<u64>,
 }
@@ -127,6 +140,7 @@ impl Function {
             wire,
             started: AtomicUsize::new(0),
             starting: Semaphore::new(available_parallelism().map_or(2, NonZero::get)),
+            skew: AtomicI64::new(0),
             idle: Mutex::default(),
             peak_memory: Mutex::default(),
         }
@@ -159,6 +173,12 @@ impl Function {
         self.note_memory(&process);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
         outcome
+    }
+
+    /// Has the clocks of the processes that start from now on go wrong by up to so many seconds, each by another number
+    /// of them.
+    pub fn skew(&self, seconds: u16) {
+        self.skew.store(seconds.into(), Ordering::Relaxed);
     }
 
     /// How many processes there have been.
@@ -225,6 +245,7 @@ impl Function {
             .env_clear()
             .envs(&self.environment)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env(CLOCK_AHEAD, self.clock_ahead(number).to_string())
             // The SDK puts it into the user agent of each call, and so the wire knows whose it is.
             .env("AWS_SDK_UA_APP_ID", &name)
             .env("AWS_LAMBDA_FUNCTION_NAME", format!("local-{}", self.name))
@@ -241,6 +262,12 @@ impl Function {
         let process =
             Process { name, wire: self.wire.clone(), killed, _stdin: child.stdin.take(), child, work, serving };
         Ok((process, endpoint))
+    }
+
+    /// How many seconds the clock of the process with this number is ahead: none, some, or so many behind.
+    fn clock_ahead(&self, number: usize) -> i64 {
+        let turn = i64::try_from(number % 3).unwrap_or_default();
+        self.skew.load(Ordering::Relaxed) * (turn - 1)
     }
 
     fn note_memory(&self, process: &Process) {

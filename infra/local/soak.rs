@@ -26,6 +26,9 @@ use crate::{
 /// Clients at once: most of the time each waits for something.
 const AT_ONCE: usize = 24;
 
+/// By how many seconds the clocks of functions' processes are wrong.
+const SKEW_SECONDS: u16 = 20;
+
 /// How much, and how bad.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -96,6 +99,12 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
     let handed_in = Mutex::new(BTreeSet::new());
     let progress = ProgressBar::new(arguments.uploads);
 
+    for function in cloud.functions.values() {
+        function.skew(SKEW_SECONDS);
+    }
+    if let Some(stream) = &cloud.stream {
+        stream.shuffle(Some(seed));
+    }
     cloud.wire.storm(seed, arguments.faults);
     let calls_before = cloud.wire.calls().len();
     let all: Vec<Result<Told>> = stream::iter(0..arguments.uploads)

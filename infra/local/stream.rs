@@ -8,7 +8,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -46,6 +46,8 @@ pub struct Stream {
     filters: Vec<Value>,
     batch: u64,
     held: AtomicBool,
+    /// Where batches come twice and their records in any order.
+    shuffled: Mutex<Option<fastrand::Rng>>,
     written: Arc<Notify>,
     delivered: Notify,
 }
@@ -83,6 +85,7 @@ impl Stream {
             filters: filters.map(|filter| known(filter?)).collect::<Result<_>>()?,
             batch: source["BatchSize"].as_u64().unwrap_or(100),
             held: AtomicBool::new(false),
+            shuffled: Mutex::default(),
             written,
             delivered: Notify::new(),
         });
@@ -95,6 +98,13 @@ impl Stream {
     pub fn hold(&self, held: bool) {
         self.held.store(held, Ordering::SeqCst);
         self.written.notify_one();
+    }
+
+    /// Has batches come twice and their records in any order, drawn from the seed; with `None` each comes once again,
+    /// in the order of the writes.
+    pub fn shuffle(&self, seed: Option<u64>) {
+        let mut shuffled = self.shuffled.lock().unwrap_or_else(PoisonError::into_inner);
+        *shuffled = seed.map(fastrand::Rng::with_seed);
     }
 
     /// Returns when the function is done with every record that is there; an error when it is not for too long.
@@ -134,11 +144,12 @@ impl Stream {
             return Ok(true);
         };
         let wanted = |record: &&Record| self.filters.iter().any(|filter| matches(filter, &record.event));
-        let passed: Vec<&Record> = records.iter().filter(wanted).collect();
+        let mut passed: Vec<&Record> = records.iter().filter(wanted).collect();
         if passed.is_empty() {
             self.delete(last).await?;
             return Ok(false);
         }
+        let is_shuffled = self.shuffle_batch(&mut passed);
         let events: Vec<&Value> = passed.iter().map(|record| &record.event).collect();
         let batch = json!({ "Records": events }).to_string();
         let answer = self.function.invoke(batch.into()).await;
@@ -146,14 +157,32 @@ impl Stream {
         let answer: Value = serde_json::from_slice(&answer)?;
         let failed = &answer["batchItemFailures"][0]["itemIdentifier"];
         if failed.is_null() {
-            self.delete(last).await?;
+            let comes_again = is_shuffled && fastrand::bool();
+            if !comes_again {
+                self.delete(last).await?;
+            }
             return Ok(false);
+        }
+        if is_shuffled {
+            return Err("all of a batch in no order come again".into());
         }
         let is_failed = |record: &&&Record| record.event["dynamodb"]["SequenceNumber"] == *failed;
         let failed = passed.iter().find(is_failed);
         let failed = failed.ok_or("the function names a record that was not in its batch")?;
         self.delete(failed.number - 1).await?;
         Err("the function has not seen to all of them".into())
+    }
+
+    /// Brings a batch out of order, where that is asked for.
+    fn shuffle_batch(&self, batch: &mut [&Record]) -> bool {
+        let mut shuffled = self.shuffled.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *shuffled {
+            Some(random) => {
+                random.shuffle(batch);
+                true
+            }
+            None => false,
+        }
     }
 
     async fn read(&self) -> Result<Vec<Record>> {

@@ -4,7 +4,8 @@
 //! [`matrix`] tries every fault on every call of every use case, [`races`] draws orders of the calls of several
 //! at once from seeds, [`resume`] kills a large upload again and again, [`reconcile`] and [`sweep`] say what the
 //! function behind the senders' backs does, [`policies`] that all of this needs what the functions may do, and no more,
-//! [`timeouts`] what is said when there is no time.
+//! [`timeouts`] what is said when there is no time, [`clocks`] what comes of clocks that differ, an index that is late
+//! and a stream that repeats itself.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,6 +18,7 @@ macro_rules! tell {
 }
 
 mod bench;
+mod clocks;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 mod matrix;

@@ -20,6 +20,8 @@ const HOUR: Duration = Duration::from_hours(1);
 const SCHEDULES: u64 = 120;
 /// Clouds at once.
 const CLOUDS: usize = 4;
+/// By how much the functions' clocks are wrong, in half of the clouds.
+const SKEW_SECONDS: u16 = 20;
 /// How often a client does over what came to nothing.
 const TRIES: usize = 5;
 
@@ -138,6 +140,7 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
     // Now and then calls fail besides.
     let percent = if seed.is_multiple_of(5) { 8 } else { 0 };
     bench.cloud.wire.storm(seed, percent);
+    bench.cloud.tables.lag(seed.is_multiple_of(3).then_some(seed)).unwrap();
     let held = bench.cloud.wire.hold(seed, racers.len());
     let mut racing = JoinSet::new();
     for (racer, who) in racers.into_iter().zip(1..) {
@@ -147,6 +150,9 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
     drop(held);
     bench.cloud.events.settled().await;
     bench.cloud.wire.storm(seed, 0);
+    bench.cloud.tables.lag(None).unwrap();
+    let shuffled = seed.is_multiple_of(2).then_some(seed);
+    bench.cloud.stream.as_ref().unwrap().shuffle(shuffled);
 
     // Whatever is current comes once more while another upload is open.
     if let Some((file, says)) = first.read().await
@@ -172,6 +178,17 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
     bench.clear().await;
 }
 
+/// The cloud for this seed: the clocks of its functions are wrong, where the seed says so.
+fn bench_of(seed: u64) -> Arc<Bench> {
+    let bench = Bench::new();
+    if seed % 4 >= 2 {
+        for function in bench.cloud.functions.values() {
+            function.skew(SKEW_SECONDS);
+        }
+    }
+    Arc::new(bench)
+}
+
 /// How many schedules: more, where it is asked for.
 fn schedules() -> u64 {
     let asked = std::env::var("OKD_SCHEDULES").ok();
@@ -183,7 +200,7 @@ async fn whatever_the_order_every_answer_is_one_that_the_promises_allow_and_the_
     let mut clouds = JoinSet::new();
     for cloud in 0..CLOUDS {
         clouds.spawn(async move {
-            let bench = Arc::new(Bench::new());
+            let bench = bench_of(cloud as u64);
             for seed in (0..schedules()).skip(cloud).step_by(CLOUDS) {
                 let bench = bench.clone();
                 let raced = tokio::spawn(async move { run(&bench, seed).await }).await;
@@ -200,7 +217,7 @@ async fn whatever_the_order_every_answer_is_one_that_the_promises_allow_and_the_
 #[ignore = "to try one race again"]
 async fn one_race() {
     let seed = std::env::var("OKD_SEED").unwrap().parse().unwrap();
-    run(&Arc::new(Bench::new()), seed).await;
+    run(&bench_of(seed), seed).await;
 }
 
 /// A's PUT opens the upload and does not hear of it; B's, of the same file, goes on with it and completes it. When A's

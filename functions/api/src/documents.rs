@@ -32,13 +32,14 @@ pub(crate) async fn hand_in(
     caller: &Caller,
     subject: Subject,
     request: Request,
+    now: Timestamp,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
     let (parts, body) = request.into_parts();
     check_content_encoding(&parts.headers)?;
     let content_type = parts.headers.get(header::CONTENT_TYPE);
     let content_type = String::from_utf8_lossy(content_type.map_or(b"", |value| value.as_bytes()));
-    let (body, now) = (bytes(body), Timestamp::now());
+    let body = bytes(body);
     match essence(&content_type).as_str() {
         "multipart/form-data" => {
             let form = Form::read(&content_type, body)?;

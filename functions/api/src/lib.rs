@@ -25,7 +25,7 @@ use okd_core::{
     Error,
     caller::Caller,
     config::{PageConfig, SessionConfig, StoreConfig, TokenConfig},
-    lambda,
+    lambda::{self, Clock},
     metrics::Measured,
     stores::{self, TenantStores, Tenants},
     token::Verifier,
@@ -53,13 +53,14 @@ pub struct App {
     verifier: Verifier,
     throttle: Throttle,
     stores: TenantStores,
+    clock: Clock,
     /// The origins whose pages may call.
     origins: Vec<String>,
 }
 
 /// Cold start, then requests until Lambda ends the process. Settings come from the environment; see
 /// [`okd_core::config`].
-pub async fn run() -> Result<(), lambda_http::Error> {
+pub async fn run(clock: Clock) -> Result<(), lambda_http::Error> {
     lambda::start_log();
     let tokens = TokenConfig::from_env()?;
     let sdk = stores::connect().await;
@@ -67,6 +68,7 @@ pub async fn run() -> Result<(), lambda_http::Error> {
         verifier: Verifier::new(Tenants::new(&sdk, tokens.tenants_table), tokens.private_issuers),
         throttle: Throttle::default(),
         stores: TenantStores::new(sdk, StoreConfig::from_env()?, SessionConfig::from_env()?),
+        clock,
         origins: PageConfig::from_env()?.origins,
     };
     let app = &app;

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    okd_api::run().await
+    okd_api::run(jiff::Timestamp::now).await
 }

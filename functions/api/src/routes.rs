@@ -124,16 +124,16 @@ pub(crate) async fn call(
     let upload = linked_upload(&request)?;
     let upload = upload.as_ref();
     let stores = app.stores.of(tenant).await?;
-    let stores = &*stores;
+    let (stores, now) = (&*stores, (app.clock)());
     match (found.route.action, request.method()) {
         (Action::HandIn(_), &Method::PATCH) => Err(Refusal::StatusNotServed),
         (Action::HandIn(kind), _) => {
             let subject = Subject { kind, id: found.id };
-            documents::hand_in(stores, caller, subject, request, &paths).await
+            documents::hand_in(stores, caller, subject, request, now, &paths).await
         }
-        (Action::Upload, &Method::DELETE) => uploads::abort(stores, caller, id, upload).await,
-        (Action::Upload, _) => uploads::status(stores, caller, id, upload, &paths).await,
-        (Action::Complete, _) => uploads::complete(stores, caller, id, upload, &paths).await,
+        (Action::Upload, &Method::DELETE) => uploads::abort(stores, caller, id, upload, now).await,
+        (Action::Upload, _) => uploads::status(stores, caller, id, upload, now, &paths).await,
+        (Action::Complete, _) => uploads::complete(stores, caller, id, upload, now, &paths).await,
     }
 }
 

@@ -19,9 +19,10 @@ pub(crate) async fn status(
     caller: &Caller,
     id: DocumentId,
     upload: Option<&Version>,
+    now: Timestamp,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
-    let upload = match uploads::status(stores, caller, id, upload, Timestamp::now()).await? {
+    let upload = match uploads::status(stores, caller, id, upload, now).await? {
         UploadStatus::Open(view) => upload_json(id, &view, paths),
         UploadStatus::Verifying(content) => verifying_json(id, &content, paths),
         UploadStatus::Stored(size) => json!({ "state": "stored", "documentSize": size }),
@@ -37,9 +38,10 @@ pub(crate) async fn complete(
     caller: &Caller,
     id: DocumentId,
     upload: Option<&Version>,
+    now: Timestamp,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
-    match uploads::complete(stores, caller, id, upload, Timestamp::now()).await {
+    match uploads::complete(stores, caller, id, upload, now).await {
         Ok(Completed::Stored) => Ok(stored(id)),
         Ok(Completed::Verifying(content)) => Ok(still_verifying(id, &content, paths)),
         Ok(Completed::Joining) => Ok(still_completing(id)),
@@ -84,8 +86,9 @@ pub(crate) async fn abort(
     caller: &Caller,
     id: DocumentId,
     upload: Option<&Version>,
+    now: Timestamp,
 ) -> Result<Response<Body>, Refusal> {
-    uploads::abort(stores, caller, id, upload, Timestamp::now()).await?;
+    uploads::abort(stores, caller, id, upload, now).await?;
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)

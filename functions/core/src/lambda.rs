@@ -1,6 +1,11 @@
-//! What every function has to do with Lambda itself: its log, and the time that it is given.
+//! What every function has to do with Lambda itself: its log, its clock and the time that it is given.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+
+/// Reads the time of day. Each function gets it from its `main`, so that a test can run functions whose clocks differ.
+pub type Clock = fn() -> Timestamp;
 
 /// Writes the log as JSON to standard output, from where Lambda takes it to CloudWatch; each line with the span that
 /// it is written in. To be called once.

@@ -12,7 +12,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use okd_core::{
     Result, Stores,
     config::{StoreConfig, TokenConfig},
-    lambda,
+    lambda::{self, Clock},
     metrics::Measured,
     stores::{self, Tenants},
     tenant::Tenant,
@@ -25,7 +25,7 @@ use event::Event;
 
 /// Cold start, then events until Lambda ends the process. Settings come from the environment; see
 /// [`StoreConfig`].
-pub async fn run() -> Result<(), lambda_runtime::Error> {
+pub async fn run(clock: Clock) -> Result<(), lambda_runtime::Error> {
     lambda::start_log();
     let tokens = TokenConfig::from_env()?;
     let sdk = stores::connect().await;
@@ -33,6 +33,7 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
         stores: Stores::new(&sdk, &StoreConfig::from_env()?),
         tenants: Tenants::new(&sdk, tokens.tenants_table),
         fetcher: Fetcher::new(tokens.private_issuers),
+        clock,
     };
     let app = &app;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
@@ -54,6 +55,7 @@ struct App {
     stores: Stores,
     tenants: Tenants,
     fetcher: Fetcher,
+    clock: Clock,
 }
 
 /// Sees to one event, with this much time left. An error asks for the event again; one that cannot be read
@@ -70,14 +72,14 @@ async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured
             report(swept?, measured);
         }
         Ok(Event::LookThrough(time)) => {
-            let now = time.unwrap_or_else(Timestamp::now);
+            let now = time.unwrap_or_else(app.clock);
             let until = Instant::now() + left / 2;
             let looked = uploads::look_through(&app.stores, &app.tenants, now, until).await?;
             tracing::info!(?looked, "looked through the bucket");
             measured.add(&[], &[("Strays", "Count", looked.strays)]);
         }
         Ok(Event::ObjectCreated { key, version }) => {
-            let now = Timestamp::now();
+            let now = (app.clock)();
             let App { stores, tenants, .. } = app;
             let version = version.as_deref();
             let created = uploads::created(stores, tenants, &key, version, now).await?;

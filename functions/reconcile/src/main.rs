@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    okd_reconcile::run().await
+    okd_reconcile::run(jiff::Timestamp::now).await
 }
