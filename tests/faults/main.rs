@@ -28,6 +28,7 @@ mod policies;
 mod program;
 mod races;
 mod reconcile;
+mod releases;
 mod resume;
 mod sweep;
 mod timeouts;
