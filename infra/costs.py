@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the service costs: a model, printed as the tables that stand in the README between its two `costs` markers.
+"""What the service costs: a model, printed as the tables that stand in docs/operating/cost.md between its two `costs` markers.
 With --check it compares them.
 
 It counts what is called, times AWS's list prices, with no free tier and no volume discount. It leaves out what is the
@@ -159,10 +159,10 @@ def main():
     if sys.argv[1:] != ["--check"]:
         print(text())
         return
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    _, _, rest = readme.partition("<!-- costs -->\n")
+    page = (Path(__file__).parent.parent / "docs/operating/cost.md").read_text()
+    _, _, rest = page.partition("<!-- costs -->\n")
     if rest.partition("\n<!-- /costs -->")[0].strip() != text():
-        sys.exit("the README's costs are not those that infra/costs.py prints")
+        sys.exit("the costs of docs/operating/cost.md are not those that infra/costs.py prints")
 
 
 if __name__ == "__main__":

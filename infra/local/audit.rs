@@ -19,9 +19,9 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use okd_core::{
     checksum::{Checksum, Digest},
-    document::{Content, Deed, Document, Entry, UploadState, Verification, Version},
-    stores::{QUEUES, counted_of_client},
-    tenant::DocumentKey,
+    document::{Action, Content, Document, EndReason, HistoryEntry, UploadState, Verification},
+    ids::{DocumentKey, ObjectKey},
+    stores::{ItemKey, QUEUES, Record, counts_of_client},
 };
 
 use crate::{
@@ -115,32 +115,32 @@ struct Named {
     /// Every content, and whether it is its document's current one.
     contents: Vec<(DocumentKey, Content, bool)>,
     /// The keys of all contents' objects, and of those that pending uploads may become.
-    objects: BTreeSet<String>,
+    objects: BTreeSet<ObjectKey>,
     /// The ids of the pending uploads.
     uploads: BTreeSet<String>,
     /// The items about which something is pending.
-    pending: BTreeSet<(String, String)>,
+    pending: BTreeSet<ItemKey>,
     /// The changes of each document.
     changes: BTreeMap<String, BTreeSet<Moment>>,
     /// Those that must have been announced.
     concerning: BTreeSet<(String, Moment)>,
     /// The keys of the entries by which documents should be found, by what their metadata says.
-    links: BTreeSet<(String, String)>,
+    links: BTreeSet<ItemKey>,
     /// The keys of those that there are.
-    entries: BTreeSet<(String, String)>,
+    entries: BTreeSet<ItemKey>,
     /// The sequence of the last content of each version, by its object's key, as the items for that say.
-    pointers: BTreeMap<String, u32>,
-    /// By how much each number of each counter differs from what is open.
-    counters: BTreeMap<(String, String, String), i64>,
+    pointers: BTreeMap<ObjectKey, u32>,
+    /// Actor how much each number of each counter differs from what is open.
+    counters: BTreeMap<(ItemKey, String), i64>,
 }
 
 impl Named {
     /// The objects of contents that were replaced and that their items do not lead to, or lead to older ones of.
-    fn wrong_pointers(&self) -> impl Iterator<Item = String> {
+    fn wrong_pointers(&self) -> impl Iterator<Item = ObjectKey> {
         let mut current = BTreeSet::new();
-        let mut last: BTreeMap<String, u32> = BTreeMap::new();
+        let mut last: BTreeMap<ObjectKey, u32> = BTreeMap::new();
         for (key, content, is_current) in &self.contents {
-            let object = key.object(&content.version);
+            let object = key.object(&content.content_id);
             if *is_current {
                 current.insert(object);
             } else {
@@ -155,15 +155,15 @@ impl Named {
             .map(|(object, _)| object)
     }
 
-    fn read_history(&mut self, key: &DocumentKey, history: &[Entry]) {
-        let moment = |entry: &Entry| (entry.revision, entry.at);
+    fn read_history(&mut self, key: &DocumentKey, history: &[HistoryEntry]) {
+        let moment = |entry: &HistoryEntry| (entry.revision, entry.at);
         let changes = self.changes.entry(key.id.to_string()).or_default();
         changes.extend(history.iter().map(moment));
-        let concerns = |entry: &&Entry| match entry.what {
-            Deed::Stored | Deed::UploadCompleted | Deed::Verified => true,
-            Deed::UploadEnded(state) => state == UploadState::Expired,
+        let concerns = |entry: &&HistoryEntry| match entry.what {
+            Action::Stored | Action::UploadCompleted | Action::Verified => true,
+            Action::UploadEnded(state) => state == EndReason::Expired,
             // A correction may be an upload's, of which nothing is announced; there may be nothing to restore.
-            Deed::Corrected | Deed::Corrupt | Deed::UploadBegun => false,
+            Action::Corrected | Action::Corrupt | Action::UploadBegun => false,
         };
         let concerning = history.iter().filter(concerns);
         let concerning = concerning.map(|entry| (key.id.to_string(), moment(entry)));
@@ -175,88 +175,69 @@ impl Books {
     fn read_items(&mut self, items: Vec<Item>) -> Result<Named> {
         let mut named = Named::default();
         for item in items {
-            let (pk, sk) = (text(&item, "pk"), text(&item, "sk"));
-            if sk.starts_with("counter#") {
-                for (name, value) in item {
-                    if let Ok(number) = value.as_n() {
-                        let counter = (pk.clone(), sk.clone(), name);
-                        *named.counters.entry(counter).or_default() += number.parse::<i64>()?;
-                    }
-                }
-                continue;
-            }
-            // How far the bucket was looked through.
-            if pk.starts_with('#') {
-                continue;
-            }
-            if DocumentKey::of_leftover_partition(&pk).is_some() {
-                named.pending.insert((pk, sk));
-                continue;
-            }
-            if pk.matches('#').count() > 1 {
-                named.entries.insert((pk, sk));
-                continue;
-            }
-            let key = DocumentKey::of_partition(&pk).ok_or_else(|| format!("a partition {pk}"))?;
-            let pending = match sk.split('#').next() {
-                Some("document") => {
-                    let document: Document = serde_dynamo::from_item(item)?;
-                    if let Some(upload) = &document.upload
-                        && upload.state == UploadState::Uploading
-                    {
-                        named.objects.insert(key.object(&upload.version));
-                        named.uploads.insert(upload.upload_id.clone());
-                        if let Some(counter) = upload.counter {
-                            let size = upload.plan.size.bytes().cast_signed();
-                            let [uploads, bytes] = counted_of_client(&document.client);
-                            for (name, counted) in
-                                [("uploads".to_owned(), 1), ("bytes".to_owned(), size), (uploads, 1), (bytes, size)]
-                            {
-                                let pk = key.tenant.usage_partition();
-                                let counter = (pk, format!("counter#{counter}"), name);
-                                *named.counters.entry(counter).or_default() -= counted;
-                            }
-                        }
-                        self.stored(&key).uploading = true;
-                    }
-                    let partitions = document.links().into_iter().map(|link| key.tenant.link_partition(&link));
-                    named.links.extend(partitions.map(|partition| (partition, key.id.to_string())));
-                    named.read_history(&key, &document.history);
-                    let pending = document.due().is_some();
-                    let current = document.content.map(|content| (key, content, true));
-                    named.contents.extend(current);
-                    pending
-                }
-                Some("content") => {
-                    let content: Content = serde_dynamo::from_item(item)?;
+            let place = ItemKey { pk: text(&item, "pk"), sk: text(&item, "sk") };
+            let pending = match Record::read(&place, item)? {
+                Record::Document(document) => self.read_document(*document, &mut named),
+                Record::Content(key, content) => {
                     let pending = content.due().is_some();
-                    named.contents.push((key, content, false));
+                    named.contents.push((key, *content, false));
                     pending
                 }
-                Some("history") => {
-                    let entries = item.get("entries").cloned();
-                    let entries: Vec<Entry> =
-                        serde_dynamo::from_attribute_value(entries.ok_or("a history without entries")?)?;
+                Record::History(key, entries) => {
                     named.read_history(&key, &entries);
                     false
                 }
-                Some("version") => {
-                    let version = sk.split_once('#').map_or("", |(_, version)| version);
-                    let version = Version::parse(version).ok_or("a pointer to no version")?;
-                    let sequence = item["sequence"].as_n().map_or(Ok(0), |text| text.parse())?;
-                    named.pointers.insert(key.object(&version), sequence);
+                Record::Pointer(key, content, sequence) => {
+                    named.pointers.insert(key.object(&content), sequence);
                     false
                 }
-                _ => true,
+                Record::Orphan(..) => true,
+                Record::Link(_) => {
+                    named.entries.insert(place.clone());
+                    false
+                }
+                Record::Shard(counts) => {
+                    for (name, count) in counts {
+                        *named.counters.entry((place.clone(), name)).or_default() += count;
+                    }
+                    false
+                }
+                Record::Listing(_) => false,
             };
             if pending {
-                named.pending.insert((pk, sk));
+                named.pending.insert(place);
             }
         }
         let objects = named.contents.iter();
-        let objects = objects.map(|(key, content, _)| key.object(&content.version));
+        let objects = objects.map(|(key, content, _)| key.object(&content.content_id));
         named.objects.extend(objects);
         Ok(named)
+    }
+
+    /// Reads a document's own item. Returns whether something about it is pending.
+    fn read_document(&mut self, document: Document, named: &mut Named) -> bool {
+        let key = document.key();
+        if let Some(upload) = &document.upload
+            && upload.state == UploadState::Uploading
+        {
+            named.objects.insert(key.object(&upload.content_id));
+            named.uploads.insert(upload.upload_id.clone());
+            if let Some(shard) = upload.shard {
+                let size = upload.plan.size.bytes().cast_signed();
+                let [uploads, bytes] = counts_of_client(&document.client);
+                let counts = [("uploads".to_owned(), 1), ("bytes".to_owned(), size), (uploads, 1), (bytes, size)];
+                for (name, count) in counts {
+                    let counter = (ItemKey::shard(&key.tenant, shard), name);
+                    *named.counters.entry(counter).or_default() -= count;
+                }
+            }
+            self.stored(&key).uploading = true;
+        }
+        named.links.extend(document.links().iter().map(|link| ItemKey::link(&key, link)));
+        named.read_history(&key, &document.history);
+        let pending = document.due().is_some();
+        named.contents.extend(document.content.map(|content| (key, content, true)));
+        pending
     }
 
     /// Compares what was announced with what the items say.
@@ -264,12 +245,12 @@ impl Books {
         let silent = named.concerning.iter();
         let silent = silent.filter(|(document, moment)| !announced.has(document, moment));
         self.faults.extend(silent.map(|change| format!("{change:?} was not announced")));
-        let mut current: BTreeMap<String, String> = BTreeMap::new();
+        let mut current: BTreeMap<String, ObjectKey> = BTreeMap::new();
         for (key, content, is_current) in &named.contents {
-            let object = key.object(&content.version);
+            let object = key.object(&content.content_id);
             if *is_current {
                 current.insert(key.id.to_string(), object);
-            } else if content.verification == Verification::Corrupt && !announced.is_corrupt(&object) {
+            } else if content.verification == Verification::Corrupt && !announced.is_corrupt(object.as_str()) {
                 self.faults.push(format!("{object} was not announced to be corrupt"));
             }
         }
@@ -278,7 +259,7 @@ impl Books {
                 self.faults.push(format!("the history of {document} runs backwards: {changes:?}"));
             }
             let known = announced.current(document, changes);
-            let current = current.get(document).map(String::as_str);
+            let current = current.get(document).map(ObjectKey::as_str);
             if known != current {
                 self.faults.push(format!("of {document} {known:?} is known to be current, and {current:?} is"));
             }
@@ -294,8 +275,8 @@ impl Books {
         handed_in: &BTreeSet<String>,
     ) {
         let read = async |(key, content, current): (DocumentKey, Content, bool)| {
-            let object = key.object(&content.version);
-            let found = digest(s3, bucket, &object).await;
+            let object = key.object(&content.content_id);
+            let found = digest(s3, bucket, object.as_str()).await;
             (key, content, current, object, found)
         };
         let mut read = std::pin::pin!(stream::iter(contents).map(read).buffered(8));
@@ -330,16 +311,17 @@ impl Books {
         &mut self,
         s3: &aws_sdk_s3::Client,
         bucket: &str,
-        objects: &BTreeSet<String>,
+        objects: &BTreeSet<ObjectKey>,
         uploads: &BTreeSet<String>,
     ) -> Result<()> {
         let list = s3.list_objects_v2().bucket(bucket);
+        let known: BTreeSet<&str> = objects.iter().map(ObjectKey::as_str).collect();
         let mut pages = list.into_paginator().send();
         while let Some(page) = pages.next().await {
             for object in page?.contents() {
                 let key = object.key().unwrap_or_default();
                 self.objects += 1;
-                if !objects.contains(key) {
+                if !known.contains(key) {
                     self.faults.push(format!("nothing points to the object {key}"));
                 }
             }
@@ -362,7 +344,7 @@ impl Books {
 }
 
 /// Every entry of the index, however far in the future it is due.
-async fn listed(cloud: &Cloud, dynamodb: &aws_sdk_dynamodb::Client) -> Result<BTreeSet<(String, String)>> {
+async fn listed(cloud: &Cloud, dynamodb: &aws_sdk_dynamodb::Client) -> Result<BTreeSet<ItemKey>> {
     let mut listed = BTreeSet::new();
     for queue in 0..QUEUES {
         let query = dynamodb.query().table_name(&cloud.table).index_name("due");
@@ -372,7 +354,7 @@ async fn listed(cloud: &Cloud, dynamodb: &aws_sdk_dynamodb::Client) -> Result<BT
         let mut items = query.into_paginator().items().send();
         while let Some(item) = items.next().await {
             let item = item?;
-            listed.insert((text(&item, "pk"), text(&item, "sk")));
+            listed.insert(ItemKey { pk: text(&item, "pk"), sk: text(&item, "sk") });
         }
     }
     Ok(listed)

@@ -52,7 +52,10 @@ use dynamodb::Tables;
 use events::Events;
 use guard::Guard;
 use issuer::Issuer;
-use okd_core::tenant::{Issuer as IssuerName, Limits, Tenant, TenantId, UncheckedLimits};
+use okd_core::{
+    ids::TenantId,
+    tenant::{Issuer as IssuerName, Limits, Tenant, UncheckedLimits},
+};
 use policies::Policies;
 use runtime::{Failed, Function};
 use stream::Stream;

@@ -26,7 +26,7 @@ use crate::{
 /// Clients at once: most of the time each waits for something.
 const AT_ONCE: usize = 24;
 
-/// By how many seconds the clocks of functions' processes are wrong.
+/// Actor how many seconds the clocks of functions' processes are wrong.
 const SKEW_SECONDS: u16 = 20;
 
 /// How much, and how bad.
@@ -184,7 +184,7 @@ impl One<'_> {
             Story::Repeated => {
                 told.ids.push(self.either(&metadata, &file).await?);
                 told.ids.push(self.either(&metadata, &file).await?);
-                // By parts and without a checksum the same file is another version.
+                // Actor parts and without a checksum the same file is another version.
                 told.past = vec![sha256];
             }
             Story::Replaced => {

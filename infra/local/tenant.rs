@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use okd_core::{
     Stores,
     document::Document,
+    ids::TenantId,
     stores::{self, Changed, Documents, Files, Tenants},
-    tenant::{Issuer, KeyUrl, Limits, Signature, Tenant, TenantId, UncheckedLimits},
+    tenant::{Issuer, KeyUrl, Limits, Signature, Tenant, UncheckedLimits},
     token::{self, Fetcher, KeyCount, count_keys},
-    uploads,
+    use_cases,
 };
 
 use crate::{
@@ -222,7 +223,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             find_ever(&clients.tenants, &tenant).await?;
             let client = client.as_deref();
             let stores = clients.stores()?;
-            let open = uploads::open(&stores, &tenant, client).await?;
+            let open = use_cases::open_uploads(&stores, &tenant, client).await?;
             if abort { end(&stores, open).await? } else { list_uploads(&open) }
         }
         Command::Remove { tenant, abort_uploads } => remove(clients, &tenant.0, abort_uploads).await?,
@@ -245,7 +246,7 @@ async fn all(tenants: &Tenants) -> Result<Vec<Tenant>> {
 /// Every tenant, and those that were removed.
 async fn ever(tenants: &Tenants) -> Result<Vec<Tenant>> {
     tenants.ever().await.map_err(|error| {
-        let cause = error.for_the_log();
+        let cause = error.to_string();
         format!("{cause}. {WHICH_CLOUD}").into()
     })
 }
@@ -286,14 +287,14 @@ async fn remove(clients: Clients, id: &TenantId, abort_uploads: bool) -> Result<
         return Ok(removed);
     }
     let stores = clients.stores()?;
-    let open = uploads::open(&stores, id, None).await?;
+    let open = use_cases::open_uploads(&stores, id, None).await?;
     Ok(format!("{removed}; {}", end(&stores, open).await?))
 }
 
 async fn end(stores: &Stores, open: Vec<Document>) -> Result<String> {
     let count = open.len();
     for document in open {
-        uploads::end(stores, document, Timestamp::now()).await?;
+        use_cases::end_upload(stores, document, Timestamp::now()).await?;
     }
     Ok(format!("{count} uploads have ended"))
 }

@@ -52,7 +52,7 @@ enum Case {
     SweptVerified,
     SweptCorrupt,
     SweptForgotten,
-    SweptLeftover,
+    SweptOrphan,
     SweptStray,
     StrayResent,
     LookedThrough,
@@ -85,7 +85,7 @@ const CASES: [Case; 30] = [
     Case::SweptVerified,
     Case::SweptCorrupt,
     Case::SweptForgotten,
-    Case::SweptLeftover,
+    Case::SweptOrphan,
     Case::SweptStray,
     Case::StrayResent,
     Case::LookedThrough,
@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
                 let declaring = paper.declaring(bench.sheet(1).sha256());
                 self.id = bench.by_parts(&declaring, second).await;
             }
-            Case::SweptLeftover => self.id = bench.leave_over(paper, first).await,
+            Case::SweptOrphan => self.id = bench.leave_over(paper, first).await,
             Case::SweptStray | Case::StrayResent => bench.strand(paper, first).await,
         }
         bench.cloud.events.hold(false);
@@ -280,7 +280,7 @@ impl<'a> Run<'a> {
                 bench.announce().await;
                 Ok(self.id.clone())
             }
-            Case::SweptComplete | Case::SweptVerified | Case::SweptCorrupt | Case::SweptLeftover | Case::SweptStray => {
+            Case::SweptComplete | Case::SweptVerified | Case::SweptCorrupt | Case::SweptOrphan | Case::SweptStray => {
                 bench.strike(3 * HOUR).await;
                 Ok(self.id.clone())
             }
@@ -297,7 +297,7 @@ impl<'a> Run<'a> {
             Case::InlineMoves | Case::InlineKnown => (Some(first), vec![first], 0),
             // Restored under a sequence of its own, so the history has it too.
             Case::PartsWrongSha | Case::SweptCorrupt => (Some(first), vec![first], 1),
-            Case::AbortedJoined | Case::SweptLeftover | Case::SweptStray | Case::LookedThrough => (None, vec![], 0),
+            Case::AbortedJoined | Case::SweptOrphan | Case::SweptStray | Case::LookedThrough => (None, vec![], 0),
             _ => (Some(first), vec![], 0),
         }
     }

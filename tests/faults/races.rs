@@ -40,7 +40,7 @@ enum Racer {
     Look,
     /// Looks at what is stored, time and again.
     Read,
-    /// The clock strikes, an hour later. (Not more: a request that is still alive two hours later, when leftovers
+    /// The clock strikes, an hour later. (Not more: a request that is still alive two hours later, when orphans
     /// are removed, there is none.)
     Strike,
 }

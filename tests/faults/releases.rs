@@ -118,7 +118,7 @@ async fn leave_behind(bench: &Bench) -> Release {
     Release { stored, open, announced, issuer: bench.cloud.issuer_url.clone(), tenants, items, objects }
 }
 
-/// What an item is: `document`, `history` and so on by its sort key, or else, as `leftover`, by its partition.
+/// What an item is: `document`, `history` and so on by its sort key, or else, as `orphan`, by its partition.
 fn kind(item: &Value) -> String {
     let first = |key: &str, number: usize| key.split('#').nth(number).unwrap_or_default().to_owned();
     let (Some(pk), Some(sk)) = (item["pk"].as_str(), item["sk"].as_str()) else {

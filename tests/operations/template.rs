@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use okd_core::{metadata::LinkKind, stores::TENANT_TAG, tenant::LEFTOVER};
+use okd_core::{
+    metadata::LinkKind,
+    stores::{ORPHAN, TENANT_TAG},
+};
 use okd_local::{
     REGION, default_template,
     policies::Policies,
@@ -65,9 +68,9 @@ fn template_with_sessions() -> Template {
     Template::read(&default_template(), &on).unwrap()
 }
 
-/// The API may delete nothing but the entries by which documents are found, and notes of leftovers.
+/// The API may delete nothing but the entries by which documents are found, and notes of orphans.
 #[test]
-fn what_the_api_may_delete_are_links_of_every_kind_and_leftovers_and_nothing_else() {
+fn what_the_api_may_delete_are_links_of_every_kind_and_orphans_and_nothing_else() {
     let ours = format!("${{aws:PrincipalTag/{TENANT_TAG}}}");
     for (template, tenant) in [(template(), "*"), (template_with_sessions(), &ours)] {
         let mut policies = template.resources("AWS::IAM::ManagedPolicy");
@@ -76,7 +79,7 @@ fn what_the_api_may_delete_are_links_of_every_kind_and_leftovers_and_nothing_els
         let deletes = statements.iter().find(|statement| statement["Action"] == "dynamodb:DeleteItem").unwrap();
         let keys = &deletes["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
         let kinds = LinkKind::ALL.map(LinkKind::as_str).into_iter();
-        let kinds = kinds.chain([LEFTOVER]);
+        let kinds = kinds.chain([ORPHAN]);
         let kinds = kinds.map(|kind| format!("{tenant}#{kind}#*"));
         assert_eq!(*keys, kinds.collect::<serde_json::Value>());
     }

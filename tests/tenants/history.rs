@@ -88,10 +88,10 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
         let fields = &line["fields"];
         assert_eq!(fields["tenant"], json!(school.tenant.tenant));
         assert_eq!(
-            (&fields["revision"], &fields["client"], &fields["token"]),
+            (&fields["revision"], &fields["client"], &fields["token_id"]),
             (&entry["revision"], &entry["client"], &entry["token"])
         );
-        assert_eq!((&fields["what"], &fields["version"]), (&entry["what"], &entry["version"]));
+        assert_eq!((&fields["what"], &fields["content_id"]), (&entry["what"], &entry["version"]));
     }
     // The request that made it, by the gateway's id.
     assert_eq!(lines[0]["span"]["requestId"].as_str().unwrap().len(), 36);

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use okd_core::tenant::{Tenant, TenantId};
+use okd_core::{ids::TenantId, tenant::Tenant};
 use serde_json::Value;
 
 use crate::{

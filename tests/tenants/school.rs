@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use okd_core::{
-    tenant::{Limits, Tenant, TenantId, UncheckedLimits},
+    ids::TenantId,
+    tenant::{Limits, Tenant, UncheckedLimits},
     token::{Fetcher, published},
 };
 use okd_local::{Cloud, issuer::Issuer};

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_sdk_s3::{config::Credentials, error::ProvideErrorMetadata};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use jiff::Timestamp;
-use okd_core::tenant::TenantId;
+use okd_core::ids::TenantId;
 use okd_local::{
     Cloud,
     access_key::{Role, Session},

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use okd_core::{
-    document::{Content, Deed, Document, Entry, UploadState, Verification},
+    document::{Action, Content, Document, EndReason, HistoryEntry, Verification},
+    ids::DocumentKey,
     metadata::{Metadata, RetentionSuggestion},
-    tenant::DocumentKey,
+    stores::{ItemKey, Place, Record},
 };
 use serde::Deserialize;
 use serde_dynamo::Item;
@@ -15,12 +16,12 @@ use serde_json::{Value, json};
 #[serde(rename_all = "PascalCase")]
 pub struct Batch {
     /// At least one.
-    pub records: Vec<Record>,
+    pub records: Vec<StreamRecord>,
 }
 
 /// A record of the stream: an item as it is since a write.
 #[derive(Debug, Deserialize)]
-pub struct Record {
+pub struct StreamRecord {
     dynamodb: Write,
 }
 
@@ -78,7 +79,7 @@ pub struct Counted {
     pub bytes: u64,
 }
 
-impl Record {
+impl StreamRecord {
     /// Its place in the shard.
     pub fn sequence_number(&self) -> &str {
         &self.dynamodb.sequence_number
@@ -89,7 +90,6 @@ impl Record {
         let nothing = Change { announced: None, counted: None };
         let Write { keys, new_image, old_image, .. } = &self.dynamodb;
         let Keys { pk, sk } = keys;
-        let unreadable = |error| format!("the item {} of {}: {error}", sk.text, pk.text);
         let Some(item) = new_image else {
             return Ok(nothing);
         };
@@ -102,21 +102,19 @@ impl Record {
         if old_image.as_ref().is_some_and(is_same) {
             return Ok(nothing);
         }
-        let item = item.clone();
-        if sk.text == "document" {
-            let document = serde_dynamo::from_item(item).map_err(unreadable)?;
-            return Ok(of_document(&document));
+        let key = ItemKey { pk: pk.text.clone(), sk: sk.text.clone() };
+        match key.parse() {
+            Some(Place::Document(_) | Place::Content(_)) => {}
+            None if key.sk == "document" => return Err(format!("{} is the partition of no document", key.pk)),
+            _ => return Ok(nothing),
         }
-        if !sk.text.starts_with("content#") {
-            return Ok(nothing);
+        match Record::read(&key, item.clone()).map_err(|error| error.to_string())? {
+            Record::Document(document) => Ok(of_document(&document)),
+            Record::Content(key, content) if content.verification == Verification::Corrupt => {
+                Ok(of_corrupt(&key, &content))
+            }
+            _ => Ok(nothing),
         }
-        let content: Content = serde_dynamo::from_item(item).map_err(unreadable)?;
-        if content.verification != Verification::Corrupt {
-            return Ok(nothing);
-        }
-        let key = DocumentKey::of_partition(&pk.text);
-        let key = key.ok_or_else(|| format!("{} is the partition of no document", pk.text))?;
-        Ok(of_corrupt(&key, &content))
     }
 }
 
@@ -129,23 +127,23 @@ fn of_document(document: &Document) -> Change {
     }
 }
 
-fn announce(document: &Document, entry: &Entry) -> Option<Announcement> {
+fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
     let key = document.key();
     let current = document.content.as_ref();
     // Of an upload's metadata, or of one that ended, nothing is told of the content beside it.
-    let meant = current.filter(|content| content.version == entry.version);
+    let meant = current.filter(|content| content.content_id == entry.content_id);
     let (kind, detail) = match entry.what {
-        Deed::Stored | Deed::UploadCompleted => ("document.stored", stored(&key, meant?)),
-        Deed::Corrected => ("document.corrected", stored(&key, meant?)),
-        Deed::Verified => ("document.verified", stored(&key, meant?)),
+        Action::Stored | Action::UploadCompleted => ("document.stored", stored(&key, meant?)),
+        Action::Corrected => ("document.corrected", stored(&key, meant?)),
+        Action::Verified => ("document.verified", stored(&key, meant?)),
         // What was current before is so again. (That the other is corrupt its own item tells.)
-        Deed::Corrupt => ("document.stored", stored(&key, current?)),
-        Deed::UploadEnded(UploadState::Expired) => {
+        Action::Corrupt => ("document.stored", stored(&key, current?)),
+        Action::UploadEnded(EndReason::Expired) => {
             let upload = document.upload.as_ref()?;
             let detail = about(&key, &upload.metadata, upload.plan.size.bytes());
             ("upload.expired", detail)
         }
-        Deed::UploadBegun | Deed::UploadEnded(_) => return None,
+        Action::UploadBegun | Action::UploadEnded(_) => return None,
     };
     // A restored table counts its revisions from where it was: so the time too.
     let id = format!("{}/{}/{:.9}", document.id, entry.revision, entry.at);
@@ -154,7 +152,7 @@ fn announce(document: &Document, entry: &Entry) -> Option<Announcement> {
 
 /// Of a content found to be corrupt, whether or not it was still the current one: with the revision that made it current.
 fn of_corrupt(key: &DocumentKey, content: &Content) -> Change {
-    let id = format!("{}/corrupt/{}", key.id, content.version);
+    let id = format!("{}/corrupt/{}", key.id, content.content_id);
     let detail = stored(key, content);
     let at = content.verified_at.unwrap_or(content.stored_at);
     let when = (content.revision, at);
@@ -175,7 +173,7 @@ fn identified(kind: &'static str, mut detail: Value, id: &str, (revision, at): (
 fn stored(key: &DocumentKey, content: &Content) -> Value {
     let mut detail = about(key, &content.metadata, content.size);
     detail["object"] = json!({
-        "key": key.object(&content.version), "verification": content.verification,
+        "key": key.object(&content.content_id), "verification": content.verification,
     });
     detail
 }
@@ -193,18 +191,18 @@ fn about(key: &DocumentKey, metadata: &Metadata, size: u64) -> Value {
     json!({ "dmsDocumentId": key.id, "tenant": key.tenant, "consumers": [consumer] })
 }
 
-fn count(document: &Document, entry: &Entry) -> Option<Counted> {
+fn count(document: &Document, entry: &HistoryEntry) -> Option<Counted> {
     let (form, outcome) = match entry.what {
-        Deed::Stored => ("inline", "stored"),
-        Deed::UploadCompleted => ("parts", "stored"),
-        Deed::UploadBegun => ("parts", "begun"),
-        Deed::UploadEnded(UploadState::Aborted) => ("parts", "aborted"),
-        Deed::UploadEnded(UploadState::Expired) => ("parts", "expired"),
-        Deed::UploadEnded(UploadState::ChecksumMismatch) => ("parts", "checksum-mismatch"),
-        Deed::Corrected | Deed::Verified | Deed::Corrupt | Deed::UploadEnded(_) => return None,
+        Action::Stored => ("inline", "stored"),
+        Action::UploadCompleted => ("parts", "stored"),
+        Action::UploadBegun => ("parts", "begun"),
+        Action::UploadEnded(EndReason::Aborted) => ("parts", "aborted"),
+        Action::UploadEnded(EndReason::Expired) => ("parts", "expired"),
+        Action::UploadEnded(EndReason::ChecksumMismatch) => ("parts", "checksum-mismatch"),
+        Action::Corrected | Action::Verified | Action::Corrupt | Action::UploadEnded(_) => return None,
     };
     let bytes = match (&document.content, &document.upload) {
-        (_, Some(upload)) if upload.version == entry.version => upload.plan.size.bytes(),
+        (_, Some(upload)) if upload.content_id == entry.content_id => upload.plan.size.bytes(),
         (Some(content), _) => content.size,
         _ => 0,
     };

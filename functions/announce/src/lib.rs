@@ -13,7 +13,7 @@ use okd_core::{config::BusConfig, lambda, metrics::Measured, stores};
 use serde_json::{Value, json};
 
 use bus::Bus;
-use change::{Batch, Change, Record};
+use change::{Batch, Change, StreamRecord};
 
 /// Cold start, then batches until Lambda ends the process. Settings come from the environment; see [`BusConfig`].
 pub async fn run() -> Result<(), lambda_runtime::Error> {
@@ -31,7 +31,7 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
 
 /// Announces what the records say, in their order, up to the first of which that cannot be done. From that one on
 /// Lambda sends them again: `ReportBatchItemFailures`.
-async fn handle(bus: &Bus, records: &[Record], measured: &mut Measured) -> Value {
+async fn handle(bus: &Bus, records: &[StreamRecord], measured: &mut Measured) -> Value {
     let mut changes = Vec::new();
     for record in records {
         match record.change() {
@@ -49,7 +49,7 @@ async fn handle(bus: &Bus, records: &[Record], measured: &mut Measured) -> Value
     let announced = announced.count();
     tracing::info!(records = records.len(), done, announced, "announced");
     measured.add(&[], &[("Announced", "Count", announced as u64)]);
-    let failed = records.get(done).map(Record::sequence_number);
+    let failed = records.get(done).map(StreamRecord::sequence_number);
     let failures: Vec<Value> = failed.map(|number| json!({ "itemIdentifier": number })).into_iter().collect();
     json!({ "batchItemFailures": failures })
 }
@@ -61,7 +61,7 @@ async fn announce<'a>(bus: &Bus, changes: &'a [Change]) -> usize {
     for some in announcements.chunks(bus::AT_ONCE) {
         let those: Vec<_> = some.iter().map(|&(_, announcement)| announcement).collect();
         let there = bus.announce(&those).await.unwrap_or_else(|error| {
-            let cause = error.for_the_log();
+            let cause = error.to_string();
             tracing::error!(cause, "nothing announced");
             0
         });

@@ -8,19 +8,18 @@ use lambda_http::{Body, Request, Response};
 use okd_core::{
     Stores,
     caller::Caller,
-    document::DocumentId,
     metadata::{Message, Metadata, OfferedFile, Subject},
     name::IdempotencyKey,
     parameters::essence,
-    uploads::{self, Started},
+    use_cases::{self, Begun},
 };
 use serde_json::json;
 
 use crate::{
     form::Form,
-    problem::Refusal,
-    routes::Paths,
-    uploads::{answer, locate, still_verifying, upload_json},
+    links::Paths,
+    refusal::Refusal,
+    response::{answer, locate, still_verifying, stored, upload_json},
 };
 
 /// The type of a change to a resource (RFC 7396). OKD flow 5 is one.
@@ -46,7 +45,7 @@ pub(crate) async fn hand_in(
             caller.check_metadata_size(form.metadata.len())?;
             let metadata = Metadata::parse(subject, &form.metadata, form.sent_file())?;
             let key = idempotency_key(&metadata, &parts.headers)?;
-            let id = uploads::receive(stores, caller, key.as_ref(), metadata, form.file, now).await?;
+            let id = use_cases::store_inline(stores, caller, key.as_ref(), metadata, form.file, now).await?;
             Ok(stored(id))
         }
         MERGE_PATCH => match Message::parse(subject, &body) {
@@ -76,13 +75,13 @@ async fn offer(
     now: Timestamp,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
-    match uploads::start(stores, caller, key, offered, now).await? {
-        Started::Stored(id) => Ok(stored(id)),
-        Started::Verifying(id, content) => Ok(still_verifying(id, &content, paths)),
-        Started::Uploading(id, view) => {
+    match use_cases::begin_upload(stores, caller, key, offered, now).await? {
+        Begun::Stored(id) => Ok(stored(id)),
+        Begun::Verifying(id, content) => Ok(still_verifying(id, &content, paths)),
+        Begun::Uploading(id, view) => {
             let body = json!({ "dmsDocumentId": id, "upload": upload_json(id, &view, paths) });
             let mut response = answer(StatusCode::ACCEPTED, &body);
-            locate(&mut response, id, &view.version, paths);
+            locate(&mut response, id, &view.content_id, paths);
             Ok(response)
         }
     }
@@ -96,11 +95,6 @@ fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
         value.is_empty() || value.eq_ignore_ascii_case(b"identity")
     };
     if encodings.all(is_identity) { Ok(()) } else { Err(Refusal::ContentEncoding) }
-}
-
-/// The standard's answer: the document is stored.
-pub(crate) fn stored(id: DocumentId) -> Response<Body> {
-    answer(StatusCode::OK, &json!({ "dmsDocumentId": id }))
 }
 
 /// The gateway decides by media type whether a body is text or binary to us; we do not care.

@@ -27,7 +27,7 @@ mod fuzz {
     use serde_json::json;
 
     use super::*;
-    use crate::routes::{self, RequestIds};
+    use crate::{response::RequestIds, routes};
 
     /// Names of headers that somebody on the way may read.
     const NAMES: [&str; 12] = [

@@ -2,16 +2,30 @@
 //! order. Whatever else it holds is refused rather than dropped.
 
 use bytes::Bytes;
-use okd_core::metadata::SentFile;
+use okd_core::{metadata::SentFile, parts::MAX_INLINE_FILE};
 
-use crate::{
-    multipart::{self, Malformed, Part, Parts},
-    problem::Refusal,
-};
+use crate::multipart::{self, Malformed, Part, Parts};
 
-/// The largest file that may come inline, in bytes: Lambda takes 6 MB of event, in which a binary body
-/// grows by a third (base64) and stands beside headers and metadata.
-pub(crate) const MAX_INLINE_FILE: usize = 4 << 20;
+/// Reasons why a form is not one of metadata and a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum FormFault {
+    /// It cannot be read.
+    Malformed(Malformed),
+    /// It has no part of this name.
+    MissingPart(&'static str),
+    /// It has two parts of this name.
+    RepeatedPart(&'static str),
+    /// It has a part of a name that is none of ours.
+    UnknownPart(String),
+    /// It has a part without a name.
+    UnnamedPart,
+    /// The part of this name says that it is encoded.
+    EncodedPart(&'static str),
+    /// The file has no bytes.
+    EmptyFile,
+    /// The file has more bytes than may come inline.
+    FileTooLarge { size: usize },
+}
 
 /// Both parts, unread.
 #[derive(Debug)]
@@ -24,40 +38,40 @@ pub(crate) struct Form {
 
 impl Form {
     /// Reads the body of a request with this Content-Type.
-    pub(crate) fn read(content_type: &str, body: Bytes) -> Result<Self, Refusal> {
+    pub(crate) fn read(content_type: &str, body: Bytes) -> Result<Self, FormFault> {
         let boundary = multipart::boundary(content_type)?;
         let mut parts = Parts::of(body, &boundary)?;
         let (mut metadata, mut file) = (None, None);
         while let Some(part) = parts.next()? {
             let disposition = part.valued("content-disposition")?;
             let disposition = disposition.filter(|valued| valued.value == "form-data");
-            let disposition = disposition.ok_or(Refusal::UnnamedPart)?;
+            let disposition = disposition.ok_or(FormFault::UnnamedPart)?;
             if disposition.is_extended("name") {
                 return Err(Malformed::ExtendedName.into());
             }
             let (name, place) = match disposition.get("name") {
                 Some("metadata") => ("metadata", &mut metadata),
                 Some("file") => ("file", &mut file),
-                Some(other) => return Err(Refusal::UnknownPart(other.chars().take(64).collect())),
-                None => return Err(Refusal::UnnamedPart),
+                Some(other) => return Err(FormFault::UnknownPart(other.chars().take(64).collect())),
+                None => return Err(FormFault::UnnamedPart),
             };
             if place.is_some() {
-                return Err(Refusal::RepeatedPart(name));
+                return Err(FormFault::RepeatedPart(name));
             }
             check_heads(&part, name)?;
             *place = Some((part, disposition.get_extended("filename")));
         }
-        let (metadata, _) = metadata.ok_or(Refusal::MissingPart("metadata"))?;
-        let (file, file_name) = file.ok_or(Refusal::MissingPart("file"))?;
+        let (metadata, _) = metadata.ok_or(FormFault::MissingPart("metadata"))?;
+        let (file, file_name) = file.ok_or(FormFault::MissingPart("file"))?;
         match file.bytes.len() {
-            0 => Err(Refusal::EmptyFile),
+            0 => Err(FormFault::EmptyFile),
             1..=MAX_INLINE_FILE => Ok(Self {
                 metadata: metadata.bytes,
                 file_name: file_name.filter(|name| !name.is_empty()),
                 file_type: file.header("content-type").map(str::to_owned),
                 file: file.bytes,
             }),
-            size => Err(Refusal::FileTooLarge { size }),
+            size => Err(FormFault::FileTooLarge { size }),
         }
     }
 
@@ -67,18 +81,18 @@ impl Form {
     }
 }
 
-impl From<Malformed> for Refusal {
+impl From<Malformed> for FormFault {
     fn from(malformed: Malformed) -> Self {
-        Self::MalformedForm(malformed)
+        Self::Malformed(malformed)
     }
 }
 
 /// Refuses a part that says it is encoded, since its bytes are stored as they are, and a Content-Type that readers could
 /// take for different ones. A charset label has no effect on JSON (RFC 8259, section 11): the bytes are what counts.
-fn check_heads(part: &Part, name: &'static str) -> Result<(), Refusal> {
+fn check_heads(part: &Part, name: &'static str) -> Result<(), FormFault> {
     let encoding = part.header("content-transfer-encoding").map(str::to_ascii_lowercase);
     if encoding.is_some_and(|encoding| !["binary", "8bit", "7bit"].contains(&encoding.as_str())) {
-        return Err(Refusal::EncodedPart(name));
+        return Err(FormFault::EncodedPart(name));
     }
     match part.valued("content-type") {
         Err(Malformed::Twice) => Err(Malformed::Twice.into()),

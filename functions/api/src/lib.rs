@@ -1,14 +1,18 @@
-//! The Lambda function behind the gateway. [`run`] is its whole life: a cold start, then one
-//! [`handle`] after the other. A request flows one way: [`routes`] names the use case, one file for each
-//! noun reads the request and words the answer, `okd-core` does the work, and [`problem`] words whatever
-//! was refused.
+//! The Lambda function behind the gateway. [`run`] is its whole life: a cold start, then one [`handle`] after the other. A
+//! request flows one way: [`routes`] names the use case, one file for each noun reads the request, `okd-core` does the
+//! work, and [`response`] or [`refusal`] words the answer.
 
+mod app;
 mod cors;
 mod documents;
 mod event;
 mod form;
+mod kinds;
+mod links;
 mod multipart;
 mod problem;
+mod refusal;
+mod response;
 mod routes;
 mod throttle;
 mod uploads;
@@ -24,20 +28,20 @@ use lambda_http::{Adapter, Body, LambdaEvent, Request, RequestExt, Response, Ser
 use okd_core::{
     Error,
     caller::Caller,
-    config::{PageConfig, SessionConfig, StoreConfig, TokenConfig},
     lambda::{self, Clock},
     metrics::Measured,
-    stores::{self, TenantStores, Tenants},
-    token::Verifier,
 };
 use tracing::Instrument;
 
-use problem::Refusal;
-use routes::{Found, RequestIds};
+pub use app::App;
+pub use kinds::{Kind, TYPE};
 pub use routes::{ROUTES, Route};
-use throttle::Throttle;
 
-/// What an answer takes to get out in time.
+use refusal::Refusal;
+use response::RequestIds;
+use routes::Found;
+
+/// Time reserved for sending the response before the Lambda deadline.
 const TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, and to be kept by
@@ -48,30 +52,11 @@ pub const SAFE_HEADERS: [(&str, &str); 3] = [
     ("cache-control", "no-store"),
 ];
 
-/// What a running function keeps between requests.
-pub struct App {
-    verifier: Verifier,
-    throttle: Throttle,
-    stores: TenantStores,
-    clock: Clock,
-    /// The origins whose pages may call.
-    origins: Vec<String>,
-}
-
 /// Cold start, then requests until Lambda ends the process. Settings come from the environment; see
 /// [`okd_core::config`].
 pub async fn run(clock: Clock) -> Result<(), lambda_http::Error> {
     lambda::start_log();
-    let tokens = TokenConfig::from_env()?;
-    let sdk = stores::connect().await;
-    let app = App {
-        verifier: Verifier::new(Tenants::new(&sdk, tokens.tenants_table), tokens.private_issuers),
-        throttle: Throttle::default(),
-        stores: TenantStores::new(sdk, StoreConfig::from_env()?, SessionConfig::from_env()?),
-        clock,
-        origins: PageConfig::from_env()?.origins,
-    };
-    let app = &app;
+    let app = &App::from_env(clock).await?;
     let mut adapter =
         Adapter::from(service_fn(async |request| Ok::<_, lambda_http::Error>(handle(app, request).await)));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| {
@@ -100,7 +85,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
 /// Answers 500 where `answer` panics. Nothing of a request outlives it, so no other sees what was left half done.
 async fn survive(answer: impl Future<Output = Response<Body>>, ids: &RequestIds) -> Response<Body> {
     let answered = AssertUnwindSafe(answer).catch_unwind().await;
-    answered.unwrap_or_else(|_| problem::render(&Refusal::Broken, ids))
+    answered.unwrap_or_else(|_| refuse(&Refusal::Panicked, ids))
 }
 
 async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body> {
@@ -111,7 +96,7 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
     let at = routes::at(request.raw_http_path());
     let name = at.as_ref().map_or("none", |at| at.route.path);
     let answered = match at {
-        Ok(at) if method == Method::OPTIONS => Ok(routes::options(at.route)),
+        Ok(at) if method == Method::OPTIONS => Ok(response::options(at.route.methods)),
         Ok(at) => match routes::find(&method, &at) {
             Ok(found) => call_in_time(app, &found, request, &mut caller).await,
             Err(refusal) => Err(refusal),
@@ -119,29 +104,40 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
         Err(refusal) => Err(refusal),
     };
     let response = answered.unwrap_or_else(|refusal| {
-        measured.add(&[("Problem", problem::word(&refusal))], &[("Refusals", "Count", 1)]);
-        if let Refusal::Core(Error::IssuerUnavailable(tenant)) = &refusal {
-            let tenant = tenant.to_string();
-            measured.add(&[("Tenant", &tenant)], &[("IssuerUnavailable", "Count", 1)]);
-        }
-        problem::render(&refusal, ids)
+        measure(&refusal, &mut measured);
+        refuse(&refusal, ids)
     });
     tracing::info!(
         %method,
         route = name,
         tenant = caller.as_ref().map(|caller| tracing::field::display(&caller.tenant)),
         client = caller.as_ref().map(|caller| &caller.client),
-        token = caller.as_ref().and_then(|caller| caller.token.as_ref()),
+        token_id = caller.as_ref().and_then(|caller| caller.token.as_ref()),
         status = response.status().as_u16(),
-        milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         "answered"
     );
     measured.write();
     response
 }
 
-/// Calls the use case, and gives it up when its time is over: no worse than the process dying there, and that is provided
-/// for.
+/// Counts a refusal.
+fn measure(refusal: &Refusal, measured: &mut Measured) {
+    let kind = refusal::problem(refusal).kind;
+    measured.add(&[("Problem", kind.name())], &[("Refusals", "Count", 1)]);
+    if let Refusal::Core(Error::IssuerUnavailable(tenant)) = refusal {
+        measured.add(&[("Tenant", &tenant.to_string())], &[("IssuerUnavailable", "Count", 1)]);
+    }
+}
+
+/// Logs a refusal and words it.
+fn refuse(refusal: &Refusal, ids: &RequestIds) -> Response<Body> {
+    let problem = refusal::problem(refusal);
+    problem.log();
+    problem.render(ids)
+}
+
+/// Calls the use case, and cancels it when its time is over. Cancelling a use case is safe: every step tolerates a crash.
 async fn call_in_time(
     app: &App,
     found: &Found,

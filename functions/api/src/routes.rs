@@ -7,20 +7,17 @@
 use std::time::Instant;
 
 use http::Method;
-use lambda_http::{Body, Request, RequestExt, Response, request::RequestContext};
+use lambda_http::{Body, Request, RequestExt, Response};
 use okd_core::{
     caller::Caller,
-    document::{DocumentId, Version},
-    metadata::{Subject, SubjectKind, parse_uuid},
+    class::SubjectKind,
+    ids::{ContentId, DocumentId},
+    metadata::{Subject, parse_uuid},
 };
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-use crate::{
-    App, documents,
-    problem::{Refusal, allow},
-    uploads,
-};
+use crate::{app::App, documents, links::Paths, refusal::Refusal, response::still_completing, uploads};
 
 /// A path of the API, as `template.yaml` spells it, and what it answers to.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,7 +116,7 @@ pub(crate) async fn call(
     if !app.throttle.admits(tenant, rate, Instant::now()) {
         return Err(Refusal::TooManyRequests);
     }
-    let paths = Paths { base: base_path(&request) };
+    let paths = Paths::of(&request);
     let id = DocumentId::from(found.id);
     let upload = linked_upload(&request)?;
     let upload = upload.as_ref();
@@ -137,82 +134,20 @@ pub(crate) async fn call(
     }
 }
 
-/// Answers `OPTIONS`: the methods of the path, in `Allow`, whatever its id. No token is needed, since browsers ask before
-/// they send one.
-pub(crate) fn options(route: &Route) -> Response<Body> {
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = http::StatusCode::NO_CONTENT;
-    if let Ok(methods) = allow(route.methods).parse() {
-        response.headers_mut().insert(http::header::ALLOW, methods);
-    }
-    response
-}
-
 /// What is answered when there is no time left to do what was asked.
 pub(crate) fn out_of_time(found: &Found) -> Result<Response<Body>, Refusal> {
     match found.route.action {
-        Action::Complete => Ok(uploads::still_completing(found.id.into())),
+        Action::Complete => Ok(still_completing(found.id.into())),
         Action::HandIn(_) | Action::Upload => Err(Refusal::OutOfTime),
     }
 }
 
 /// Which upload of the document a link means, from its query `?upload=`.
-fn linked_upload(request: &Request) -> Result<Option<Version>, Refusal> {
+fn linked_upload(request: &Request) -> Result<Option<ContentId>, Refusal> {
     let query = request.query_string_parameters_ref();
     let upload = query.and_then(|query| query.first("upload"));
-    let version = |text| Version::parse(text).ok_or(Refusal::InvalidUpload);
+    let version = |text| ContentId::parse(text).ok_or(Refusal::InvalidUpload);
     upload.map(version).transpose()
-}
-
-/// Makes the paths in answers.
-pub(crate) struct Paths {
-    base: String,
-}
-
-impl Paths {
-    /// The upload `version` of a document: for its status, and to abort it.
-    pub(crate) fn upload(&self, id: DocumentId, version: &Version) -> String {
-        format!("{}/okd/v1/documents/{id}/upload?upload={version}", self.base)
-    }
-
-    /// The completion of the same.
-    pub(crate) fn complete(&self, id: DocumentId, version: &Version) -> String {
-        format!("{}/okd/v1/documents/{id}/upload/complete?upload={version}", self.base)
-    }
-}
-
-/// What stands before `/okd/v1/` in the path that the client used: the stage, or a custom domain's base
-/// path. Only the gateway's own request context has the former.
-fn base_path(request: &Request) -> String {
-    let path = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV1(context)) => context.path.as_deref(),
-        _ => None,
-    };
-    let path = path.unwrap_or_else(|| request.raw_http_path());
-    path.find("/okd/v1/").map_or("", |start| &path[..start]).to_owned()
-}
-
-/// The ids of a request, which the gateway's access log has too.
-pub(crate) struct RequestIds {
-    /// The `requestId`. A client can choose it with the header `X-Amzn-RequestId`.
-    pub(crate) request: String,
-    /// The `extendedRequestId`. Only the gateway chooses it.
-    pub(crate) extended: Option<String>,
-}
-
-impl RequestIds {
-    /// Reads them from the gateway's request context.
-    pub(crate) fn of(request: &Request) -> Self {
-        let (id, extended) = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV1(context)) => {
-                // `lambda_http` has no field for it.
-                let extended = context.other.get("extendedRequestId").and_then(|id| id.as_str());
-                (context.request_id.clone(), extended.map(str::to_owned))
-            }
-            _ => (None, None),
-        };
-        Self { request: id.unwrap_or_else(|| request.lambda_context().request_id), extended }
-    }
 }
 
 #[cfg(test)]

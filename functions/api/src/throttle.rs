@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use okd_core::tenant::TenantId;
+use okd_core::ids::TenantId;
 
 /// How many seconds' requests may come at once.
 const BURST: f64 = 2.0;

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use crate::{
     Error, Result,
-    document::{Act, By, Content},
-    metadata::{DocumentClass, DocumentType, SubjectKind},
-    tenant::{Limits, Salt, TenantId},
+    class::{DocumentClass, DocumentType, SubjectKind},
+    document::{Actor, Content, Document, Stamp},
+    ids::{DocumentId, DocumentKey, TenantId},
+    tenant::{Limits, Salt},
 };
 
 /// Each scope and the type of document that it is for; `None`: for every type. (The standard, "Authentication":
@@ -73,6 +74,16 @@ pub fn scopes_for(class: Option<DocumentClass>) -> Vec<&'static str> {
 }
 
 impl Caller {
+    /// Asks for a scope for every class of document that this one is, or is about to become.
+    pub fn require(&self, document: &Document) -> Result<()> {
+        document.metadata().try_for_each(|metadata| self.scopes.require(metadata.class()))
+    }
+
+    /// The key of this document of the caller's tenant.
+    pub fn key(&self, id: DocumentId) -> DocumentKey {
+        DocumentKey { tenant: self.tenant.clone(), id }
+    }
+
     /// Asks that a document of this size, in bytes, is within the tenant's limit.
     pub fn check_size(&self, size: u64) -> Result<()> {
         let limit = self.limits.document_size();
@@ -97,7 +108,7 @@ impl Caller {
     }
 
     /// What it does at `at`, for the document's history.
-    pub fn acts(&self, at: Timestamp) -> Act {
-        Act { at, by: By { client: Some(self.client.clone()), token: self.token.clone() } }
+    pub fn stamp(&self, at: Timestamp) -> Stamp {
+        Stamp { at, by: Actor { client: Some(self.client.clone()), token: self.token.clone() } }
     }
 }

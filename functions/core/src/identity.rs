@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     caller::Caller,
     checksum::Checksum,
-    document::DocumentId,
+    ids::DocumentId,
     metadata::Metadata,
     name::{IdempotencyKey, Name},
 };

@@ -17,7 +17,7 @@ use okd_core::{
     stores::{self, Tenants},
     tenant::Tenant,
     token::{self, Fetcher},
-    uploads::{self, Created, Swept, Verified},
+    use_cases::{self, Created, Swept, Verified},
 };
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ pub async fn run(clock: Clock) -> Result<(), lambda_runtime::Error> {
         let handled = handle(app, event.payload, left, &mut measured).await;
         measured.write();
         handled.map_err(|error| {
-            let cause = error.for_the_log();
+            let cause = error.to_string();
             tracing::error!(cause, "an event is left to Lambda to send again");
             cause
         })
@@ -63,10 +63,10 @@ struct App {
 async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured) -> Result<()> {
     match Event::read(event) {
         Ok(Event::Clock(now)) => {
-            let until = Instant::now() + left.saturating_sub(uploads::longest());
+            let until = Instant::now() + left.saturating_sub(use_cases::longest());
             let tenants = tenants(app).await;
             let (swept, ()) = tokio::join!(
-                uploads::sweep(&app.stores, &tenants, now, until),
+                use_cases::sweep(&app.stores, &tenants, now, until),
                 refresh_keys(app, &tenants, now, measured)
             );
             report(swept?, measured);
@@ -74,7 +74,7 @@ async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured
         Ok(Event::LookThrough(time)) => {
             let now = time.unwrap_or_else(app.clock);
             let until = Instant::now() + left / 2;
-            let looked = uploads::look_through(&app.stores, &app.tenants, now, until).await?;
+            let looked = use_cases::look_through(&app.stores, &app.tenants, now, until).await?;
             tracing::info!(?looked, "looked through the bucket");
             measured.add(&[], &[("Strays", "Count", looked.strays)]);
         }
@@ -82,7 +82,7 @@ async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured
             let now = (app.clock)();
             let App { stores, tenants, .. } = app;
             let version = version.as_deref();
-            let created = uploads::created(stores, tenants, &key, version, now).await?;
+            let created = use_cases::on_object_created(stores, tenants, &key, version, now).await?;
             tracing::info!(key, ?created, "an object was created");
             let verified = match created {
                 Created::Verified(Verified::Holds) => "Verified",
@@ -100,7 +100,7 @@ async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured
 /// Every tenant that there ever was. Where they cannot be read nothing is known of any, and the sweep does the rest.
 async fn tenants(app: &App) -> Vec<Tenant> {
     app.tenants.ever().await.unwrap_or_else(|error| {
-        let cause = error.for_the_log();
+        let cause = error.to_string();
         tracing::error!(cause, "the tenants could not be read");
         Vec::new()
     })

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, fmt};
 
-use crate::promises::{Answer, Operation, State, step};
+use crate::promises::{Answer, Meanwhile, Operation, State, step};
 
 /// One request, and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +87,15 @@ fn search(history: &[Event]) -> Option<bool> {
         let left = || history.iter().enumerate().filter(move |(number, _)| done & (1 << number) == 0);
         let ends = left().filter(|(_, event)| event.is_answered());
         let first_end = ends.map(|(_, event)| event.end).min().unwrap_or(u64::MAX);
-        for (number, event) in left().filter(|(_, event)| event.begin < first_end) {
-            for next in step(&state, number, event.operation, event.answer, meets_bytes(history, event)) {
+        let begun = || left().filter(|(_, event)| event.begin < first_end);
+        let completing = begun().filter_map(|(_, event)| match event.operation {
+            Operation::Complete(upload) => Some(upload),
+            _ => None,
+        });
+        let completing: Vec<_> = completing.collect();
+        for (number, event) in begun() {
+            let meanwhile = Meanwhile { bytes: meets_bytes(history, event), completing: completing.clone() };
+            for next in step(&state, number, event.operation, event.answer, &meanwhile) {
                 // What was not answered and changes nothing need not be in the order.
                 if !event.is_answered() && next == state {
                     continue;

@@ -136,23 +136,38 @@ pub struct State {
     uploads: BTreeMap<Upload, Fate>,
 }
 
+/// What goes on beside a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meanwhile {
+    /// Whether bytes are under way.
+    pub bytes: bool,
+    /// The uploads that others have begun to complete.
+    pub completing: Vec<Upload>,
+}
+
 /// The states that a document can be in after this answer to this request; none, where it cannot have been answered so.
-/// `number` tells the request from others; `meets_bytes` is whether bytes were under way meanwhile.
-pub fn step(state: &State, number: usize, operation: Operation, answer: Answer, meets_bytes: bool) -> BTreeSet<State> {
+/// `number` tells the request from others.
+pub fn step(
+    state: &State,
+    number: usize,
+    operation: Operation,
+    answer: Answer,
+    meanwhile: &Meanwhile,
+) -> BTreeSet<State> {
     let mut after = BTreeSet::new();
-    for state in state.settled() {
-        after.extend(state.step(number, operation, answer, meets_bytes));
+    for state in state.settled(&meanwhile.completing) {
+        after.extend(state.step(number, operation, answer, meanwhile.bytes));
     }
     after
 }
 
 impl State {
     /// This state, and those that the service may have brought about by itself since.
-    fn settled(&self) -> BTreeSet<Self> {
+    fn settled(&self, completing: &[Upload]) -> BTreeSet<Self> {
         let mut all = BTreeSet::from([self.clone()]);
         let mut new = vec![self.clone()];
         while let Some(state) = new.pop() {
-            for next in state.compared().into_iter().chain(state.joined()) {
+            for next in state.compared().into_iter().chain(state.joined(completing)) {
                 if all.insert(next.clone()) {
                     new.push(next);
                 }
@@ -192,8 +207,11 @@ impl State {
     }
 
     /// What S3 was asked to join is joined, and written down.
-    fn joined(&self) -> Option<Self> {
-        self.open.as_ref().filter(|open| open.joining)?;
+    fn joined(&self, completing: &[Upload]) -> Option<Self> {
+        promise!(
+            "What its sender is about to complete the service may complete first, when S3 reports the object; others see it so before the sender is answered."
+        );
+        self.open.as_ref().filter(|open| open.joining || completing.contains(&open.upload))?;
         Some(self.completed()?.0)
     }
 
@@ -331,7 +349,7 @@ impl State {
             answer if answer == told || answer == Answer::Silence => vec![next],
             // The service may have gone on with it before the answer.
             answer => {
-                let after = next.settled().into_iter();
+                let after = next.settled(&[]).into_iter();
                 after.filter(|after| after.told(upload) == answer).collect()
             }
         }

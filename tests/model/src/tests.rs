@@ -48,6 +48,17 @@ fn lies(history: &[Event]) {
 
 const STORED: (Operation, Answer) = (HandIn(1, 1), Stored);
 
+/// Seed 2848: the upload is current, and being compared, before its completion is answered that it is stored.
+#[test]
+fn a_completion_may_be_seen_before_it_is_answered_and_none_before_it_is_asked_for() {
+    let event = |begin, end, operation, answer| Event { who: 0, begin, end, operation, answer };
+    let opened = [event(0, 1, Offer(Sha256(1), 1), Open(1, false)), event(2, 3, Send(1, 1), Done)];
+    let seen = event(5, 6, Offer(Crc64Nvme(1), 1), Verifying);
+    holds(&[&opened[..], &[event(4, 9, Complete(1), Stored), seen, event(7, 8, Look(1), Stored)]].concat());
+    lies(&[&opened[..], &[seen]].concat());
+    lies(&[&opened[..], &[seen, event(7, 8, Complete(1), Verifying)]].concat());
+}
+
 #[test]
 fn what_happens_every_day_is_possible() {
     holds(&in_turn(&[

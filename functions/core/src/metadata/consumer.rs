@@ -8,6 +8,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{file_name::FileName, json::Node, links::id_of, media_type::MediaType, retention::RetentionSuggestion};
+use crate::class::DocumentType;
 use crate::{
     Error, Result,
     checksum::Checksum,
@@ -168,35 +169,6 @@ pub struct OkdConsumer {
     /// The file's media type, where declared (the standard has it in flow x and in flows 11 to 14 only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<MediaType>,
-}
-
-/// `documentType`: the standard's closed list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DocumentType {
-    /// `examination`, `examinering`.
-    Examination,
-    /// `enrollment`, `inschrijving`.
-    Enrollment,
-    /// `bpv`: work placement, in both revisions.
-    Bpv,
-    /// `graduation`, `diplomering`.
-    Graduation,
-    /// `other`.
-    Other,
-}
-
-impl DocumentType {
-    /// The standard's word for it, in revision 1.5.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Examination => "examination",
-            Self::Enrollment => "enrollment",
-            Self::Bpv => "bpv",
-            Self::Graduation => "graduation",
-            Self::Other => "other",
-        }
-    }
 }
 
 /// What the value of a field must be.

@@ -14,13 +14,18 @@ mod retention;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use consumer::{DocumentType, OkdConsumer};
+pub use consumer::OkdConsumer;
 pub use file_name::FileName;
 pub use links::{Link, LinkKind, Links};
 pub use media_type::MediaType;
 pub use retention::{Retention, RetentionSuggestion, Unit};
 
-use crate::{Error, Result, checksum::Checksum, parts::DocumentSize};
+use crate::{
+    Error, Result,
+    checksum::Checksum,
+    class::{DocumentClass, SubjectKind},
+    parts::DocumentSize,
+};
 use consumer::Consumer;
 use json::Node;
 
@@ -36,38 +41,6 @@ pub struct Subject {
     pub kind: SubjectKind,
     /// Its id, in the path and, where it is there too, in the metadata.
     pub id: Uuid,
-}
-
-/// The kinds of resource that a document can hang on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum SubjectKind {
-    /// A student's enrolment (`/associations/{id}`).
-    Association,
-    /// An exam sitting (`/offering/{id}`, `/offerings/{id}`).
-    Offering,
-    /// A student, for what belongs to no programme (`/persons/{id}`, flow 1).
-    Person,
-}
-
-impl SubjectKind {
-    /// OOAPI's word for it, as in `associationId`, `offeringId` and `personId`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Association => "association",
-            Self::Offering => "offering",
-            Self::Person => "person",
-        }
-    }
-}
-
-/// A class of documents for which a scope is needed: a type, on a kind of resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DocumentClass {
-    /// The kind of resource.
-    pub on: SubjectKind,
-    /// The type.
-    pub document_type: DocumentType,
 }
 
 /// A file as it came beside its metadata, in form A.

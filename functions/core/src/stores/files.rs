@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use crate::{
     Error, Result,
     checksum::{Checksum, Digest},
+    ids::ObjectKey,
     metadata::MediaType,
     metrics::TimesCalls,
     parts::{Part, PartPlan},
@@ -142,7 +143,7 @@ impl Files {
 
     /// Stores bytes under a key that names them, unless they are there already. S3 itself checks them against their SHA-256
     /// before it answers.
-    pub async fn put(&self, key: &str, file: &File) -> Result<Put> {
+    pub async fn put(&self, key: &ObjectKey, file: &File) -> Result<Put> {
         for _ in 0..3 {
             let sent = self.put_object(key, file).if_none_match("*").send().await;
             match sent {
@@ -157,17 +158,17 @@ impl Files {
     }
 
     /// Stores the same bytes once more, as another version of the object that is there.
-    pub async fn put_again(&self, key: &str, file: &File) -> Result<Put> {
+    pub async fn put_again(&self, key: &ObjectKey, file: &File) -> Result<Put> {
         let sent = self.put_object(key, file).send().await;
         sent.map(|answer| Put::Stored(answer.version_id))
             .map_err(|error| Error::unavailable("storing a document", error))
     }
 
-    fn put_object(&self, key: &str, file: &File) -> PutObjectFluentBuilder {
+    fn put_object(&self, key: &ObjectKey, file: &File) -> PutObjectFluentBuilder {
         self.client
             .put_object()
             .bucket(&self.bucket)
-            .key(key)
+            .key(key.as_str())
             .checksum_sha256(file.sha256.base64())
             .content_type(file.media_type.as_str())
             .body(ByteStream::from(file.bytes.clone()))
@@ -175,13 +176,18 @@ impl Files {
 
     /// Opens a multipart upload and gives S3's id of it. Where a CRC64NVME is declared S3 is to compare it; of no other
     /// algorithm is it told, since it would want that of every part. It computes CRC64NVME by itself in any case.
-    pub async fn open_upload(&self, key: &str, media_type: &MediaType, declared: Option<Checksum>) -> Result<String> {
+    pub async fn open_upload(
+        &self,
+        key: &ObjectKey,
+        media_type: &MediaType,
+        declared: Option<Checksum>,
+    ) -> Result<String> {
         let is_crc64nvme = crc64nvme(declared).is_some();
         let answer = self
             .client
             .create_multipart_upload()
             .bucket(&self.bucket)
-            .key(key)
+            .key(key.as_str())
             .content_type(media_type.as_str())
             .set_checksum_algorithm(is_crc64nvme.then_some(ChecksumAlgorithm::Crc64Nvme))
             .set_checksum_type(is_crc64nvme.then_some(ChecksumType::FullObject))
@@ -195,7 +201,7 @@ impl Files {
     /// sign the host and the Content-Length and nothing else.
     pub async fn link(
         &self,
-        key: &str,
+        key: &ObjectKey,
         upload_id: &str,
         parts: impl Iterator<Item = Part>,
         now: Timestamp,
@@ -215,7 +221,7 @@ impl Files {
             let request = signer
                 .upload_part()
                 .bucket(&self.bucket)
-                .key(key)
+                .key(key.as_str())
                 .upload_id(upload_id)
                 .part_number(part.number)
                 .content_length(part.size.cast_signed())
@@ -229,8 +235,8 @@ impl Files {
 
     /// The parts that S3 has: one call, since a plan has no more parts than a page. `None` where S3 does
     /// not know the upload (any more).
-    pub async fn received(&self, key: &str, upload_id: &str) -> Result<Option<Vec<ReceivedPart>>> {
-        let sent = self.client.list_parts().bucket(&self.bucket).key(key).upload_id(upload_id).send().await;
+    pub async fn received(&self, key: &ObjectKey, upload_id: &str) -> Result<Option<Vec<ReceivedPart>>> {
+        let sent = self.client.list_parts().bucket(&self.bucket).key(key.as_str()).upload_id(upload_id).send().await;
         let answer = match sent {
             Ok(answer) => answer,
             Err(error) if no_such_upload(&error) => return Ok(None),
@@ -249,7 +255,7 @@ impl Files {
     /// that is [`Completion::Working`].
     pub async fn complete(
         &self,
-        key: &str,
+        key: &ObjectKey,
         upload_id: &str,
         plan: PartPlan,
         declared: Option<Checksum>,
@@ -266,7 +272,7 @@ impl Files {
             .client
             .complete_multipart_upload()
             .bucket(&self.bucket)
-            .key(key)
+            .key(key.as_str())
             .upload_id(upload_id)
             .mpu_object_size(plan.size.bytes().cast_signed())
             .set_checksum_crc64_nvme(crc64nvme(declared))
@@ -292,9 +298,15 @@ impl Files {
     }
 
     /// The object, if it is there.
-    pub async fn find(&self, key: &str) -> Result<Option<StoredObject>> {
-        let sent =
-            self.client.head_object().bucket(&self.bucket).key(key).checksum_mode(ChecksumMode::Enabled).send().await;
+    pub async fn find(&self, key: &ObjectKey) -> Result<Option<StoredObject>> {
+        let sent = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key.as_str())
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await;
         match sent {
             Ok(answer) => {
                 Ok(Some(StoredObject { crc64nvme: answer.checksum_crc64_nvme().and_then(Checksum::from_s3_crc64nvme) }))
@@ -306,10 +318,16 @@ impl Files {
 
     /// Ends a multipart upload, whether or not it is still there. Parts in flight may land after the first abort, so
     /// it is aborted until S3 no longer knows it.
-    pub async fn abort(&self, key: &str, upload_id: &str) -> Result<()> {
+    pub async fn abort(&self, key: &ObjectKey, upload_id: &str) -> Result<()> {
         for _ in 0..5 {
-            let sent =
-                self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload_id).send().await;
+            let sent = self
+                .client
+                .abort_multipart_upload()
+                .bucket(&self.bucket)
+                .key(key.as_str())
+                .upload_id(upload_id)
+                .send()
+                .await;
             match sent {
                 Ok(_) => {}
                 Err(error) if no_such_upload(&error) => return Ok(()),
@@ -322,9 +340,9 @@ impl Files {
 
     /// Computes the checksum, by the algorithm of `declared`, of an object of about `size` bytes: read once from end to end
     /// and never held whole.
-    pub async fn read_back(&self, key: &str, size: u64, declared: &Checksum) -> Result<Checksum> {
+    pub async fn read_back(&self, key: &ObjectKey, size: u64, declared: &Checksum) -> Result<Checksum> {
         let read = async {
-            let sent = self.client.get_object().bucket(&self.bucket).key(key).send().await;
+            let sent = self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await;
             let mut body = sent.map_err(|error| Error::unavailable("reading an object back", error))?.body;
             let mut digest = Digest::like(declared);
             while let Some(chunk) = body.next().await {
@@ -366,14 +384,14 @@ impl Files {
     }
 
     /// Removes for good one version, by S3's id of it, of an object that no document points to.
-    pub async fn delete_version(&self, key: &str, version: &str) -> Result<()> {
-        let sent = self.client.delete_object().bucket(&self.bucket).key(key).version_id(version).send().await;
+    pub async fn delete_version(&self, key: &ObjectKey, version: &str) -> Result<()> {
+        let sent = self.client.delete_object().bucket(&self.bucket).key(key.as_str()).version_id(version).send().await;
         sent.map(drop).map_err(|error| Error::unavailable("deleting a version of an object", error))
     }
 
     /// Removes an object that no document points to.
-    pub async fn delete(&self, key: &str) -> Result<()> {
-        let sent = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
+    pub async fn delete(&self, key: &ObjectKey) -> Result<()> {
+        let sent = self.client.delete_object().bucket(&self.bucket).key(key.as_str()).send().await;
         sent.map(drop).map_err(|error| Error::unavailable("deleting an object", error))
     }
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    documents::{Item, read, text},
+    table::{Item, read, text},
     tenants::Tenants,
 };
 use crate::{

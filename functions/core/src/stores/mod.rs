@@ -3,11 +3,13 @@
 //! `AWS_ENDPOINT_URL_S3` point them at whatever speaks those protocols.
 
 mod documents;
-mod due;
 mod files;
 mod issuer_keys;
+mod pending;
 mod sessions;
+mod table;
 mod tenants;
+mod write;
 
 use std::time::Duration;
 
@@ -17,12 +19,14 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-pub use documents::{Documents, Usage, Written, counted_of_client};
-pub use due::{Due, Entry, Page, QUEUES};
+pub use documents::{Documents, Usage};
 pub use files::{Completion, File, Files, Listed, PartLink, Put, ReceivedPart, StoredObject, time_to_read};
 pub use issuer_keys::{Claim, StoredKeys};
+pub use pending::{Page, QUEUES, Work, WorkItem};
 pub use sessions::{TENANT_TAG, TenantStores};
+pub use table::{ItemKey, ORPHAN, Place, Record, counts_of_client};
 pub use tenants::{Changed, OfIssuer, Tenants};
+pub use write::Written;
 
 use crate::{config::StoreConfig, metrics::TimesCalls};
 

@@ -19,7 +19,7 @@ use super::{Documents, Files, Stores};
 use crate::{
     Error, Result,
     config::{SessionConfig, StoreConfig},
-    tenant::TenantId,
+    ids::TenantId,
 };
 
 /// The session tag that holds the tenant; the roles' policies read it as `aws:PrincipalTag/tenant`.
@@ -36,7 +36,7 @@ pub struct TenantStores {
     reach: Reach,
 }
 
-/// By which credentials they are reached.
+/// Actor which credentials they are reached.
 enum Reach {
     /// The function's own, which reach all tenants.
     Own(Arc<Stores>),

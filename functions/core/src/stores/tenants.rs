@@ -21,12 +21,13 @@ use aws_sdk_dynamodb::{
 use jiff::Timestamp;
 
 use super::{
-    documents::{Item, read, text},
     issuer_keys::{StoredKeys, place_of},
+    table::{Item, read, text},
 };
 use crate::{
     Error, Result,
-    tenant::{Issuer, KeyPlace, Tenant, TenantId},
+    ids::TenantId,
+    tenant::{Issuer, KeyPlace, Tenant},
 };
 
 /// Where every tenant is listed; no issuer is called so.
@@ -193,7 +194,7 @@ fn read_tenants(items: Vec<Item>) -> Vec<Tenant> {
         match read(config.unwrap_or_default()) {
             Ok(tenant) => tenants.push(tenant),
             Err(error) => {
-                let cause = Error::for_the_log(&error);
+                let cause = error.to_string();
                 tracing::error!(cause, tenant = ?item.get("tenant"), "a tenant's item cannot be read");
             }
         }

@@ -32,7 +32,7 @@ pub(super) struct Known {
     /// Its tenants; none, for an issuer that nobody has.
     pub(super) tenants: Arc<[Tenant]>,
     keys: HashMap<KeyPlace, Arc<Keys>>,
-    /// By the clock: the monotonic one may stand still in a process that Lambda has frozen.
+    /// Actor the clock: the monotonic one may stand still in a process that Lambda has frozen.
     read: Timestamp,
 }
 

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     Result,
+    ids::TenantId,
     stores::{Claim, StoredKeys, Tenants},
-    tenant::{Issuer, KeyPlace, KeyUrl, Tenant, TenantId},
+    tenant::{Issuer, KeyPlace, KeyUrl, Tenant},
 };
 
 /// How long an issuer may take for its discovery document and its keys together.

@@ -1,0 +1,35 @@
+//! What the function keeps between requests.
+
+use okd_core::{
+    config::{ConfigError, PageConfig, SessionConfig, StoreConfig, TokenConfig},
+    lambda::Clock,
+    stores::{self, TenantStores, Tenants},
+    token::Verifier,
+};
+
+use crate::throttle::Throttle;
+
+/// What a running function keeps between requests.
+pub struct App {
+    pub(crate) verifier: Verifier,
+    pub(crate) throttle: Throttle,
+    pub(crate) stores: TenantStores,
+    pub(crate) clock: Clock,
+    /// The origins whose pages may call.
+    pub(crate) origins: Vec<String>,
+}
+
+impl App {
+    /// Reads the settings from the environment ([`okd_core::config`]) and connects to the stores.
+    pub(crate) async fn from_env(clock: Clock) -> Result<Self, ConfigError> {
+        let tokens = TokenConfig::from_env()?;
+        let sdk = stores::connect().await;
+        Ok(Self {
+            verifier: Verifier::new(Tenants::new(&sdk, tokens.tenants_table), tokens.private_issuers),
+            throttle: Throttle::default(),
+            stores: TenantStores::new(sdk, StoreConfig::from_env()?, SessionConfig::from_env()?),
+            clock,
+            origins: PageConfig::from_env()?.origins,
+        })
+    }
+}

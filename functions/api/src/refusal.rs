@@ -1,0 +1,365 @@
+//! What is refused or fails, and how each is worded for the sender: one arm for each.
+
+use http::header;
+use okd_core::{
+    Error, caller::scopes_for, class::DocumentClass, document::EndReason, error::TokenFault, parts::MAX_INLINE_FILE,
+};
+use serde_json::{Value, json};
+
+use crate::{form::FormFault, kinds::Kind, problem::Problem, response::allow};
+
+/// Why a request gets no ordinary answer.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The core refused it, or failed.
+    Core(Error),
+    /// The form is not one of metadata and a file.
+    Form(FormFault),
+    /// `complete` was called with so many parts missing of so many; with the upload on our wire.
+    Incomplete { missing: usize, parts: usize, upload: Value },
+    /// The upload to complete has ended.
+    UploadGone(EndReason),
+    /// There is no such path.
+    NoSuchRoute,
+    /// The path has other methods.
+    MethodNotAllowed { allowed: &'static [&'static str] },
+    /// The id in the path is none.
+    InvalidId,
+    /// The query `?upload=` names nothing that could be an upload.
+    InvalidUpload,
+    /// The message is one of flow 5.
+    StatusNotServed,
+    /// The body is compressed.
+    ContentEncoding,
+    /// The body is neither a form nor JSON.
+    UnsupportedMediaType,
+    /// The tenant sends more requests than it may.
+    TooManyRequests,
+    /// The `Idempotency-Key` header cannot be read.
+    InvalidIdempotencyKey,
+    /// The deadline came first.
+    OutOfTime,
+    /// The function panicked.
+    Panicked,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl From<FormFault> for Refusal {
+    fn from(fault: FormFault) -> Self {
+        Self::Form(fault)
+    }
+}
+
+/// Ends the texts that ask for a repeat.
+const REPEAT: &str = "with a documentId or an Idempotency-Key a repeat stores nothing twice.";
+
+/// Words a refusal.
+pub(crate) fn problem(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::Core(error) => problem_of_core(error),
+        Refusal::Form(fault) => problem_of_form(fault),
+        Refusal::Incomplete { missing, parts, upload } => Problem::new(
+            Kind::UploadIncomplete,
+            format!(
+                "{missing} of {parts} parts have not arrived. Send each part in upload.parts to its href, then call \
+                 complete again."
+            ),
+        )
+        .member("upload", upload.clone()),
+        Refusal::UploadGone(reason) => Problem::new(
+            match reason {
+                EndReason::ChecksumMismatch | EndReason::Corrupt => Kind::ChecksumMismatch,
+                EndReason::Aborted | EndReason::Expired | EndReason::Superseded => Kind::UploadGone,
+            },
+            format!(
+                "This upload has ended: {}. Repeat the PUT of the metadata to begin a new one under the same \
+                 dmsDocumentId.",
+                ended(*reason)
+            ),
+        ),
+        Refusal::NoSuchRoute => Problem::new(
+            Kind::NoSuchRoute,
+            "There is nothing at this path. Documents are handed in at /okd/v1/associations/{associationId}, \
+             /okd/v1/offerings/{offeringId} and /okd/v1/persons/{personId}.",
+        ),
+        Refusal::MethodNotAllowed { allowed } => {
+            let detail = format!("This path answers to {} only.", allowed.join(" and "));
+            Problem::new(Kind::MethodNotAllowed, detail).header(header::ALLOW, allow(allowed))
+        }
+        Refusal::InvalidId => Problem::new(
+            Kind::InvalidId,
+            "The id in the path is not a UUID such as 123e4567-e89b-12d3-a456-426614174000.",
+        ),
+        Refusal::InvalidUpload => Problem::new(
+            Kind::InvalidId,
+            "The query names no upload of ours. Use the links of the answer that began the upload as they are, with \
+             their ?upload=, or leave the query out to mean the document's only upload.",
+        ),
+        Refusal::StatusNotServed => Problem::new(
+            Kind::NotImplemented,
+            "This reports that the state of an enrolment has changed (OKD flow 5), which this service does not serve \
+             yet. Nothing was stored. To hand in a document, send its documentType, documentName and documentSize in \
+             the nl-okd consumer.",
+        ),
+        Refusal::ContentEncoding => Problem::new(
+            Kind::UnsupportedMediaType,
+            "The body is compressed. Send it as it is, without Content-Encoding.",
+        )
+        .header(header::ACCEPT_ENCODING, "identity"),
+        Refusal::UnsupportedMediaType => Problem::new(
+            Kind::UnsupportedMediaType,
+            format!(
+                "Send multipart/form-data with the parts metadata and file (up to {MAX_INLINE_FILE} bytes), or \
+                 application/json with the metadata alone, its documentSize in the nl-okd consumer, for a file that \
+                 follows."
+            ),
+        ),
+        Refusal::InvalidIdempotencyKey => Problem::new(
+            Kind::InvalidIdempotencyKey,
+            "The Idempotency-Key must have 1 to 255 visible ASCII characters.",
+        ),
+        Refusal::TooManyRequests => Problem::new(
+            Kind::TooManyRequests,
+            format!(
+                "More requests of this tenant arrive than this service lets through. Repeat this one after the time \
+                 in Retry-After: {REPEAT}"
+            ),
+        )
+        .retry_after("1"),
+        Refusal::OutOfTime => Problem::new(
+            Kind::TryAgain,
+            format!("The service could not answer in time. Repeat the request after the time in Retry-After: {REPEAT}"),
+        )
+        .retry_after("2"),
+        Refusal::Panicked => Problem::new(
+            Kind::InternalError,
+            "The service broke down over this request, and its log says where. Repeat the request once; if it happens \
+             again, tell the operator both ids.",
+        )
+        .failed("panicked".to_owned()),
+    }
+}
+
+/// Says how an upload has ended.
+fn ended(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Aborted => "it was aborted",
+        EndReason::Expired => "no part of it came within an hour, or it was not completed within 24 hours",
+        EndReason::ChecksumMismatch => "its bytes did not have the declared checksum",
+        EndReason::Corrupt => "its bytes, read back, did not have the declared checksum",
+        EndReason::Superseded => "a newer PUT of the same document has taken its place",
+    }
+}
+
+/// Words what is wrong with a form.
+fn problem_of_form(fault: &FormFault) -> Problem {
+    let invalid = |detail: String| Problem::new(Kind::InvalidForm, detail);
+    match fault {
+        FormFault::Malformed(malformed) => Problem::new(
+            Kind::MalformedForm,
+            format!(
+                "The multipart/form-data body cannot be read: {malformed}. Let an HTTP library build it, or see RFC \
+                 7578."
+            ),
+        ),
+        FormFault::MissingPart(name) => {
+            invalid(format!("The form has no part named {name}. Send one part metadata and one part file."))
+        }
+        FormFault::RepeatedPart(name) => {
+            invalid(format!("The form has two parts named {name}. Hand in one document a request."))
+        }
+        FormFault::UnknownPart(name) => invalid(format!(
+            "The form has a part named {name:?}. Send one part metadata and one part file, and nothing else."
+        )),
+        FormFault::UnnamedPart => invalid(
+            "The form has a part without a name. Each part has a Content-Disposition such as form-data; name=\"file\"."
+                .to_owned(),
+        ),
+        FormFault::EncodedPart(name) => invalid(format!(
+            "The part {name} is encoded. Send the file's bytes as they are, without Content-Transfer-Encoding, and the \
+             metadata in UTF-8."
+        )),
+        FormFault::EmptyFile => Problem::new(Kind::EmptyFile, "The file is empty: a document has at least one byte."),
+        FormFault::FileTooLarge { size } => Problem::new(
+            Kind::FileTooLargeInline,
+            format!(
+                "The file has {size} bytes; inline, {MAX_INLINE_FILE} (4 MiB) is the limit. Send the metadata alone \
+                 as application/json with \"documentSize\": {size} in its nl-okd consumer: the answer tells where to \
+                 send the file's parts."
+            ),
+        ),
+    }
+}
+
+/// Words an error of the core.
+fn problem_of_core(error: &Error) -> Problem {
+    match error {
+        Error::MalformedJson { line, column, reason } => Problem::new(
+            Kind::MalformedJson,
+            format!("The metadata is not valid JSON, at line {line}, column {column}: {reason}."),
+        )
+        .member("line", json!(line))
+        .member("column", json!(column)),
+        Error::InvalidMetadata { pointer, .. } => {
+            Problem::new(Kind::InvalidMetadata, error.to_string()).member("pointer", json!(pointer))
+        }
+        Error::MetadataTooLarge { size, limit } => Problem::new(
+            Kind::MetadataTooLarge,
+            format!(
+                "The metadata has {size} bytes; at most {limit} are accepted. Send ids instead of expanded objects."
+            ),
+        ),
+        Error::DocumentTooLarge { size, limit } => Problem::new(
+            Kind::DocumentTooLarge,
+            format!("A document has at most {limit} bytes here; this one has {size}."),
+        ),
+        Error::TooManyUploads => Problem::new(
+            Kind::TooManyUploads,
+            "Too many uploads are open, or too many bytes on their way, for this client or its tenant. Complete or \
+             abort uploads, or repeat this request after the time in Retry-After; an upload of which no part comes \
+             ends after an hour, any other after 24.",
+        )
+        .retry_after("60"),
+        Error::Unauthenticated(fault) => Problem::new(Kind::Unauthenticated, token_detail(fault))
+            .header(header::WWW_AUTHENTICATE, challenge(fault))
+            // These texts are ours, and name claims at most.
+            .because(fault.to_string()),
+        Error::IssuerUnavailable(_) => Problem::new(
+            Kind::IssuerUnavailable,
+            "Whether the access token is good cannot be told at this moment: its issuer does not answer. Repeat the \
+             request after the time in Retry-After.",
+        )
+        .retry_after("2"),
+        Error::MissingScope(class) => missing_scope(*class),
+        Error::NotFound => Problem::new(
+            Kind::NoSuchDocument,
+            "There is no document with this id that this client handed in. Check the id and the token's client.",
+        ),
+        Error::KeyReused => Problem::new(
+            Kind::IdempotencyKeyReused,
+            "This Idempotency-Key was used before, with another payload. Nothing was changed: send a new key with a \
+             new document, and the same metadata and file with a repeat.",
+        ),
+        Error::Nameless => Problem::new(
+            Kind::DocumentIdNeeded,
+            "Documents were handed in with this very metadata before, and nothing tells them apart. Send a documentId \
+             in the nl-okd consumer, or an Idempotency-Key, that is this document's own.",
+        ),
+        Error::NoSuchUpload => Problem::new(
+            Kind::NoSuchUpload,
+            "This document has no such upload, or had it long ago. Use the links of the answer to the PUT as they are, \
+             or repeat the PUT of the metadata to learn where the document stands.",
+        ),
+        Error::TooManyContents(contents) => Problem::new(
+            Kind::TooManyVersions,
+            format!(
+                "This document was replaced or corrected {contents} times, and each time is kept. Hand this one in as \
+                 another document, with a documentId of its own."
+            ),
+        ),
+        Error::SizeMismatch { declared, received } => Problem::new(
+            Kind::SizeMismatch,
+            format!(
+                "The file has {received} bytes, but documentSize declares {declared}. Nothing was stored: check which \
+                 is right and send it again."
+            ),
+        ),
+        Error::ChecksumMismatch { declared, computed } => Problem::new(
+            Kind::ChecksumMismatch,
+            format!(
+                "The file's checksum is {computed}, but {declared} was declared. Nothing was stored: send the whole \
+                 file again."
+            ),
+        ),
+        Error::Contended => Problem::new(
+            Kind::TryAgain,
+            "Other requests keep changing this document. Repeat this request after the time in Retry-After.",
+        )
+        .retry_after("2"),
+        Error::Unavailable { .. } => Problem::new(
+            Kind::TryAgain,
+            format!(
+                "The service is temporarily unable to handle this request. Repeat it after the time in Retry-After: \
+                 {REPEAT}"
+            ),
+        )
+        .retry_after("2")
+        .failed(error.to_string()),
+    }
+}
+
+fn missing_scope(class: Option<DocumentClass>) -> Problem {
+    let scopes = scopes_for(class);
+    let what = match class {
+        Some(class) => format!("a document of the type {}", class.document_type.word()),
+        None => "any document".to_owned(),
+    };
+    let detail = format!(
+        "The access token lacks a scope for {what}. Ask the token endpoint for one of {}; where the issuer grants \
+         scopes by role, have an administrator assign it.",
+        scopes.join(", ")
+    );
+    let challenge = format!("Bearer realm=\"okd\", error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "));
+    Problem::new(Kind::MissingScope, detail).header(header::WWW_AUTHENTICATE, challenge)
+}
+
+/// Makes the challenge of a 401 (RFC 6750, section 3: no error code where no token was sent).
+fn challenge(fault: &TokenFault) -> String {
+    match fault {
+        TokenFault::Missing => "Bearer realm=\"okd\"".to_owned(),
+        _ => format!(
+            "Bearer realm=\"okd\", error=\"invalid_token\", error_description=\"{}\"",
+            token_detail(fault).replace(['"', '\\'], "'")
+        ),
+    }
+}
+
+/// Says to the sender what is wrong with its token. Before a signature was checked anybody may have sent the token, so one
+/// text stands for every fault that would tell who is a customer here.
+fn token_detail(fault: &TokenFault) -> String {
+    let text = match fault {
+        TokenFault::Signature
+        | TokenFault::KeysWithoutIds
+        | TokenFault::Issuer
+        | TokenFault::Audience
+        | TokenFault::SeveralTenants => {
+            "The access token is not one that this service can accept: its iss and aud have to be, letter for letter, \
+             those that were agreed with the service's operator, and its kid that of a key which its issuer publishes. \
+             Get a fresh token; if that is refused too, ask the operator, whose log says why."
+        }
+        TokenFault::Missing => "This request has no bearer token. Send `Authorization: Bearer <access token>`.",
+        TokenFault::Malformed => {
+            "The bearer token is not a JWT access token of at most 8 KiB, with typ at+jwt or JWT, a signature that is \
+             not symmetric, and no critical extension."
+        }
+        TokenFault::NoKeyId => {
+            "The access token's header has no kid, so there is no telling which of the issuer's keys signed it. Have \
+             the issuer's administrator make it name the key; an access token that comes from the issuer's token \
+             endpoint usually does."
+        }
+        TokenFault::NotForAccess(claim) => {
+            return format!(
+                "The bearer token is not an access token: its `{claim}` says that it is an ID token, a refresh token \
+                 or another kind. Send the access_token of the token endpoint's answer."
+            );
+        }
+        TokenFault::Bound => {
+            "The access token is bound to a key or a certificate (cnf), and this service cannot check the proof of it. \
+             Request a plain bearer token: without DPoP, and without certificate-bound access tokens."
+        }
+        TokenFault::Expired => "The access token has expired. Get a fresh token and repeat the request.",
+        TokenFault::NotYetValid => {
+            "The access token is not valid yet (nbf). Check the clocks of the issuer and the sender."
+        }
+        TokenFault::Claim(claim) => {
+            return format!("The access token's claim `{claim}` is missing or malformed.");
+        }
+        TokenFault::SeveralClients => "The access token names different clients in different claims.",
+    };
+    text.to_owned()
+}

@@ -1,0 +1,89 @@
+//! A content: one version of a document's bytes, with the metadata that came with them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{checksum::Checksum, ids::ContentId, metadata::Metadata};
+
+/// The event of the new object begins its verification; where it was lost, the sweep does, after this.
+const VERIFY_AFTER: Duration = Duration::from_mins(1);
+
+/// A stored file and what its sender said of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    /// Which of the document's contents this is, from 1.
+    #[serde(default)]
+    pub sequence: u32,
+    /// The document's revision that made it current.
+    #[serde(default)]
+    pub revision: u64,
+    /// Names its object.
+    #[serde(rename = "version")]
+    pub content_id: ContentId,
+    /// Bytes.
+    pub size: u64,
+    /// What is known of its bytes; the last of these is only declared while the verification is pending.
+    pub checksums: Vec<Checksum>,
+    /// Whether the declared checksum has been compared with the bytes.
+    pub verification: Verification,
+    /// When it became the current content.
+    pub stored_at: Timestamp,
+    /// When the declared checksum was compared, where that was done by reading it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
+    /// The metadata it came with.
+    pub metadata: Metadata,
+}
+
+impl Content {
+    /// Returns whether the bytes are known (or, until verified, declared) to have this checksum.
+    pub fn has(&self, checksum: Checksum) -> bool {
+        self.checksums.contains(&checksum)
+    }
+
+    /// Returns whether its bytes are those of `file`; `None` where that is not known, for what is declared proves nothing.
+    pub fn has_the_bytes_of(&self, file: &Self) -> Option<bool> {
+        let may_be = match self.unverified() {
+            Some(declared) => file.has(declared),
+            None => self.checksums.iter().all(|&checksum| file.has(checksum)),
+        };
+        if self.size != file.size || !may_be {
+            return Some(false);
+        }
+        (self.unverified().is_none() && !self.checksums.is_empty()).then_some(true)
+    }
+
+    /// Returns whether it is known to be the `file` that came whole: by its SHA-256, since nobody can make another file of the
+    /// same one, and not where that is only declared.
+    pub(super) fn is(&self, file: &Self) -> bool {
+        let sha256 = file.checksums.iter();
+        let mut sha256 = sha256.filter(|checksum| matches!(checksum, Checksum::Sha256(_)));
+        self.content_id == file.content_id || (self.unverified().is_none() && sha256.any(|&sha256| self.has(sha256)))
+    }
+
+    /// Returns the declared checksum that the bytes have yet to be compared with.
+    pub fn unverified(&self) -> Option<Checksum> {
+        let declared = self.checksums.last().copied();
+        declared.filter(|_| self.verification == Verification::Pending)
+    }
+
+    /// When the sweep is to look after it.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.unverified().map(|_| self.stored_at + VERIFY_AFTER)
+    }
+}
+
+/// Whether the declared checksum has been compared with the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verification {
+    /// Nothing was declared that has not been compared.
+    Done,
+    /// S3 did not compute what was declared over an upload, as it cannot compute a SHA-256: the object has yet to be read.
+    Pending,
+    /// The bytes do not have the checksum that was declared: kept in the history, and never current.
+    Corrupt,
+}

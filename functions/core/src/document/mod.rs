@@ -1,0 +1,189 @@
+//! A document and the ways it can change: pure rules, the time given.
+//!
+//! A document has a current content, a pending upload, both or neither. It starts [empty](Document::empty). Each transition
+//! gives a [`Change`]: the next state, one revision on, with what that puts aside. The store writes a change only over the
+//! revision that it was made from, so that of two racing requests one wins and the other decides again on the winner's
+//! state.
+
+mod content;
+mod history;
+mod orphan;
+#[cfg(test)]
+mod tests;
+mod transitions;
+mod upload;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use content::{Content, Verification};
+pub use history::{Action, Actor, HistoryEntry, Stamp, last_action};
+pub use orphan::{Orphan, OrphanKind};
+pub use transitions::{Change, Offer};
+pub use upload::{EndReason, LOOK_AGAIN, UPLOAD_LIFETIME, Upload, UploadState};
+
+use crate::{
+    Error,
+    ids::{ContentId, DocumentId, DocumentKey, ObjectKey, TenantId},
+    metadata::{Link, Metadata},
+    name::Name,
+};
+
+/// How many contents a document has at most, each with its own metadata: what is kept of one document has a bound.
+const MAX_CONTENTS: u32 = 1000;
+
+/// One document, as its item in the table holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// The school that it belongs to.
+    pub tenant: TenantId,
+    /// Its id.
+    pub id: DocumentId,
+    /// The client that handed it in.
+    pub client: String,
+    /// How many changes it has seen; 0 is not yet written.
+    pub revision: u64,
+    /// How many contents it has had.
+    pub contents: u32,
+    /// What was done to it, the latest last; what is older than these is in items of its own.
+    #[serde(default)]
+    pub history: Vec<HistoryEntry>,
+    /// What is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// What is being uploaded, or how the last upload ended when it ended badly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Upload>,
+}
+
+/// What a document's item alone tells of an upload; see [`Document::upload_at`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadAt<'a> {
+    /// It is the document's upload, and S3 may still hold parts of it.
+    Pending(&'a Upload),
+    /// It is the document's upload, and has ended.
+    Ended(&'a Upload, EndReason),
+    /// It has become the current content.
+    Current(&'a Content),
+    /// Another took its place.
+    Elsewhere,
+}
+
+impl Document {
+    /// The document that nobody has handed in yet.
+    pub fn empty(key: DocumentKey, client: String) -> Self {
+        let DocumentKey { tenant, id } = key;
+        Self { tenant, id, client, revision: 0, contents: 0, history: Vec::new(), content: None, upload: None }
+    }
+
+    /// Which document it is.
+    pub fn key(&self) -> DocumentKey {
+        DocumentKey { tenant: self.tenant.clone(), id: self.id }
+    }
+
+    /// The S3 key of one of its contents.
+    pub fn object_key(&self, content_id: &ContentId) -> ObjectKey {
+        self.key().object(content_id)
+    }
+
+    /// When the sweep is to look after it; never, where nothing about it is pending.
+    pub fn due(&self) -> Option<Timestamp> {
+        let upload = self.upload.as_ref().and_then(Upload::due);
+        let content = self.content.as_ref().and_then(Content::due);
+        upload.into_iter().chain(content).min()
+    }
+
+    /// The metadata of its content, and of the upload that may become one.
+    pub fn metadata(&self) -> impl Iterator<Item = &Metadata> {
+        let content = self.content.as_ref().map(|content| &content.metadata);
+        let upload = self.pending_upload().map(|upload| &upload.metadata);
+        content.into_iter().chain(upload)
+    }
+
+    /// The ids by which it is found.
+    pub fn links(&self) -> BTreeSet<Link> {
+        self.metadata().flat_map(|metadata| metadata.links.all()).collect()
+    }
+
+    /// Checks that an `Idempotency-Key` brings what it brought before (the draft, section 2.7): the same metadata and file.
+    /// `file` is what came with the metadata; there is none where the file is to follow. What HTTP libraries add by
+    /// themselves, such as a part's file name, may differ. Returns whether the key has brought that very file before.
+    pub fn check_repeat(&self, name: Name<'_>, metadata: &Metadata, file: Option<&Content>) -> crate::Result<bool> {
+        if !matches!(name, Name::IdempotencyKey(_)) {
+            return Ok(false);
+        }
+        let content = self.content.as_ref();
+        let upload = self.upload.as_ref();
+        let same_metadata = content
+            .map(|content| &content.metadata)
+            .into_iter()
+            .chain(upload.map(|upload| &upload.metadata))
+            .all(|before| before.says_the_same(metadata));
+        let same_file = content.zip(file).and_then(|(content, file)| content.has_the_bytes_of(file));
+        if same_metadata && same_file != Some(false) { Ok(same_file.is_some()) } else { Err(Error::KeyReused) }
+    }
+
+    /// The upload to which parts may be sent at `now`.
+    pub fn open_upload(&self, now: Timestamp) -> Option<&Upload> {
+        self.upload.as_ref().filter(|upload| upload.state_at(now) == UploadState::Uploading)
+    }
+
+    /// Tells what has become of the upload `link` (of the only one there is, where none is given) on this item
+    /// alone: a link into an upload that is no longer here says nothing of the one that is.
+    pub fn upload_at(&self, link: Option<&ContentId>) -> UploadAt<'_> {
+        let meant = |content_id: &ContentId| link.is_none_or(|link| link == content_id);
+        match (&self.upload, &self.content) {
+            (Some(upload), _) if meant(&upload.content_id) => match upload.state {
+                UploadState::Uploading => UploadAt::Pending(upload),
+                UploadState::Ended(reason) => UploadAt::Ended(upload, reason),
+            },
+            (None, Some(content)) if meant(&content.content_id) => UploadAt::Current(content),
+            (Some(_), Some(content)) if link == Some(&content.content_id) => UploadAt::Current(content),
+            _ => UploadAt::Elsewhere,
+        }
+    }
+
+    /// Checks that there is room for one more content.
+    pub fn check_contents(&self) -> crate::Result<()> {
+        if self.contents < MAX_CONTENTS { Ok(()) } else { Err(Error::TooManyContents(MAX_CONTENTS)) }
+    }
+
+    /// The shard of the tenant's quota that counts its pending upload.
+    pub fn shard(&self) -> Option<u8> {
+        self.pending_upload()?.shard
+    }
+
+    /// The upload that S3 may still hold parts of, be it past its time.
+    fn pending_upload(&self) -> Option<&Upload> {
+        self.upload.as_ref().filter(|upload| upload.state == UploadState::Uploading)
+    }
+
+    /// Returns whether it is stored and nothing is on its way: a message that is its only name then means another document.
+    pub fn is_taken(&self, now: Timestamp) -> bool {
+        self.content.is_some() && self.open_upload(now).is_none()
+    }
+
+    /// Returns whether a file that arrived whole is not current already in the object of an upload.
+    pub fn needs_the_object_of(&self, content: &Content) -> bool {
+        self.same_as(content).is_none_or(|current| current.content_id == content.content_id)
+    }
+
+    /// The current content, if it is this one that came whole.
+    fn same_as(&self, content: &Content) -> Option<&Content> {
+        let current = self.content.as_ref().filter(|current| current.is(content))?;
+        let metadata = content.metadata.clone();
+        let metadata = metadata.with_the_same_file(&current.metadata);
+        // S3 gives an object the type that it was put with, and only what is named by its bytes is put again.
+        let keeps_type = metadata.media_type == current.metadata.media_type;
+        (current.content_id == content.content_id || keeps_type).then_some(current)
+    }
+
+    /// The current content, if it is this one and has yet to be verified.
+    pub fn unverified(&self, content_id: &ContentId) -> Option<&Content> {
+        let content = self.content.as_ref()?;
+        (content.content_id == *content_id && content.unverified().is_some()).then_some(content)
+    }
+}

@@ -1,0 +1,66 @@
+//! Orphans: what S3 may hold and no document points to.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::upload::Upload;
+use crate::ids::ContentId;
+
+/// When no URL into an ended upload lives any more (they have an hour), nor any request that was sent with
+/// one.
+const ORPHANED_FOR: Duration = Duration::from_hours(2);
+
+/// Something that S3 may hold and no document points to, noted so that it is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Orphan {
+    /// Names its object.
+    #[serde(rename = "version")]
+    pub content_id: ContentId,
+    /// What it is.
+    pub remains: OrphanKind,
+    /// When it was noted.
+    pub noted_at: Timestamp,
+}
+
+/// What a [`Orphan`] is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrphanKind {
+    /// An upload that ended without becoming a content, by S3's id: its parts, or the object of them.
+    Upload(String),
+    /// The bytes of a request that died before its item was written, by S3's id of that version of the
+    /// object. Only that one may go: the same bytes, sent again, are another version of the same key.
+    Object(String),
+}
+
+impl Orphan {
+    /// What is left of an upload that ended at `now`.
+    pub fn of_upload(upload: &Upload, now: Timestamp) -> Self {
+        Self {
+            content_id: upload.content_id.clone(),
+            remains: OrphanKind::Upload(upload.upload_id.clone()),
+            noted_at: now,
+        }
+    }
+
+    /// The bytes of a version of an object, by S3's id of it, that no document points to.
+    pub fn of_object(content_id: ContentId, s3_version: String, now: Timestamp) -> Self {
+        Self { content_id, remains: OrphanKind::Object(s3_version), noted_at: now }
+    }
+
+    /// Tells it from the document's other orphans.
+    pub fn name(&self) -> String {
+        match &self.remains {
+            OrphanKind::Upload(_) => self.content_id.to_string(),
+            OrphanKind::Object(s3_version) => format!("{}#{s3_version}", self.content_id),
+        }
+    }
+
+    /// When the sweep is to remove it.
+    pub fn due(&self) -> Timestamp {
+        self.noted_at + ORPHANED_FOR
+    }
+}

@@ -1,0 +1,233 @@
+//! The transitions of a document, and the one diff that says what each puts aside.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Action, Content, Document, EndReason, HistoryEntry, Stamp, Upload, UploadState, Verification};
+use crate::{
+    checksum::Checksum,
+    ids::ContentId,
+    metadata::{Link, Metadata},
+    name::Name,
+    quota::{Counted, Delta, deltas},
+};
+
+/// How many entries the history in a document's own item has, before they are moved to an item of their own.
+pub(super) const RECENT: usize = 20;
+/// The shortest time between two changes of a document, so that their times have an order.
+const INSTANT: Duration = Duration::from_nanos(1);
+
+/// The next state of a document, and what it puts aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The state to write, over the revision before it.
+    pub next: Document,
+    /// The content that is no longer current, to be kept in the document's history.
+    pub replaced: Option<Content>,
+    /// The upload that has ended without becoming a content, to be ended in S3 once the change is written.
+    pub ended: Option<Upload>,
+    /// The entries that the history has no more room for.
+    pub archived: Vec<HistoryEntry>,
+    /// The ids by which the document is found from now on.
+    pub linked: Vec<Link>,
+    /// The ids by which it no longer is.
+    pub unlinked: Vec<Link>,
+    /// The changes of the counts of the tenant's open uploads.
+    pub counted: Vec<Delta>,
+}
+
+impl Change {
+    /// The entry that it writes into the history.
+    pub fn entry(&self) -> Option<&HistoryEntry> {
+        self.next.history.last()
+    }
+
+    /// Finds out what the change from `before` to `next` puts aside.
+    fn between(before: &Document, next: Document, archived: Vec<HistoryEntry>) -> Self {
+        let sequence = |content: &Content| content.sequence;
+        let current = next.content.as_ref();
+        let replaced = before.content.as_ref().filter(|old| current.map(sequence) != Some(old.sequence));
+        let pending = next.pending_upload();
+        let ended = before.pending_upload().filter(|old| {
+            let goes_on = pending.is_some_and(|pending| pending.content_id == old.content_id);
+            !goes_on && current.is_none_or(|current| current.content_id != old.content_id)
+        });
+        let (old_links, links) = (before.links(), next.links());
+        Self {
+            replaced: replaced.cloned(),
+            ended: ended.cloned(),
+            archived,
+            linked: links.difference(&old_links).cloned().collect(),
+            unlinked: old_links.difference(&links).cloned().collect(),
+            counted: deltas(counted(before), counted(&next)),
+            next,
+        }
+    }
+}
+
+/// The document's pending upload as its shard counts it.
+fn counted(document: &Document) -> Option<Counted> {
+    document.pending_upload().and_then(Upload::counted)
+}
+
+/// What to do with the offer of a file that is yet to come; see [`Document::offer`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// That content is there already; the change is there where only the metadata is new.
+    Stored(Box<Content>, Option<Change>),
+    /// That content is on its way already: the sender goes on with this upload.
+    Resume(Box<Upload>, Option<Change>),
+    /// A new upload begins.
+    Begin(Change),
+    /// The document is stored and only its message names it, so the same message now means another document.
+    Taken,
+}
+
+impl Document {
+    /// A file arrived whole. `None` where that very content is current, with the same metadata, be its object the one that is
+    /// named by its bytes or that of an upload.
+    pub fn receive(&self, content: Content, stamp: &Stamp) -> Option<Change> {
+        match self.same_as(&content) {
+            Some(current) => {
+                let metadata = content.metadata.with_the_same_file(&current.metadata);
+                self.correct(current, metadata, stamp)
+            }
+            None => Some(self.with_content(content, Action::Stored, stamp)),
+        }
+    }
+
+    /// A sender offers a file, for which `fresh` has been opened in S3, by a message that names the document so.
+    ///
+    /// Only the same declared checksum can tell that the bytes are the same ones: equal sizes prove
+    /// nothing, and two contents must never be mixed in one upload. A message that is itself the name, or has an
+    /// `Idempotency-Key`, is another matter: sent again, it is the same request.
+    pub fn offer(&self, fresh: Upload, name: Name<'_>, stamp: &Stamp) -> Offer {
+        let same = |checksum: Option<Checksum>, size: u64| {
+            fresh.checksum.is_some() && checksum == fresh.checksum && size == fresh.plan.size.bytes()
+        };
+        let is_named_otherwise = !matches!(name, Name::DocumentId(_));
+        let repeats = |metadata: &Metadata| is_named_otherwise && metadata.says_the_same(&fresh.metadata);
+        if let Some(open) = self.open_upload(stamp.at)
+            && (same(open.checksum, open.plan.size.bytes()) || repeats(&open.metadata))
+            // S3 gives an object the type that its upload was opened with.
+            && !fresh.metadata.gives_another_type(&open.metadata)
+        {
+            let mut upload = open.clone();
+            upload.metadata = fresh.metadata.without_the_file(&open.metadata);
+            let corrected = !open.metadata.is_repeated_by(&upload.metadata);
+            let change = corrected.then(|| {
+                let content_id = upload.content_id.clone();
+                self.change(Action::Corrected, content_id, stamp, |next, _| {
+                    next.upload = Some(upload.clone());
+                })
+            });
+            return Offer::Resume(Box::new(upload), change);
+        }
+        if let Some(current) = &self.content {
+            let known = fresh.checksum.filter(|&checksum| current.has(checksum));
+            if same(known, current.size) || (matches!(name, Name::IdempotencyKey(_)) && repeats(&current.metadata)) {
+                let metadata = fresh.metadata.without_the_file(&current.metadata);
+                let change = self.correct(current, metadata, stamp);
+                return Offer::Stored(Box::new(current.clone()), change);
+            }
+        }
+        if name == Name::Message && self.is_taken(stamp.at) {
+            return Offer::Taken;
+        }
+        let content_id = fresh.content_id.clone();
+        Offer::Begin(self.change(Action::UploadBegun, content_id, stamp, |next, _| next.upload = Some(fresh)))
+    }
+
+    /// The pending upload has become `content`.
+    pub fn complete(&self, content: Content, stamp: &Stamp) -> Change {
+        self.with_content(content, Action::UploadCompleted, stamp)
+    }
+
+    /// The pending upload ends for this reason, without a content.
+    pub fn end_upload(&self, upload: &Upload, reason: EndReason, stamp: &Stamp) -> Change {
+        self.change(Action::UploadEnded(reason), upload.content_id.clone(), stamp, |next, _| {
+            if let Some(upload) = &mut next.upload {
+                upload.state = UploadState::Ended(reason);
+            }
+        })
+    }
+
+    /// The current content, read back, has the checksum that was declared. `None` where `version` is no
+    /// longer current, or was verified before.
+    pub fn verified(&self, content_id: &ContentId, stamp: &Stamp) -> Option<Change> {
+        self.unverified(content_id)?;
+        Some(self.change(Action::Verified, content_id.clone(), stamp, |next, at| {
+            if let Some(content) = &mut next.content {
+                content.verification = Verification::Done;
+                content.verified_at = Some(at);
+            }
+        }))
+    }
+
+    /// The current content, read back, has not the checksum that was declared: it goes into the history as
+    /// corrupt, and `previous`, the last content before it, is current again. `None` as above.
+    pub fn corrupt(&self, content_id: &ContentId, previous: Option<Content>, stamp: &Stamp) -> Option<Change> {
+        let mut corrupt = self.unverified(content_id)?.clone();
+        corrupt.verification = Verification::Corrupt;
+        corrupt.verified_at = Some(self.time_of(stamp));
+        let found = Self { content: Some(corrupt), ..self.clone() };
+        Some(found.change(Action::Corrupt, content_id.clone(), stamp, |next, at| {
+            next.content = None;
+            if let Some(previous) = previous {
+                next.make_current(previous, at);
+            }
+        }))
+    }
+
+    /// The current content comes again: at most its metadata is new. An upload of something else that is
+    /// under way stays so, for this content was here before it.
+    fn correct(&self, current: &Content, metadata: Metadata, stamp: &Stamp) -> Option<Change> {
+        let repeated = current.metadata.is_repeated_by(&metadata);
+        let content = Content { metadata, ..current.clone() };
+        let content_id = content.content_id.clone();
+        (!repeated).then(|| {
+            self.change(Action::Corrected, content_id, stamp, |next, at| {
+                next.make_current(content, at);
+            })
+        })
+    }
+
+    /// `content` becomes current and no upload is pending any more.
+    fn with_content(&self, content: Content, deed: Action, stamp: &Stamp) -> Change {
+        let content_id = content.content_id.clone();
+        self.change(deed, content_id, stamp, |next, at| {
+            next.make_current(content, at);
+            next.upload = None;
+        })
+    }
+
+    fn make_current(&mut self, content: Content, at: Timestamp) {
+        self.contents += 1;
+        self.content = Some(Content { sequence: self.contents, revision: self.revision, stored_at: at, ..content });
+    }
+
+    /// One revision on, with an entry in the history. `edit` gets the entry's time.
+    fn change(
+        &self,
+        what: Action,
+        content_id: ContentId,
+        stamp: &Stamp,
+        edit: impl FnOnce(&mut Self, Timestamp),
+    ) -> Change {
+        let at = self.time_of(stamp);
+        let mut next = self.clone();
+        next.revision += 1;
+        let archived = if next.history.len() < RECENT { Vec::new() } else { std::mem::take(&mut next.history) };
+        next.history.push(HistoryEntry { revision: next.revision, at, by: stamp.by.clone(), what, content_id });
+        edit(&mut next, at);
+        Change::between(self, next, archived)
+    }
+
+    /// The time of the next change: later than the last one's, for whoever began first may write last, and by a clock that
+    /// is slow.
+    fn time_of(&self, stamp: &Stamp) -> Timestamp {
+        let after_the_last = self.history.last().map(|last| last.at + INSTANT);
+        stamp.at.max(after_the_last.unwrap_or(stamp.at))
+    }
+}

@@ -1,0 +1,141 @@
+//! The ids that everything is named by, and the keys of objects in the bucket.
+//!
+//! Every key in DynamoDB and in S3 begins with the tenant. Only [`DocumentKey::object`] makes keys of objects, and only
+//! `stores/table.rs` makes keys of items: two tenants cannot meet in one item or one object.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::checksum::Checksum;
+
+/// A school (or other customer) of this deployment: 1 to 40 of `a-z`, `0-9` and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TenantId(String);
+
+impl TryFrom<String> for TenantId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if (1..=40).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text))
+        } else {
+            Err(format!("the tenant {text:?} is not 1 to 40 characters of a-z, 0-9 and '-'"))
+        }
+    }
+}
+
+impl From<TenantId> for String {
+    fn from(tenant: TenantId) -> Self {
+        tenant.0
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The `dmsDocumentId`: the standard's answer to a PUT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DocumentId(Uuid);
+
+impl From<Uuid> for DocumentId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl DocumentId {
+    /// Which of `count` queues it is in.
+    pub fn queue(self, count: u8) -> u8 {
+        self.0.as_bytes()[15] % count
+    }
+}
+
+impl fmt::Display for DocumentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names one content of a document in its S3 key; never used for two contents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ContentId(String);
+
+impl ContentId {
+    /// For bytes that we hold: their SHA-256, so that storing them again meets the object that is there.
+    pub fn of_bytes(sha256: &Checksum) -> Self {
+        Self(sha256.hex())
+    }
+
+    /// A version as it stands in one of our own links or keys; `None` where it cannot be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let of_bytes = || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (Uuid::try_parse(text).is_ok() || of_bytes()).then(|| Self(text.to_owned()))
+    }
+
+    /// For bytes yet to come.
+    pub fn of_upload() -> Self {
+        Self(Uuid::now_v7().to_string())
+    }
+}
+
+impl fmt::Display for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A document of a tenant: what every key in the table and in the bucket is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentKey {
+    /// The school that it belongs to.
+    pub tenant: TenantId,
+    /// Its id.
+    pub id: DocumentId,
+}
+
+impl DocumentKey {
+    /// The document of this tenant and id, as they stand in a key; `None` where no key of ours has such.
+    pub fn parse(tenant: &str, id: &str) -> Option<Self> {
+        Some(Self { tenant: tenant.to_owned().try_into().ok()?, id: Uuid::try_parse(id).ok()?.into() })
+    }
+
+    /// The key of one of its contents in the bucket: `{tenant}/{dmsDocumentId}/{contentId}`. No id is used for two
+    /// contents, so no object is ever overwritten by another one's bytes.
+    pub fn object(&self, content: &ContentId) -> ObjectKey {
+        ObjectKey(format!("{}/{}/{content}", self.tenant, self.id))
+    }
+
+    /// The document and the content whose object has this key; `None` where no key of ours looks so.
+    pub fn of_object(key: &str) -> Option<(Self, ContentId)> {
+        let (tenant, rest) = key.split_once('/')?;
+        let (id, content) = rest.split_once('/')?;
+        Some((Self::parse(tenant, id)?, ContentId::parse(content)?))
+    }
+}
+
+/// The key of an object in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ObjectKey(String);
+
+impl ObjectKey {
+    /// The key as S3 has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,292 @@
+//! The table of documents: the keys of its items, and what each item is.
+//!
+//! | `pk` | `sk` | [`Record`] |
+//! |-|-|-|
+//! | `{tenant}#{dmsDocumentId}` | `document` | the [`Document`]: current content and pending upload |
+//! | `{tenant}#{dmsDocumentId}` | `content#{sequence}` | a [`Content`] that was current before |
+//! | `{tenant}#{dmsDocumentId}` | `version#{contentId}` | the `sequence` of the last such content of this id |
+//! | `{tenant}#{dmsDocumentId}` | `history#{revision}` | older [`HistoryEntry`]s of the document's history |
+//! | `{tenant}#orphan#{dmsDocumentId}` | `{name}` | a [`Orphan`], until it is removed from S3 |
+//! | `{tenant}#association#{id}`, `...#offering#...`, `...#person#...`, `...#student#...` | `{dmsDocumentId}` | nothing more: the document is found by this id (a [`Link`]) |
+//! | `{tenant}#usage` | `counter#{shard}` | how many `uploads` are open, of how many `bytes` together; of each client the same as `uploads#{client}` and `bytes#{client}` |
+//! | `#look-through` | `#look-through` | how far the bucket is listed (a [`Listing`]) |
+//!
+//! An item about which something is pending has `queue` and `due` besides, by which the index lists it; see `pending.rs`.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    Error, Result,
+    document::{Content, Document, HistoryEntry, Orphan},
+    ids::{ContentId, DocumentKey, TenantId},
+    listing::Listing,
+    metadata::Link,
+};
+
+/// An item as the SDK has it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The kind of an orphan's partition, where that of a link has the link's kind.
+pub const ORPHAN: &str = "orphan";
+/// The kind of the partition of a tenant's counts.
+const USAGE: &str = "usage";
+/// Both keys of the one item that is no tenant's.
+const LISTING: &str = "#look-through";
+
+/// The key of an item.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ItemKey {
+    /// The partition.
+    pub pk: String,
+    /// The place in the partition.
+    pub sk: String,
+}
+
+impl ItemKey {
+    /// The partition of a document's own items.
+    pub fn partition(key: &DocumentKey) -> String {
+        format!("{}#{}", key.tenant, key.id)
+    }
+
+    /// The partition of the counts of a tenant's open uploads.
+    pub fn usage_partition(tenant: &TenantId) -> String {
+        format!("{tenant}#{USAGE}")
+    }
+
+    fn of(key: &DocumentKey, sk: String) -> Self {
+        Self { pk: Self::partition(key), sk }
+    }
+
+    /// A document's own item.
+    pub fn document(key: &DocumentKey) -> Self {
+        Self::of(key, "document".to_owned())
+    }
+
+    /// A content that was current before.
+    pub fn content(key: &DocumentKey, sequence: u32) -> Self {
+        Self::of(key, format!("content#{sequence:010}"))
+    }
+
+    /// The pointer to the last content of an id.
+    pub fn pointer(key: &DocumentKey, content: &ContentId) -> Self {
+        Self::of(key, format!("version#{content}"))
+    }
+
+    /// Older entries of a document's history, by the revision of the first.
+    pub fn history(key: &DocumentKey, first: u64) -> Self {
+        Self::of(key, format!("history#{first:010}"))
+    }
+
+    /// An orphan of a document.
+    pub fn orphan(key: &DocumentKey, orphan: &Orphan) -> Self {
+        Self { pk: format!("{}#{ORPHAN}#{}", key.tenant, key.id), sk: orphan.name() }
+    }
+
+    /// The entry by which a document is found by an id of others.
+    pub fn link(key: &DocumentKey, link: &Link) -> Self {
+        Self { pk: format!("{}#{}#{}", key.tenant, link.kind.as_str(), link.id), sk: key.id.to_string() }
+    }
+
+    /// The counts of one shard of a tenant's quota.
+    pub fn shard(tenant: &TenantId, shard: u8) -> Self {
+        Self { pk: Self::usage_partition(tenant), sk: format!("counter#{shard}") }
+    }
+
+    /// How far the bucket is listed.
+    pub fn listing() -> Self {
+        Self { pk: LISTING.to_owned(), sk: LISTING.to_owned() }
+    }
+
+    /// Reads the key as one that this module made; `None` where it is none.
+    pub fn parse(&self) -> Option<Place> {
+        if self.pk == LISTING {
+            return Some(Place::Listing);
+        }
+        let (tenant, rest) = self.pk.split_once('#')?;
+        if rest == USAGE {
+            let shard = self.sk.strip_prefix("counter#")?.parse().ok()?;
+            return Some(Place::Shard(tenant.to_owned().try_into().ok()?, shard));
+        }
+        if let Some((kind, id)) = rest.split_once('#') {
+            return match kind {
+                ORPHAN => Some(Place::Orphan(DocumentKey::parse(tenant, id)?)),
+                _ => Some(Place::Link(DocumentKey::parse(tenant, &self.sk)?)),
+            };
+        }
+        let key = DocumentKey::parse(tenant, rest)?;
+        if self.sk == "document" {
+            return Some(Place::Document(key));
+        }
+        match self.sk.split_once('#')? {
+            ("content", _) => Some(Place::Content(key)),
+            ("version", content) => Some(Place::Pointer(key, ContentId::parse(content)?)),
+            ("history", _) => Some(Place::History(key)),
+            _ => None,
+        }
+    }
+
+    /// The key as the SDK has it.
+    pub(super) fn into_item(self) -> Item {
+        [("pk", self.pk), ("sk", self.sk)].map(|(name, value)| (name.to_owned(), text(value))).into()
+    }
+}
+
+/// The meaning of an item's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A document's own item.
+    Document(DocumentKey),
+    /// A content of it that was current before.
+    Content(DocumentKey),
+    /// The pointer to the last such content of this id.
+    Pointer(DocumentKey, ContentId),
+    /// Older entries of its history.
+    History(DocumentKey),
+    /// Something to remove from S3.
+    Orphan(DocumentKey),
+    /// An entry by which the document is found.
+    Link(DocumentKey),
+    /// The counts of this shard of a tenant's quota.
+    Shard(TenantId, u8),
+    /// How far the bucket is listed.
+    Listing,
+}
+
+/// An item, read.
+#[derive(Debug)]
+pub enum Record {
+    /// A document.
+    Document(Box<Document>),
+    /// A content of a document that was current before.
+    Content(DocumentKey, Box<Content>),
+    /// The sequence of the last such content of this id.
+    Pointer(DocumentKey, ContentId, u32),
+    /// Older entries of a document's history.
+    History(DocumentKey, Vec<HistoryEntry>),
+    /// Something to remove from S3.
+    Orphan(DocumentKey, Orphan),
+    /// An entry by which the document is found.
+    Link(DocumentKey),
+    /// The counts of a shard of a tenant's quota, by the names of its attributes.
+    Shard(HashMap<String, i64>),
+    /// How far the bucket is listed.
+    Listing(Listing),
+}
+
+impl Record {
+    /// Reads an item of this key. An error says which item it is.
+    pub fn read(key: &ItemKey, item: impl Into<serde_dynamo::Item>) -> Result<Self> {
+        let ItemKey { pk, sk } = key;
+        let failed = |error: String| Error::unavailable("reading an item", format!("the item {sk} of {pk}: {error}"));
+        let place = key.parse().ok_or_else(|| failed("no key of ours".to_owned()))?;
+        let item = item.into();
+        let read = || -> serde_dynamo::Result<Self> {
+            Ok(match place {
+                Place::Document(_) => Self::Document(serde_dynamo::from_item(item)?),
+                Place::Content(key) => Self::Content(key, serde_dynamo::from_item(item)?),
+                Place::Pointer(key, content) => {
+                    let Pointer { sequence } = serde_dynamo::from_item(item)?;
+                    Self::Pointer(key, content, sequence)
+                }
+                Place::History(key) => {
+                    let History { entries } = serde_dynamo::from_item(item)?;
+                    Self::History(key, entries)
+                }
+                Place::Orphan(key) => Self::Orphan(key, serde_dynamo::from_item(item)?),
+                Place::Link(key) => Self::Link(key),
+                Place::Shard(..) => Self::Shard(numbers(item)),
+                Place::Listing => Self::Listing(serde_dynamo::from_item(item)?),
+            })
+        };
+        read().map_err(|error| failed(error.to_string()))
+    }
+}
+
+fn numbers(item: serde_dynamo::Item) -> HashMap<String, i64> {
+    let number = |(name, value): (String, serde_dynamo::AttributeValue)| match value {
+        serde_dynamo::AttributeValue::N(number) => Some((name, number.parse().ok()?)),
+        _ => None,
+    };
+    item.into_inner().into_iter().filter_map(number).collect()
+}
+
+/// The place of the last content of an id in the history.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Pointer {
+    pub(super) sequence: u32,
+}
+
+/// Entries of a document's history that were moved out of its own item.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct History {
+    pub(super) entries: Vec<HistoryEntry>,
+}
+
+/// The attributes of a shard that count the uploads and the bytes of one client.
+pub fn counts_of_client(client: &str) -> [String; 2] {
+    [format!("uploads#{client}"), format!("bytes#{client}")]
+}
+
+/// `value` as the item of this key.
+pub(super) fn item(key: ItemKey, value: &impl Serialize) -> Result<Item> {
+    let mut item: Item = serde_dynamo::to_item(value).map_err(|error| Error::unavailable("writing an item", error))?;
+    item.extend(key.into_item());
+    Ok(item)
+}
+
+/// Reads an item of a kind that is known.
+pub(super) fn read<T: DeserializeOwned>(item: Item) -> Result<T> {
+    serde_dynamo::from_item(item).map_err(|error| Error::unavailable("reading an item", error))
+}
+
+/// A string as an attribute.
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number as an attribute.
+pub(super) fn number(value: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{checksum::Checksum, metadata::LinkKind};
+
+    #[test]
+    fn every_key_reads_back_as_what_it_was_made_of() {
+        let tenant: TenantId = "school-1".to_owned().try_into().unwrap();
+        let key = DocumentKey { tenant: tenant.clone(), id: Uuid::from_u128(7).into() };
+        let content = ContentId::of_bytes(&Checksum::sha256(b"x"));
+        let orphan = Orphan::of_object(content.clone(), "1#2".to_owned(), jiff::Timestamp::UNIX_EPOCH);
+        let link = Link { kind: LinkKind::Student, id: "1#2".to_owned() };
+        let keys = [
+            (ItemKey::document(&key), Place::Document(key.clone())),
+            (ItemKey::content(&key, 1), Place::Content(key.clone())),
+            (ItemKey::pointer(&key, &content), Place::Pointer(key.clone(), content)),
+            (ItemKey::history(&key, 1), Place::History(key.clone())),
+            (ItemKey::orphan(&key, &orphan), Place::Orphan(key.clone())),
+            (ItemKey::link(&key, &link), Place::Link(key)),
+            (ItemKey::shard(&tenant, 3), Place::Shard(tenant, 3)),
+            (ItemKey::listing(), Place::Listing),
+        ];
+        for (key, place) in keys {
+            assert_eq!(key.parse(), Some(place), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_we_never_made_means_nothing() {
+        for (pk, sk) in [("", ""), ("school", "document"), ("school#x", "document"), ("School#x#y", "z"), ("a/b", "c")]
+        {
+            let key = ItemKey { pk: pk.to_owned(), sk: sk.to_owned() };
+            assert_eq!(key.parse(), None, "{key:?}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A tenant is a school: who issues its tokens, how they are to be read, and how much it may have.
+//!
+//! It is an item of the table of tenants ([`crate::stores::Tenants`]). Adding one needs no deploy.
+
+mod issuer;
+mod limits;
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use issuer::{Issuer, KeyPlace, KeyUrl, Signature};
+pub use limits::{Limits, UncheckedLimits};
+
+use crate::ids::TenantId;
+
+/// A tenant, and how the tokens of its issuer are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// Which tenant it is.
+    pub tenant: TenantId,
+    /// Who issues its tokens. Several tenants may have one issuer; their audiences then tell them apart.
+    pub issuer: Issuer,
+    /// The `aud`s that its tokens may have: this service's names at the issuer.
+    pub audiences: Vec<String>,
+    /// Whether `audiences` are compared with the `client_id` of a token that has no `aud`, as Amazon Cognito's access
+    /// tokens have none. They then name the tenant's clients.
+    #[serde(default)]
+    pub client_as_audience: bool,
+    /// Where the issuer publishes its keys; where this is not given, its discovery document says so
+    /// (`{issuer}/.well-known/openid-configuration`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<KeyUrl>,
+    /// The signatures that are accepted; none that is symmetric.
+    pub algorithms: Vec<Signature>,
+    /// The claims in which scopes are found. A dot leads into an object: `realm_access.roles`.
+    pub scope_claims: Vec<String>,
+    /// The text that the issuer puts in front of each scope, as Amazon Cognito puts the resource server's name and a `/`. Scopes
+    /// without it count for nothing.
+    #[serde(default)]
+    pub scope_prefix: String,
+    /// The claims that name the client. One must be there, and those that are must agree.
+    pub client_claims: Vec<String>,
+    /// Whether its clients see each other's documents, and go on with each other's uploads.
+    #[serde(default)]
+    pub shared: bool,
+    /// Whether a document that was declared with a checksum S3 does not compute is told to be stored before its bytes were
+    /// compared with it.
+    #[serde(default)]
+    pub trust_unverified: bool,
+    /// What it may have.
+    pub limits: Limits,
+    /// Goes into the name of every document, so that nobody outside can compute its id. It is data: another salt would give
+    /// every repeat another id.
+    pub salt: Salt,
+    /// When it was removed. Its name is not free since: the documents under it are its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Timestamp>,
+    /// How many changes it has seen; 0 is not yet written.
+    #[serde(default)]
+    pub revision: u64,
+}
+
+/// A random text that a tenant's document ids are made with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Salt(String);
+
+impl Salt {
+    fn random() -> Self {
+        Self(Uuid::new_v4().simple().to_string())
+    }
+}
+
+impl fmt::Debug for Salt {
+    /// Without the text, for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a salt")
+    }
+}
+
+impl Tenant {
+    /// As most issuers want it: their discovery document, every asymmetric algorithm, scopes in `scope` (RFC
+    /// 9068), `scp` (Entra ID, Okta) or `roles` (all that Entra ID gives to client credentials), the client in
+    /// `client_id` (RFC 9068), `azp` (Entra ID v2, Keycloak) or `appid` (Entra ID v1).
+    pub fn new(tenant: TenantId, issuer: Issuer, audiences: Vec<String>) -> Self {
+        let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Self {
+            tenant,
+            issuer,
+            audiences,
+            client_as_audience: false,
+            jwks: None,
+            algorithms: Signature::ALL.to_vec(),
+            scope_claims: named(&["scope", "scp", "roles"]),
+            scope_prefix: String::new(),
+            client_claims: named(&["client_id", "azp", "appid"]),
+            shared: false,
+            trust_unverified: false,
+            limits: Limits::default(),
+            salt: Salt::random(),
+            removed: None,
+            revision: 0,
+        }
+    }
+}
+
+impl Tenant {
+    /// Where the keys of its tokens are.
+    pub fn key_place(&self) -> KeyPlace {
+        KeyPlace { issuer: self.issuer.clone(), jwks: self.jwks.clone() }
+    }
+}

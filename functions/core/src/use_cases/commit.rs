@@ -1,0 +1,127 @@
+//! Decides on a document, writes what was decided, and decides again where another request was first.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::cleanup::clean_up;
+use crate::{
+    Error, Result, Stores,
+    document::{Change, Document, HistoryEntry},
+    quota::Quota,
+    stores::Written,
+};
+
+/// How often a request decides on one document.
+const ATTEMPTS: usize = 8;
+
+/// A document on which a use case decides until what it decided is written. The loop is the use case's:
+///
+/// ```text
+/// loop {
+///     let change = decide(commit.document());
+///     if commit.write(&change).await? { return Ok(..); }
+/// }
+/// ```
+pub(super) struct Commit<'a> {
+    stores: &'a Stores,
+    now: Timestamp,
+    document: Document,
+    attempt: usize,
+}
+
+/// The end of one attempt.
+pub(super) enum Attempt {
+    /// The change is the document's state.
+    Written,
+    /// Another request was first: decide again.
+    Lost,
+    /// This shard of the tenant's quota has no room: decide again, on another.
+    Full(u8),
+}
+
+impl<'a> Commit<'a> {
+    /// Begins with this state of the document.
+    pub(super) fn of(stores: &'a Stores, document: Document, now: Timestamp) -> Self {
+        Self { stores, now, document, attempt: 0 }
+    }
+
+    /// The document to decide on: its newest state that is known.
+    pub(super) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Writes what was decided. `false` where another request was first: then decide again.
+    pub(super) async fn write(&mut self, change: &Change) -> Result<bool> {
+        match self.write_within(change, None).await? {
+            Attempt::Written => Ok(true),
+            Attempt::Lost => Ok(false),
+            Attempt::Full(_) => Err(Error::TooManyUploads),
+        }
+    }
+
+    /// The same, where a change that opens an upload must stay within a quota.
+    pub(super) async fn write_within(&mut self, change: &Change, quota: Option<Quota>) -> Result<Attempt> {
+        match write(self.stores, change, quota, self.now).await? {
+            Written::Done => {
+                self.document = change.next.clone();
+                Ok(Attempt::Written)
+            }
+            Written::Full(shard) => Ok(Attempt::Full(shard)),
+            Written::Lost(current) => {
+                self.attempt += 1;
+                if self.attempt == ATTEMPTS {
+                    return Err(Error::Contended);
+                }
+                self.document = retry(self.stores, current, self.attempt - 1).await?;
+                Ok(Attempt::Lost)
+            }
+        }
+    }
+}
+
+/// Writes a change and, once it is written, notes it in the log and ends in S3 the upload that it ended.
+async fn write(stores: &Stores, change: &Change, quota: Option<Quota>, now: Timestamp) -> Result<Written> {
+    let written = stores.documents.write(change, quota, now).await?;
+    if matches!(written, Written::Done) {
+        log(change);
+        if let Some(ended) = &change.ended {
+            clean_up(stores, &change.next, ended, now).await;
+        }
+    }
+    Ok(written)
+}
+
+/// Notes in the log who did what to which document. The document's history says the same.
+fn log(change: &Change) {
+    let Some(HistoryEntry { revision, at, by, what, content_id }) = change.entry() else {
+        return;
+    };
+    let Document { tenant, id, .. } = &change.next;
+    let what = serde_json::to_value(what).unwrap_or_default();
+    tracing::info!(
+        event = "document.changed",
+        %tenant,
+        document = %id,
+        revision,
+        client = by.client,
+        token_id = by.token,
+        what = what.as_str(),
+        %content_id,
+        %at,
+        "a document was changed"
+    );
+}
+
+/// Returns the state to decide on after another request was first: the first time the one that it left, later the one after
+/// a pause, some 60 ms and twice as long each time, so that many at once do not keep each other from it.
+async fn retry(stores: &Stores, current: Box<Document>, attempt: usize) -> Result<Document> {
+    if attempt == 0 {
+        return Ok(*current);
+    }
+    let random = 10 + Uuid::new_v4().as_bytes()[0] % 40;
+    tokio::time::sleep(Duration::from_millis(u64::from(random) << attempt.min(5))).await;
+    let document = stores.documents.load(&current.key()).await?;
+    document.ok_or(Error::NotFound)
+}

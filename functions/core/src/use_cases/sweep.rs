@@ -1,0 +1,264 @@
+//! The clock's turn: everything that is due is looked after. Uploads whose parts are all there are completed,
+//! those past their time expired, contents whose event was lost verified, orphans removed.
+//!
+//! Each entry is taken first, which makes it due again only later, and then seen to: a sweep that dies, or two
+//! at once, do nothing twice that matters, and an entry that fails is no obstacle to the others.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::{
+    cleanup::end_in_s3,
+    commit::Commit,
+    fate::points_to,
+    finish::{Finished, finish},
+    verify::{Verified, verify, verify_past},
+};
+use crate::{
+    Result, Stores,
+    document::{Content, Document, EndReason, Orphan, OrphanKind, Stamp, Upload, UploadState},
+    ids::{ContentId, DocumentKey, TenantId},
+    parts::MAX_DOCUMENT,
+    stores::{QUEUES, Work, WorkItem, time_to_read},
+    tenant::Tenant,
+};
+
+/// Entries seen to at once.
+const AT_ONCE: usize = 8;
+
+/// What a sweep came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Uploads that their senders had sent whole and not completed.
+    pub completed: u64,
+    /// Uploads whose time was over.
+    pub expired: u64,
+    /// Contents read back that are what was declared.
+    pub verified: u64,
+    /// Contents read back that are not.
+    pub corrupt: u64,
+    /// Uploads completed whose bytes have not the checksum that was declared: refused, as their senders would have been.
+    pub mismatched: u64,
+    /// Orphans removed from S3.
+    pub removed: u64,
+    /// What is still to wait for, or was settled by somebody else.
+    pub waiting: u64,
+    /// What went wrong, and is due again in a while.
+    pub failed: u64,
+    /// What there was no time left for.
+    pub left: u64,
+    /// How late the most overdue entry was, in seconds.
+    pub seconds_late: u64,
+}
+
+/// What became of one entry.
+enum Outcome {
+    Completed,
+    Expired,
+    Verified,
+    Corrupt,
+    Mismatched,
+    Removed,
+    Waiting,
+    Left,
+}
+
+/// The longest that one entry may take, and so the time that must be left to begin with one.
+pub fn longest() -> Duration {
+    time_to_read(MAX_DOCUMENT) + Duration::from_secs(10)
+}
+
+/// Sees to what is due at `now`, and begins with nothing after `until`. `tenants` are all that there ever were.
+pub async fn sweep(stores: &Stores, tenants: &[Tenant], now: Timestamp, until: Instant) -> Result<Swept> {
+    let mut swept = Swept::default();
+    let removed = tenants.iter().filter(|tenant| tenant.removed.is_some());
+    let turn = Turn {
+        stores,
+        removed: removed.map(|tenant| &tenant.tenant).collect(),
+        now,
+        began: Instant::now(),
+        until,
+        reading: Mutex::new(()),
+    };
+    // Another queue first each minute: if there is never time for all of them, it is never the same one's loss.
+    let first = u8::try_from(now.as_second() / 60 % i64::from(QUEUES)).unwrap_or_default();
+    for queue in (first..QUEUES).chain(0..first) {
+        let mut from = None;
+        loop {
+            let page = stores.documents.due(queue, now, from).await?;
+            for late in page.items.iter().map(|item| item.seconds_late(now)) {
+                swept.seconds_late = swept.seconds_late.max(late);
+            }
+            let outcomes = stream::iter(page.items).map(|item| process(&turn, item)).buffer_unordered(AT_ONCE);
+            outcomes
+                .for_each(|outcome| {
+                    swept.count(outcome);
+                    std::future::ready(())
+                })
+                .await;
+            from = page.next;
+            if from.is_none() || swept.left > 0 {
+                break;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+impl Swept {
+    fn count(&mut self, outcome: Result<Outcome>) {
+        let count = match outcome {
+            Ok(Outcome::Completed) => &mut self.completed,
+            Ok(Outcome::Expired) => &mut self.expired,
+            Ok(Outcome::Verified) => &mut self.verified,
+            Ok(Outcome::Corrupt) => &mut self.corrupt,
+            Ok(Outcome::Mismatched) => &mut self.mismatched,
+            Ok(Outcome::Removed) => &mut self.removed,
+            Ok(Outcome::Waiting) => &mut self.waiting,
+            Ok(Outcome::Left) => &mut self.left,
+            Err(error) => {
+                tracing::error!(
+                    cause = error.to_string(),
+                    "something that is due could not be seen to; it will be due again"
+                );
+                &mut self.failed
+            }
+        };
+        *count += 1;
+    }
+}
+
+/// One sweep, as each of its entries sees it.
+struct Turn<'a> {
+    stores: &'a Stores,
+    /// The tenants that were removed: what they have open ends.
+    removed: HashSet<&'a TenantId>,
+    /// When it began, by the clock that struck.
+    now: Timestamp,
+    began: Instant,
+    until: Instant,
+    /// Objects are read back one at a time: together they would share the line, and none be done in time.
+    reading: Mutex<()>,
+}
+
+impl Turn<'_> {
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    /// What it is by now: of a long sweep the last decision is younger than the first.
+    fn time(&self) -> Timestamp {
+        self.now + self.began.elapsed()
+    }
+
+    async fn verify(&self, document: Document, content_id: &ContentId) -> Result<Outcome> {
+        let _reading = self.reading.lock().await;
+        if self.is_over() {
+            return Ok(Outcome::Left);
+        }
+        let verified = verify(self.stores, document, content_id, self.time()).await?;
+        Ok(verified.into())
+    }
+
+    async fn verify_past(&self, key: &DocumentKey, content: Content) -> Result<Outcome> {
+        let _reading = self.reading.lock().await;
+        if self.is_over() {
+            return Ok(Outcome::Left);
+        }
+        Ok(verify_past(self.stores, key, content, self.time()).await?.into())
+    }
+}
+
+async fn process(turn: &Turn<'_>, item: WorkItem) -> Result<Outcome> {
+    if turn.is_over() {
+        return Ok(Outcome::Left);
+    }
+    match turn.stores.documents.lease(&item, turn.now).await? {
+        None => Ok(Outcome::Waiting),
+        Some(Work::Document(document)) => settle(turn, *document).await,
+        Some(Work::Past(key, content)) => turn.verify_past(&key, *content).await,
+        Some(Work::Orphan(key, orphan)) => remove(turn.stores, &key, &orphan, turn.now).await,
+    }
+}
+
+impl From<Verified> for Outcome {
+    fn from(verified: Verified) -> Self {
+        match verified {
+            Verified::Holds => Self::Verified,
+            Verified::Corrupt => Self::Corrupt,
+            Verified::Nothing => Self::Waiting,
+        }
+    }
+}
+
+/// A document's pending upload and, where that is to stay as it is, its unverified content.
+async fn settle(turn: &Turn<'_>, document: Document) -> Result<Outcome> {
+    match settle_upload(turn, &document).await? {
+        Outcome::Waiting => {}
+        settled => return Ok(settled),
+    }
+    let unverified = document.content.as_ref();
+    let unverified = unverified.filter(|content| content.unverified().is_some());
+    match unverified.map(|content| content.content_id.clone()) {
+        Some(content_id) => turn.verify(document, &content_id).await,
+        None => Ok(Outcome::Waiting),
+    }
+}
+
+async fn settle_upload(turn: &Turn<'_>, document: &Document) -> Result<Outcome> {
+    let pending = document.upload.as_ref();
+    let Some(upload) = pending.filter(|upload| upload.state == UploadState::Uploading) else {
+        return Ok(Outcome::Waiting);
+    };
+    let (stores, now) = (turn.stores, turn.time());
+    if turn.removed.contains(&document.tenant) {
+        return expire(turn, document, upload).await;
+    }
+    let expired = upload.state_at(now) != UploadState::Uploading;
+    let stamp = Stamp::of_the_service(now);
+    match finish(stores, document, upload, &stamp).await? {
+        Finished::Content(_) => Ok(Outcome::Completed),
+        Finished::Gone(EndReason::ChecksumMismatch) => Ok(Outcome::Mismatched),
+        Finished::Missing(missing) if upload.is_idle_at(now, missing.len()) => expire(turn, document, upload).await,
+        // Where S3 knows neither upload nor object, it may yet be joining: that too has until then.
+        Finished::Missing(_) | Finished::Working | Finished::Gone(EndReason::Aborted) if expired => {
+            expire(turn, document, upload).await
+        }
+        Finished::Missing(_) | Finished::Working | Finished::Gone(_) => Ok(Outcome::Waiting),
+    }
+}
+
+async fn expire(turn: &Turn<'_>, document: &Document, upload: &Upload) -> Result<Outcome> {
+    let now = turn.time();
+    let change = document.end_upload(upload, EndReason::Expired, &Stamp::of_the_service(now));
+    let mut commit = Commit::of(turn.stores, document.clone(), now);
+    // What another request has changed may be going on again: the next sweep sees.
+    Ok(if commit.write(&change).await? { Outcome::Expired } else { Outcome::Waiting })
+}
+
+/// Removes from S3 what no document points to.
+async fn remove(stores: &Stores, key: &DocumentKey, orphan: &Orphan, now: Timestamp) -> Result<Outcome> {
+    if now < orphan.due() {
+        // Noted again since it was listed.
+        return Ok(Outcome::Waiting);
+    }
+    let document = stores.documents.load(key).await?;
+    let needed = match &document {
+        Some(document) => points_to(stores, document, &orphan.content_id).await?,
+        None => false,
+    };
+    let object = key.object(&orphan.content_id);
+    match &orphan.remains {
+        _ if needed => {}
+        OrphanKind::Upload(upload_id) => end_in_s3(stores, &object, upload_id).await?,
+        OrphanKind::Object(s3_version) => stores.files.delete_version(&object, s3_version).await?,
+    }
+    stores.documents.forget(key, orphan).await?;
+    Ok(if needed { Outcome::Waiting } else { Outcome::Removed })
+}
