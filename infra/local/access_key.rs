@@ -38,7 +38,7 @@ pub struct Role {
     pub name: String,
     /// The session's tags.
     pub tags: BTreeMap<String, String>,
-    /// When the session ends.
+    /// The time at which the session ends.
     pub until: Timestamp,
 }
 
@@ -46,7 +46,7 @@ pub struct Role {
 pub struct Session {
     /// The key that signs.
     pub key: AccessKey,
-    /// What goes with each request that it signs.
+    /// The token that goes with each request that it signs.
     pub token: String,
 }
 
@@ -165,7 +165,7 @@ fn signature(secret: &str, signed: &Signed, request: &Parts, body: &[u8]) -> Str
 }
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// How the ids of sessions' keys begin.
+/// The beginning of the ids of sessions' keys.
 const SESSION: &str = "local-session-";
 
 /// A session's key without its token, or with one that has ended or is another's.

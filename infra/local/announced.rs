@@ -1,4 +1,4 @@
-//! What was announced, and what a DMS knows by that alone: of each document the content of the highest revision, unless
+//! The announcements, and what a DMS knows by these alone: of each document the content of the highest revision, unless
 //! that was found to be corrupt.
 
 use std::{
@@ -48,13 +48,13 @@ impl Announced {
         Ok(announced)
     }
 
-    /// Whether this change was.
+    /// Returns whether this change was announced.
     pub fn has(&self, document: &str, moment: &Moment) -> bool {
         let changes = self.contents.get(document);
         changes.is_some_and(|changes| changes.contains_key(moment))
     }
 
-    /// Whether this object was announced to be corrupt.
+    /// Returns whether this object was announced to be corrupt.
     pub fn is_corrupt(&self, object: &str) -> bool {
         self.corrupt.contains(object)
     }

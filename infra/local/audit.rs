@@ -1,4 +1,4 @@
-//! The books of the whole cloud, checked against each other: what must hold whatever went wrong before.
+//! The invariants of the whole cloud: what must hold after any fault.
 //!
 //! - Every content that an item names, current or replaced, has its object, and its bytes are what the item
 //!   says and one of the files that were handed in: nothing is missing, different or mixed.
@@ -7,7 +7,7 @@
 //! - The tenants' counters come to what is open.
 //! - Every document is found by the ids that its metadata has, and by no other.
 //! - The changes of a document are each later than the one before.
-//! - Whatever became of a document has been announced, and who knows no more than that knows its current content.
+//! - Every change of a document has been announced, and the announcements alone tell its current content.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -32,14 +32,14 @@ use crate::{
 
 type Item = HashMap<String, AttributeValue>;
 
-/// What the books say.
+/// The state of all documents, and the faults in it.
 #[derive(Debug, Default)]
 pub struct Books {
     /// Every document by its id, with the SHA-256 of each of its contents.
     pub documents: BTreeMap<String, Stored>,
-    /// What must not be, in words.
+    /// The faults, in words.
     pub faults: Vec<String>,
-    /// How many objects there are.
+    /// The number of objects.
     pub objects: usize,
 }
 
@@ -50,22 +50,22 @@ pub struct Stored {
     pub current: Option<Checksum>,
     /// Those that were current once, the oldest first; corrupt ones are not among them.
     pub past: Vec<Checksum>,
-    /// Whether the current one has yet to be verified.
+    /// True if the current one has yet to be verified.
     pub unverified: bool,
-    /// How many contents were found to be corrupt.
+    /// The number of contents that were found to be corrupt.
     pub corrupt: usize,
-    /// Whether an upload is pending.
+    /// True if an upload is pending.
     pub uploading: bool,
 }
 
-/// What is to happen before the books are closed: the events are delivered, what is late arrives, the clock strikes
+/// Lets everything end before the invariants are checked: the events are delivered, late calls arrive, the clock strikes
 /// once when everything is due, and the bucket's lifecycle rule has its turn.
 pub async fn settle(cloud: &Cloud) -> Result<()> {
     const DAY: Duration = Duration::from_hours(24);
     cloud.events.hold(false);
     cloud.events.settled().await;
     cloud.wire.quiet().await;
-    // What came late may have made an object.
+    // A late call may have made an object.
     cloud.events.settled().await;
     let swept = cloud.strike(Timestamp::now() + 3 * DAY).await;
     swept.map_err(|failed| format!("the sweep failed: {failed:?}"))?;
@@ -80,7 +80,7 @@ pub async fn settle(cloud: &Cloud) -> Result<()> {
     Ok(())
 }
 
-/// Checks everything. `handed_in` are the SHA-256 of all files that anybody ever sent.
+/// Checks everything. `handed_in` are the SHA-256 of all files that were ever sent.
 pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books> {
     // Clients of our own: a connection dies with the runtime that drives it.
     let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url, &cloud.access_key);
@@ -109,7 +109,7 @@ pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books>
     Ok(books)
 }
 
-/// What the items of the table name.
+/// The things that the items of the table name.
 #[derive(Default)]
 struct Named {
     /// Every content, and whether it is its document's current one.

@@ -1,6 +1,6 @@
 //! AWS's JSON protocol, which DynamoDB and `EventBridge` speak: a POST whose header `X-Amz-Target` names the operation.
 //! (STS speaks its older Query protocol, in which the body does; what is around that is the same.)
-//! Whatever answers stands behind the [`Wire`].
+//! The services stand behind the [`Wire`].
 
 use std::{fmt::Display, future::Future, sync::Arc};
 
@@ -26,28 +26,28 @@ pub type Answer = Response<Full<Bytes>>;
 pub struct Call {
     /// The operation: `PutItem`.
     pub operation: String,
-    /// What is asked; null where it is no JSON.
+    /// The input; null where it is no JSON.
     pub input: Value,
     /// The headers.
     pub headers: HeaderMap,
-    /// What is asked, as it came.
+    /// The input as it came.
     pub body: Bytes,
 }
 
-/// As what a call passes the wire: its operation's name there, and what it needs of its caller's policy.
+/// A call as it passes the wire: its operation's name there, and what it needs of its caller's policy.
 pub type Described = (String, Vec<Need>);
 
 /// A port that a service answers on, and what every call there meets first.
 pub struct Port {
-    /// Where calls come in.
+    /// The socket at which calls come in.
     pub listener: TcpListener,
-    /// Who may call.
+    /// The rules for callers.
     pub guard: Arc<Guard>,
     /// The key that signs calls.
     pub access_key: AccessKey,
     /// Between functions and services.
     pub wire: Arc<Wire>,
-    /// How an answer is worded that is not the service's own.
+    /// The wording of an answer that is not the service's own.
     pub word: fn(Wording) -> Answer,
 }
 
@@ -73,7 +73,7 @@ where
                 let body = body.collect().await?.to_bytes();
                 let role = port.access_key.role_of(&parts.headers, &parts.uri);
                 let role = role.ok().filter(|_| port.access_key.has_signed(&parts, &body));
-                // What another key signed is meant for AWS.
+                // A call that another key signed is meant for AWS.
                 let Some(role) = role else {
                     let body = json!({ "__type": "UnrecognizedClientException", "message": "Not signed with the local access key." });
                     return Ok(answer(StatusCode::BAD_REQUEST, &body));

@@ -1,4 +1,4 @@
-//! The stand-in for `EventBridge`: whatever the functions put on the bus goes, as a rule's target would get it, into
+//! The stand-in for `EventBridge`: every event that the functions put on the bus goes, as a rule's target would get it, into
 //! the file [`ANNOUNCED`] of the data folder, a line of JSON each, and, where there is one, to a webhook.
 
 use std::{
@@ -25,9 +25,9 @@ use crate::{
     template::arn,
 };
 
-/// What was announced, in the data folder.
+/// The file of announcements in the data folder.
 pub const ANNOUNCED: &str = "announced.jsonl";
-/// How long a webhook may take: an SDK waits for 3 s.
+/// The time that a webhook may take: an SDK waits for 3 s.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The bus.
@@ -35,7 +35,7 @@ pub struct Bus {
     file: Mutex<File>,
     durable: bool,
     webhook: Option<Url>,
-    /// Whether the webhook did not accept what it was last told.
+    /// True if the webhook did not accept what it was last told.
     silent: AtomicBool,
     http: reqwest::Client,
 }
@@ -91,7 +91,7 @@ impl Bus {
         answer(StatusCode::OK, &body)
     }
 
-    /// Who listens hears of it before whoever told us is told that we have it: so it is told again until all have it.
+    /// Reports to the webhook before the sender is answered: so each event is sent again until all have it.
     async fn put(&self, entry: &Value) -> Result<String> {
         let text = |name: &str| entry[name].as_str().unwrap_or_default();
         let detail: Value = serde_json::from_str(text("Detail"))?;
@@ -109,7 +109,7 @@ impl Bus {
             heard.map_err(reqwest::Error::without_url)?;
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // In one piece, so that nobody who is killed leaves half a line.
+        // In one piece, so that a kill leaves no half line.
         file.write_all(format!("{event}\n").as_bytes())?;
         if self.durable {
             file.sync_data()?;

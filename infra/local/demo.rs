@@ -12,7 +12,7 @@ use crate::{
     sender::{Sender, Source},
 };
 
-/// What to send.
+/// The file to send.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The size of the large file, such as 1GiB, 64MiB or a number of bytes.

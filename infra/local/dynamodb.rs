@@ -20,19 +20,19 @@ use crate::{
     template::{arn, physical_name},
 };
 
-/// As which a `Query` of the table of tenants passes the wire: a process makes one in a while, whatever it is asked.
+/// The name by which a `Query` of the table of tenants passes the wire: a process makes one in a while, for any request.
 pub const TENANTS_READ: &str = "QueryTenants";
 
-/// Where the tables are.
+/// The tables, here or elsewhere.
 #[derive(Clone)]
 pub enum Tables {
-    /// In a file, by the engine in this process. It has no port of its own that anybody could call past the wire.
+    /// In a file, by the engine in this process. It has no port of its own that could be called past the wire.
     Inside(Database, Arc<Mutex<Index>>),
     /// In another DynamoDB, by its URL.
     Elsewhere(reqwest::Client, String),
 }
 
-/// How the tables' indexes are answered.
+/// The state of the tables' indexes.
 #[derive(Default)]
 pub struct Index {
     /// The calls that made the tables.
@@ -189,7 +189,7 @@ fn describe(call: &Call) -> Described {
     }
 }
 
-/// What one write of a transaction needs: as much as if it were made alone.
+/// The rights that one write of a transaction needs: as much as if it were made alone.
 fn need_of(kind: &str, item: &Value) -> Need {
     let action = match kind {
         "ConditionCheck" => "dynamodb:ConditionCheckItem".to_owned(),

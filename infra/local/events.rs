@@ -25,11 +25,11 @@ use crate::{
 
 /// A file in the data folder.
 const TOLD: &str = "s3-told";
-/// How often Lambda invokes a function that fails.
+/// The number of times that Lambda invokes a function that fails.
 const TRIES: usize = 3;
-/// How many events are delivered at once.
+/// The number of events that are delivered at once.
 const AT_ONCE: usize = 8;
-/// Lambda waits a minute, then two; nobody here has that long.
+/// Lambda waits a minute, then two; no test here has that long.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The way of events from S3 to the functions.
@@ -37,7 +37,7 @@ pub struct Events {
     wire: Arc<Wire>,
     subscribers: Vec<Arc<Function>>,
     s3: Option<S3>,
-    /// Holds the number of the object up to which all events are delivered, for whoever is killed here.
+    /// Holds the number of the object up to which all events are delivered, for the next start after a kill.
     told: PathBuf,
     held: AtomicBool,
     /// Events delivered, lost or given up.
@@ -100,7 +100,7 @@ impl Events {
         if let Some(s3) = &self.s3 {
             let newest = s3.newest();
             if self.done.load(Ordering::SeqCst) >= s3.events_told() {
-                // Where that fails, some events come once more.
+                // A failure here has some events come once more.
                 let _ = fs::write(&self.told, newest.to_string());
             }
         }
@@ -192,7 +192,7 @@ pub fn clock(time: jiff::Timestamp) -> bytes::Bytes {
     event("aws.events", "Scheduled Event", time, &json!({})).to_string().into()
 }
 
-/// What has the bucket looked through, as if it were `time`.
+/// The event that has the bucket looked through, as if it were `time`.
 pub fn look_through(time: jiff::Timestamp) -> bytes::Bytes {
     json!({ "detail-type": LOOK_THROUGH, "time": time }).to_string().into()
 }

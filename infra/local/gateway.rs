@@ -46,11 +46,11 @@ pub struct Gateway {
     throttle: Option<Throttle>,
 }
 
-/// How many requests are let through: a bucket of tokens for each method of the API, as API Gateway's are.
+/// The requests that are let through: a bucket of tokens for each method of the API, as API Gateway's are.
 struct Throttle {
     rate: f64,
     burst: f64,
-    /// How many tokens there were, and when.
+    /// The number of tokens that there were, and when.
     buckets: Mutex<BTreeMap<Route, (f64, Instant)>>,
 }
 
@@ -149,7 +149,7 @@ impl Ids {
         let chosen = chosen.filter(|id| !id.is_empty()).map(str::to_owned);
         Self {
             request: chosen.unwrap_or_else(|| own.to_string()),
-            // As long as AWS's, and with the same padding.
+            // The id is as long as AWS's, and has the same padding.
             extended: BASE64.encode(&uuid::Uuid::new_v4().as_bytes()[..11]),
         }
     }
@@ -250,7 +250,7 @@ fn event(
     let mut headers = Map::new();
     let mut multi: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, value) in &parts.headers {
-        // As AWS does: the last of repeated headers here, all of them there.
+        // AWS has the last of repeated headers here, and all of them there.
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         headers.insert(name.to_string(), json!(value));
         multi.entry(name.as_str()).or_default().push(value);

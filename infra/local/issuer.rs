@@ -1,5 +1,5 @@
 //! A token issuer for one machine: an OAuth 2.0 token endpoint (client credentials, by HTTP Basic or in the form, any
-//! secret) and its JWKS. Whoever asks gets a token, which is why it signs for nobody but the local cloud.
+//! secret) and its JWKS. Every caller gets a token, which is why it signs for the local cloud only.
 
 use std::{
     fs,
@@ -43,7 +43,7 @@ pub struct Issuer {
     url: String,
     /// The newest, with which it signs, is the last.
     keys: RwLock<Vec<Key>>,
-    /// What else it publishes.
+    /// Further keys that it publishes.
     published: RwLock<Vec<Value>>,
     down: AtomicBool,
     hangs: AtomicBool,
@@ -164,7 +164,7 @@ impl Issuer {
         self.hangs.store(hangs, Ordering::SeqCst);
     }
 
-    /// How often it was asked for its keys.
+    /// The number of times that it was asked for its keys.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

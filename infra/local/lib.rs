@@ -67,7 +67,7 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// A result with such an error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Where documents are kept unless another folder is named.
+/// The folder of documents unless another is named.
 pub const DATA: &str = ".okd";
 /// The functions' logs in the data folder, a JSON object a line.
 pub const FUNCTIONS_LOG: &str = "functions.log";
@@ -79,23 +79,23 @@ const TENANTS: &str = "TenantsTable";
 const DOCUMENTS: &str = "DocumentsTable";
 /// The logical id of the bucket of files.
 const FILES: &str = "FilesBucket";
-/// Where everything listens, unless somebody else is to reach it.
+/// The host on which everything listens, unless other machines are to reach it.
 pub const LOOPBACK: &str = "127.0.0.1";
 /// The region that the local stores claim to be in: SDKs and other stand-ins know real ones only.
 pub const REGION: &str = "eu-central-1";
 
-/// How to start a [`Cloud`].
+/// Options for the start of a [`Cloud`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where everything is kept.
+    /// The folder in which everything is kept.
     pub data: PathBuf,
     /// The gateway's port; the issuer, S3, DynamoDB, the bus and STS have the next five. With 0 all are chosen freely.
     pub port: u16,
     /// The host in every URL. Everything listens on it where it is an address, and on loopback where it is a name.
     pub host: String,
-    /// Whether an answer waits until what it says is on the disk, and not only in the system's memory.
+    /// True if an answer waits until what it says is on the disk, and not only in the system's memory.
     pub durable: bool,
-    /// Whether the template's schedules run by themselves; if not, only [`Cloud::strike`] strikes the clock.
+    /// True if the template's schedules run by themselves; if not, only [`Cloud::strike`] strikes the clock.
     pub clock: bool,
     /// The template to read.
     pub template: PathBuf,
@@ -109,7 +109,7 @@ pub struct Options {
     pub dynamodb_endpoint: Option<String>,
     /// The key to these other stores. Without it: the data folder's own.
     pub access_key: Option<AccessKey>,
-    /// Where to send what is announced on the bus, besides to the file.
+    /// The URL to send announcements to, besides to the file.
     pub webhook: Option<String>,
 }
 
@@ -144,7 +144,7 @@ pub struct Cloud {
     pub s3_client: aws_sdk_s3::Client,
     /// Our own S3, unless another is used.
     pub s3: Option<s3::S3>,
-    /// Where everything is kept.
+    /// The folder in which everything is kept.
     pub data: PathBuf,
     /// Our own DynamoDB, or the way to another.
     pub tables: Tables,
@@ -154,7 +154,7 @@ pub struct Cloud {
     pub events: Arc<Events>,
     /// Between our own DynamoDB and the functions.
     pub stream: Option<Arc<Stream>>,
-    /// What the functions' environments are.
+    /// The functions' environments.
     pub environments: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -353,7 +353,7 @@ fn functions(
     template.functions().map(function).collect()
 }
 
-/// Where everything listens, and how that is called in URLs.
+/// The host on which everything listens, and its name in URLs.
 struct Host<'a> {
     name: &'a str,
     port: u16,

@@ -27,7 +27,7 @@ use tracing_subscriber::{
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Where documents are kept, across restarts.
+    /// The folder in which documents are kept, across restarts.
     #[arg(long, default_value = okd_local::DATA)]
     data: PathBuf,
     /// Keep nothing: use a folder that is removed in the end.
@@ -120,7 +120,7 @@ fn run(arguments: Arguments) -> Result<()> {
     tracing_subscriber::registry().with(log.with_filter(filter)).init();
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        // What only shows something leaves nothing behind and minds nobody's ports.
+        // A demo leaves nothing behind and takes free ports.
         let shows = matches!(arguments.command, Some(Command::Demo(_) | Command::Soak(_)));
         let folder = (arguments.ephemeral || shows)
             .then(|| tempfile::Builder::new().prefix("okd-local-").tempdir())
@@ -166,12 +166,12 @@ fn parameters(upload_origins: &[Origin]) -> BTreeMap<String, String> {
 
 /// Prints the text and lets everything run until it is asked to end.
 async fn wait(text: &str) -> Result<()> {
-    // Whoever reads no further is no reason to stop.
+    // A reader that has gone is no reason to stop.
     let _ = writeln!(std::io::stdout(), "{text}");
     interrupted().await
 }
 
-/// Ctrl-C, or whatever else asks a process to end.
+/// Ctrl-C, or another request that asks a process to end.
 #[cfg(unix)]
 async fn interrupted() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -1,8 +1,8 @@
-//! What each function may do: the statements of its policy in the template. The stores ask before they answer a
+//! The rights of each function: the statements of its policy in the template. The stores ask before they answer a
 //! function, so that what is missing in a policy is missing here too; and what was asked for is kept, so that a
-//! test can find what a policy allows and nobody needs.
+//! test can find what a policy allows and no use case needs.
 //!
-//! As much of IAM as the template uses: statements that allow named actions on resources, in which `*` stands for any
+//! The part of IAM that the template uses: statements that allow named actions on resources, in which `*` stands for any
 //! characters and `${aws:PrincipalTag/NAME}` for a tag of the caller's session, or deny them on all resources but some; the
 //! condition on a table's partitions (`dynamodb:LeadingKeys`); and what SAM allows by itself to what reads a stream. At other
 //! conditions, and at whom a role trusts, it does not look: `infra/rehearse.py` and `tests/operations/template.rs` do.
@@ -17,7 +17,7 @@ use crate::{
     template::{Template, physical_name},
 };
 
-/// What a call takes: an action such as `s3:PutObject`, and the ARN that it is done to.
+/// A right that a call needs: an action such as `s3:PutObject`, and the ARN that it is done to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
     /// The action.
@@ -42,7 +42,7 @@ impl Need {
     }
 }
 
-/// Who needs something.
+/// The caller that needs a right.
 #[derive(Debug, Clone, Copy)]
 pub struct Principal<'a> {
     /// The logical id of a function or a role.
@@ -87,7 +87,7 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// Whether this allows `principal` what it needs.
+    /// Returns whether this allows `principal` what it needs.
     pub fn covers(&self, principal: Principal, need: &Need) -> bool {
         let partition = need.partition.as_deref().unwrap_or_default();
         let mut partitions = self.partitions.iter();
@@ -98,10 +98,10 @@ impl Allowed {
     }
 }
 
-/// What Lambda does on behalf of a function that is fed with a stream.
+/// Lambda's actions on behalf of a function that is fed with a stream.
 const STREAM_ACTIONS: [&str; 3] = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
 
-/// What it takes to read a stream.
+/// The rights that reading a stream needs.
 pub fn needs_of_stream(stream: &str) -> Vec<Need> {
     let needs = STREAM_ACTIONS.map(|action| Need::of(action, stream));
     needs.into()
@@ -111,15 +111,15 @@ pub fn needs_of_stream(stream: &str) -> Vec<Need> {
 #[derive(Debug, Default)]
 pub struct Policies {
     allowed: BTreeSet<Allowed>,
-    /// What SAM allows by itself: its managed policies know no resources.
+    /// The rights that SAM gives by itself: its managed policies know no resources.
     managed: Vec<Allowed>,
-    /// What is denied to a function on every resource but this.
+    /// The actions that are denied to a function on every resource but this.
     denied: Vec<Allowed>,
     /// The keys that resources are encrypted with, by the resources' ARNs.
     keys: BTreeMap<String, String>,
-    /// What was allowed, and asked for.
+    /// The rights that were allowed, and asked for.
     needed: BTreeSet<Allowed>,
-    /// What was asked for in vain, by whom.
+    /// The rights that were asked for in vain, with their callers.
     refused: BTreeSet<(String, Need)>,
 }
 
@@ -157,18 +157,18 @@ impl Policies {
         Ok(policies)
     }
 
-    /// What is allowed.
+    /// The allowed actions.
     pub fn allowed(&self) -> &BTreeSet<Allowed> {
         &self.allowed
     }
 
-    /// What is allowed and no function has asked for yet, and what functions asked for in vain.
+    /// The rights that no function has asked for yet, and those that functions asked for in vain.
     pub(crate) fn audit(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
         let idle = self.allowed.difference(&self.needed);
         (idle.cloned().collect(), self.refused.iter().cloned().collect())
     }
 
-    /// Whether the principal may do all of this; it is kept that it asked.
+    /// Returns whether the principal may do all of this; it is kept that it asked.
     pub(crate) fn allow(&mut self, principal: Principal, needs: &[Need]) -> bool {
         let mut all = true;
         for need in needs.iter().cloned().chain(self.keys_for(needs)) {
@@ -184,7 +184,7 @@ impl Policies {
         all
     }
 
-    /// Whether the principal may do this.
+    /// Returns whether the principal may do this.
     pub fn allows(&self, principal: Principal, need: &Need) -> bool {
         let mut allowed = self.allowed.iter().chain(&self.managed);
         let mut denied =
@@ -192,7 +192,7 @@ impl Policies {
         allowed.any(|allowed| allowed.covers(principal, need)) && denied.all(|but| but.covers(principal, need))
     }
 
-    /// What it takes besides where the resource is encrypted with a key of the operator's: DynamoDB reads and writes
+    /// Further rights where the resource is encrypted with a key of the operator's: DynamoDB reads and writes
     /// with the caller's right to decrypt its table's key; S3 gets a data key for what is put, which it must decrypt
     /// again for the next part and for who reads.
     fn keys_for(&self, needs: &[Need]) -> Vec<Need> {

@@ -1,6 +1,6 @@
 //! The Lambda Runtime API, and the processes that ask it for work.
 //!
-//! As in Lambda, a function runs in processes of its own, one request at a time in each, and there are as
+//! A function runs as in Lambda: in processes of its own, one request at a time in each, and there are as
 //! many as there are requests at once. Each process gets a Runtime API endpoint to itself, so that it is
 //! known which request dies with it. The processes are this very executable, run again as the function.
 
@@ -40,7 +40,7 @@ use crate::{
     wire::Wire,
 };
 
-/// How long a process may take before it asks for work: Lambda allows it 10 s.
+/// The time that a process may take before it asks for work: Lambda allows it 10 s.
 const TO_START: Duration = Duration::from_secs(10);
 
 /// By how many seconds the clock of a process is ahead, in its environment.
@@ -63,7 +63,7 @@ pub struct Function {
     memory_mb: u64,
     wire: Arc<Wire>,
     started: AtomicUsize,
-    /// Who may start a process: a crowd of requests would start one each, and all of them be slow together.
+    /// The permits to start a process: a crowd of requests would start one each, and all of them be slow together.
     starting: Semaphore,
     /// By how many seconds the clocks of its processes are wrong, at most.
     skew: AtomicI64,
@@ -94,7 +94,7 @@ struct Process {
     /// Its name on the wire.
     name: String,
     wire: Arc<Wire>,
-    /// Somebody wants it dead, and to know when it is.
+    /// A fault kills it here, and waits until it is dead.
     killed: mpsc::Receiver<oneshot::Sender<()>>,
     child: Child,
     /// Kept apart because waiting for the child would close it.
@@ -110,7 +110,7 @@ impl Drop for Process {
     }
 }
 
-/// What an endpoint knows: where work comes from, and who waits for the answer to what was given out.
+/// The state of an endpoint: the source of work, and the receiver of the answer to what was given out.
 struct Endpoint {
     /// Told when the process asks for work.
     ready: Notify,
@@ -181,7 +181,7 @@ impl Function {
         self.skew.store(seconds.into(), Ordering::Relaxed);
     }
 
-    /// How many processes there have been.
+    /// The number of processes that there have been.
     pub fn processes(&self) -> usize {
         self.started.load(Ordering::Relaxed)
     }
@@ -264,7 +264,7 @@ impl Function {
         Ok((process, endpoint))
     }
 
-    /// How many seconds the clock of the process with this number is ahead: none, some, or so many behind.
+    /// The seconds by which the clock of the process with this number is ahead: none, some, or so many behind.
     fn clock_ahead(&self, number: usize) -> i64 {
         let turn = i64::try_from(number % 3).unwrap_or_default();
         self.skew.load(Ordering::Relaxed) * (turn - 1)
@@ -321,7 +321,7 @@ async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, 
     (StatusCode::OK, headers, invocation.event)
 }
 
-/// As X-Ray has them: a time and 96 bits. Nobody here follows it further than into the log.
+/// Made as X-Ray's: a time and 96 bits. It goes no further here than into the log.
 fn trace_id() -> String {
     let id = uuid::Uuid::new_v4().simple().to_string();
     let now = jiff::Timestamp::now().as_second();
@@ -345,7 +345,7 @@ async fn fail_to_start(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> St
 fn settle(endpoint: &Endpoint, outcome: Outcome) -> StatusCode {
     let waiting = endpoint.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(waiting) = waiting {
-        // Nobody waits any more after a timeout.
+        // No request waits any more after a timeout.
         let _ = waiting.send(outcome);
     }
     StatusCode::ACCEPTED

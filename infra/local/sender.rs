@@ -1,5 +1,5 @@
 //! A school system as it should be: it hands in what it has and does not give up before it knows that it is
-//! stored. Whatever is no answer, or one that says "again", it asks again; what says why not, it believes.
+//! stored. It asks again where there is no answer, or one that says "again"; it believes a refusal.
 
 use std::{
     fmt,
@@ -39,7 +39,7 @@ pub struct Sender {
     http: reqwest::Client,
     url: String,
     token: String,
-    /// How long it goes on asking.
+    /// The time for which it goes on asking.
     pub patience: Duration,
     /// Told the length of each part that has arrived.
     pub arrived: Box<dyn Fn(u64) + Send + Sync>,
@@ -50,11 +50,11 @@ pub struct Sender {
 pub struct HandedIn {
     /// Its `dmsDocumentId`.
     pub id: String,
-    /// Whether it is stored; else its bytes have yet to be compared with what was declared.
+    /// True if it is stored; else its bytes have yet to be compared with what was declared.
     pub is_stored: bool,
 }
 
-/// What came of an upload.
+/// The outcome of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The document is stored.
@@ -139,7 +139,7 @@ impl Sender {
             if began.elapsed() >= self.patience {
                 return Err("the upload always ended before it could be completed".into());
             }
-            // Another sends the same document, and our next upload ends its: whoever waits lets it finish.
+            // Another sends the same document, and our next upload ends its: a pause lets it finish.
             tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }

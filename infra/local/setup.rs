@@ -1,4 +1,4 @@
-//! Makes the template's buckets and tables, through the same protocols as anybody would.
+//! Makes the template's buckets and tables, through the protocols of AWS.
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,

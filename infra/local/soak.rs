@@ -29,13 +29,13 @@ const AT_ONCE: usize = 24;
 /// Actor how many seconds the clocks of functions' processes are wrong.
 const SKEW_SECONDS: u16 = 20;
 
-/// How much, and how bad.
+/// The size of the soak, and the part of calls that meet a fault.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How many documents to hand in.
+    /// The number of documents to hand in.
     #[arg(long, default_value_t = 1000)]
     uploads: u64,
-    /// How many of the calls to S3 and DynamoDB, and of the events, meet a fault, such as 20%.
+    /// The number of of the calls to S3 and DynamoDB, and of the events, meet a fault, such as 20%.
     #[arg(long, default_value = "20%", value_parser = parse_percent)]
     faults: u64,
     /// Draws everything; the same seed hands in the same documents.
@@ -51,7 +51,7 @@ fn parse_percent(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "must be 0% to 50%: above that nothing gets done".to_owned())
 }
 
-/// What a sender does with its document.
+/// The stories of senders and their documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Story {
     /// Form A.
@@ -74,15 +74,15 @@ enum Story {
     AsksOnce,
 }
 
-/// What a sender knows in the end.
+/// The knowledge of a sender in the end.
 struct Told {
     story: Story,
     /// The `dmsDocumentId` of each answer; none where none was waited for.
     ids: Vec<String>,
     bytes: u64,
-    /// What must be current now; `None`: nothing may be.
+    /// The content that must be current now; `None`: none may be.
     current: Option<Checksum>,
-    /// What must have been replaced.
+    /// The contents that must have been replaced.
     past: Vec<Checksum>,
     corrupt: usize,
 }
@@ -126,7 +126,7 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
         Storm { time: began.elapsed(), calls: cloud.wire.calls().len() - calls_before, struck: cloud.wire.struck() };
     cloud.wire.storm(seed, 0);
     settle(cloud).await?;
-    // What requests left that died, and whose events were lost besides.
+    // Remove what requests left that died, and whose events were lost besides.
     let days = |days: u32| jiff::Timestamp::now() + days * Duration::from_hours(24);
     let swept = async {
         cloud.look_through(days(5)).await?;
@@ -139,7 +139,7 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
     report(&all, &books, &storm, began.elapsed())
 }
 
-/// How bad it was.
+/// The faults that struck.
 struct Storm {
     time: Duration,
     calls: usize,
@@ -301,7 +301,7 @@ fn sized(metadata: &Value, file: &Bytes) -> Value {
     metadata
 }
 
-/// What is wrong, in words.
+/// The faults, in words.
 #[derive(Default)]
 struct Wrong {
     lost: Vec<String>,

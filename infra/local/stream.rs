@@ -2,8 +2,8 @@
 //! template's filter lets through, again and again from the first record on that the function says failed.
 //!
 //! The records are dynoxide's. It keeps them with the items, written in the same transaction, and would keep them for
-//! ever: whatever the function is done with is deleted, so that what is there is what is left to do, and whoever is
-//! killed goes on where it was.
+//! ever: a record that the function is done with is deleted, so that those that are left are to be done, also after a
+//! kill.
 
 use std::{
     path::{Path, PathBuf},
@@ -30,9 +30,9 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(50);
 /// ...this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Until whoever waits for the stream gives up.
+/// The time after which waiting for the stream ends.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How long whoever waits for the stream does so without looking.
+/// The time between two looks while waiting for the stream.
 const MOMENT: Duration = Duration::from_millis(20);
 
 /// With each write dynoxide looks for the last record's number, and without this at every record.
@@ -46,7 +46,7 @@ pub struct Stream {
     filters: Vec<Value>,
     batch: u64,
     held: AtomicBool,
-    /// Where batches come twice and their records in any order.
+    /// The random numbers by which batches come twice and their records in any order.
     shuffled: Mutex<Option<fastrand::Rng>>,
     written: Arc<Notify>,
     delivered: Notify,
@@ -71,7 +71,7 @@ impl Stream {
         let Some((name, source)) = template.events("DynamoDB").next() else {
             return Ok(None);
         };
-        // As Lambda does, with the function's rights.
+        // Lambda reads it with the function's rights.
         let needs = needs_of_stream(&word(&source["Stream"]));
         if !wire.allows(&Caller::process(format!("{name}-stream")), &needs) {
             return Err(format!("the policy of {name} does not let it read the stream").into());
@@ -254,7 +254,7 @@ fn known(filter: Value) -> Result<Value> {
     }
 }
 
-/// Whether an event has what a filter asks for: every field, with one of the values listed there.
+/// Returns whether an event has what a filter asks for: every field, with one of the values listed there.
 fn matches(filter: &Value, event: &Value) -> bool {
     match filter {
         Value::Object(fields) => fields.iter().all(|(name, wanted)| matches(wanted, &event[name])),

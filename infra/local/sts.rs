@@ -18,9 +18,9 @@ use crate::{
     wire::Wording,
 };
 
-/// As which a session's begin passes the wire: a process makes one in a while, whatever it is asked.
+/// The name by which a session's begin passes the wire: a process makes one in a while, for any request.
 pub const ASSUME_ROLE: &str = "AssumeRole";
-/// How long a session lives at least and, where a role begins it, at most.
+/// The time that a session lives at least and, where a role begins it, at most.
 const LIFETIMES: std::ops::RangeInclusive<u64> = 900..=3600;
 
 /// The logical ids of roles, by their ARNs.

@@ -136,7 +136,7 @@ pub fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What the intrinsic functions look at.
+/// The values that the intrinsic functions look at.
 struct Context<'a> {
     parameters: &'a BTreeMap<String, Value>,
     conditions: &'a Value,
@@ -219,7 +219,7 @@ impl Context<'_> {
         }
     }
 
-    /// Whether this is a resource of the template, or SAM makes it of a function or one of its events: it calls the role of a
+    /// Returns whether this is a resource of the template, or SAM makes it of a function or one of its events: it calls the role of a
     /// function after that, and these after both.
     fn is_made(&self, resource: &str) -> bool {
         self.resources.iter().any(|(name, properties)| {
@@ -237,7 +237,7 @@ impl Context<'_> {
             let (name, after) = after.split_once('}').ok_or("a ${ without its }")?;
             let value = match values.get(name) {
                 Some(value) => value.clone(),
-                // `${!X}` is `${X}` for somebody else.
+                // `${!X}` is `${X}` for another reader.
                 None if name.starts_with('!') => json!(format!("${{{}}}", &name[1..])),
                 None if name.contains('.') => self.attribute(name)?,
                 None => self.named(name)?,
@@ -280,12 +280,12 @@ fn only(fields: &Map<String, Value>) -> Option<(&str, &Value)> {
     (fields.len() == 1).then_some((name.as_str(), value))
 }
 
-/// The ARN of a resource of this name, in no service: whoever compares two of ours asks for no more.
+/// The ARN of a resource of this name, in no service: comparing two of ours needs no more.
 pub fn arn(name: &str) -> String {
     format!("arn:local:{name}")
 }
 
-/// What a table or bucket of this logical id is called here; it says `local`, so that it cannot be
+/// The name here of a table or bucket of this logical id; it says `local`, so that it cannot be
 /// mistaken for the real one.
 pub fn physical_name(logical_id: &str) -> String {
     format!("local-{}", logical_id.to_lowercase())

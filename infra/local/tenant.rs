@@ -28,7 +28,7 @@ pub struct Arguments {
     place: Place,
 }
 
-/// Which cloud's tenants are meant.
+/// The cloud whose tenants are meant.
 #[derive(clap::Args)]
 struct Place {
     /// The table of tenants of a deployed stack (its output `Tenants`). Without it: the cloud on this machine.
@@ -80,9 +80,9 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Add {
-    /// What to call it: 1 to 40 of a-z, 0-9 and '-'. Its documents are kept under this name.
+    /// Its name: 1 to 40 of a-z, 0-9 and '-'. Its documents are kept under this name.
     tenant: Id,
-    /// Who issues its tokens: their iss, letter for letter.
+    /// The issuer of its tokens: their iss, letter for letter.
     #[arg(long, required_unless_present = "replace")]
     issuer: Option<String>,
     /// An aud that its tokens may have; may be repeated.
@@ -92,7 +92,7 @@ struct Add {
     /// --audience then names each client that may come.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     client_as_audience: Option<bool>,
-    /// Where the issuer publishes its keys; without it, where its discovery document says.
+    /// The URL at which the issuer publishes its keys; without it, the one that its discovery document names.
     #[arg(long)]
     jwks: Option<KeyUrl>,
     /// A signature that is accepted, such as RS256; may be repeated. Without it: every asymmetric one.
@@ -162,12 +162,12 @@ impl FromStr for Id {
     }
 }
 
-/// What the command works on.
+/// The stores that the command works on.
 struct Clients {
     tenants: Tenants,
-    /// Where the table of documents is known.
+    /// The table of documents, where it is known.
     documents: Option<Documents>,
-    /// Where the bucket is.
+    /// The bucket, where it is known.
     files: Option<Files>,
     /// On this machine, the origins of issuers that are on it too.
     private_issuers: Option<String>,
@@ -232,7 +232,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What to look at when no table can be read.
+/// The hint to give when no table can be read.
 const WHICH_CLOUD: &str = "For the cloud on this machine: is it running (`cargo run`), with the --data and at the --port \
                            given here? For a deployed stack: is --table its output Tenants, and do AWS_PROFILE and \
                            AWS_REGION say where it is?";
@@ -349,7 +349,7 @@ async fn add_one(clients: &Clients, add: Add) -> Result<String> {
     Ok(format!("{id} is {done}, for every request within a minute; its documents are those under the name {id}"))
 }
 
-/// Refuses a name that is taken, or that is to be changed and is nobody's.
+/// Refuses a name that is taken, or that is to be changed and is no tenant's.
 fn check_name(add: &Add, before: Option<&Tenant>) -> Result<()> {
     let id = &add.tenant.0;
     let problem = match before {

@@ -1,8 +1,8 @@
-//! What `cargo run` greets with: where everything is, a token, and curl lines to paste.
+//! The greeting of `cargo run`: the URLs, a token, and curl lines to paste.
 
 use crate::{Cloud, FUNCTIONS_LOG, REGION, Result, access_key::ACCESS_KEY_FILE, bus::ANNOUNCED, sample};
 
-/// What `cargo run -- stores` says beside the environment that it prints.
+/// The text of `cargo run -- stores` beside the environment that it prints.
 pub fn to_sam_local(cloud: &Cloud) -> String {
     let key = cloud.data.join(ACCESS_KEY_FILE).display().to_string();
     let issuer = &cloud.issuer_url;
@@ -20,7 +20,7 @@ AWS_REGION={REGION} sam local start-api --env-vars env.json --parameter-override
     )
 }
 
-/// What `cargo run` prints: where everything is, and lines to paste.
+/// The text of `cargo run`: the URLs, and lines to paste.
 pub fn text(cloud: &Cloud) -> Result<String> {
     let token = cloud.issuer.token("local-sis", "okd:examdocuments")?;
     let (url, issuer) = (&cloud.url, &cloud.issuer_url);

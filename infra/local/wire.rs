@@ -23,13 +23,13 @@ use crate::{
 /// One call, or one event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Call {
-    /// The logical id of the function that makes it; empty for anybody else.
+    /// The logical id of the function that makes it; empty for other callers.
     pub from: String,
     /// Its name at AWS: `PutObject`, `GetItem`, `ObjectCreated`.
     pub operation: String,
 }
 
-/// What can happen to a call.
+/// The faults of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
     /// The function's process dies before the call has an effect...
@@ -40,13 +40,13 @@ pub enum Fault {
     Fail,
     /// The store asks to be left alone for a while: `SlowDown`, `ThrottlingException`.
     Throttle,
-    /// The call arrives late: whoever made it has given it up, and made it again.
+    /// The call arrives late: its caller has given it up, and made it again.
     Late,
     /// It has its effect, and the answer gets lost.
     LoseAnswer,
-    /// Nothing happens, and nobody says so. Not in storms: it takes too long.
+    /// Nothing happens, and there is no answer. Not in storms: it takes too long.
     Hang,
-    /// It has its effect, and nobody says so. Not in storms either.
+    /// It has its effect, and there is no answer. Not in storms either.
     HangAfter,
     /// `CompleteMultipartUpload` only: 200, and an error inside.
     FailInside,
@@ -69,7 +69,7 @@ pub const EVENT: &str = "ObjectCreated";
 /// Longer than the functions wait for an answer before they call again (3 s).
 const LATE: Duration = Duration::from_millis(3500);
 
-/// How a store words an answer that is not its own.
+/// The kinds of answers that are not a store's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wording {
     /// [`Fault::Fail`].
@@ -124,7 +124,7 @@ impl Wire {
         wire
     }
 
-    /// What the policies allow that no function has asked for yet, and what functions asked for in vain.
+    /// The rights that no function has asked for yet, and those that functions asked for in vain.
     pub fn audit_policies(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
         self.lock().policies.audit()
     }
@@ -150,7 +150,7 @@ impl Wire {
         self.lock().storm = (percent > 0).then(|| Storm { random: Rng::with_seed(seed), percent });
     }
 
-    /// How often each fault has struck.
+    /// The number of times that each fault has struck.
     pub fn struck(&self) -> Vec<(Fault, u64)> {
         let mut struck: Vec<_> = self.lock().struck.clone().into_iter().collect();
         struck.sort();
@@ -177,8 +177,8 @@ impl Wire {
     }
 
     /// Passes one call on to the store and its answer back; `None` is a connection that breaks. `needs` is what the
-    /// caller's policy must allow. An effect once begun ends, whoever
-    /// waits for it.
+    /// caller's policy must allow. An effect once begun ends, also where its
+    /// caller has gone.
     pub(crate) async fn pass<T: Send + 'static>(
         self: &Arc<Self>,
         caller: &Caller,
@@ -224,7 +224,7 @@ impl Wire {
         }
     }
 
-    /// Whether the policy of the caller's role allows all of it, or else that of its function. To anybody else everything is
+    /// Returns whether the policy of the caller's role allows all of it, or else that of its function. To other callers everything is
     /// allowed.
     pub(crate) fn allows(&self, caller: &Caller, needs: &[Need]) -> bool {
         let principal = match &caller.role {
@@ -234,7 +234,7 @@ impl Wire {
         principal.name.is_empty() || self.lock().policies.allow(principal, needs)
     }
 
-    /// Has the effect after a delay, also if nobody waits for it any more.
+    /// Has the effect after a delay, also if its caller has gone.
     async fn begin<T: Send + 'static>(
         self: &Arc<Self>,
         delay: Duration,
@@ -252,7 +252,7 @@ impl Wire {
         tokio::spawn(whole).await.ok()
     }
 
-    /// Returns when no call is under way, not even one that whoever made it has given up.
+    /// Returns when no call is under way, not even one that its caller has given up.
     pub async fn quiet(&self) {
         loop {
             let ended = self.ended.notified();
@@ -263,7 +263,7 @@ impl Wire {
         }
     }
 
-    /// How often an event is to be delivered.
+    /// The number of times that an event is to be delivered.
     pub(crate) fn pass_event(&self) -> usize {
         let event = Call { from: String::new(), operation: EVENT.to_owned() };
         match self.note(event) {
@@ -363,7 +363,7 @@ impl Gate {
 
 /// Lets calls through until it is stopped.
 async fn keep(gate: Arc<Gate>, mut random: Rng, expected: usize) {
-    /// Whoever has not called by now is thinking, or waiting for another.
+    /// A process that has not called by now is thinking, or waiting for another.
     const MOMENT: Duration = Duration::from_millis(8);
     loop {
         while gate.count() < expected {
@@ -387,7 +387,7 @@ pub struct Held {
 }
 
 impl Drop for Held {
-    /// Whoever still waits may go.
+    /// Calls that still wait may go.
     fn drop(&mut self) {
         self.keeper.abort();
         self.wire.lock().gate = None;
@@ -395,16 +395,16 @@ impl Drop for Held {
     }
 }
 
-/// Who calls.
+/// The caller of a store.
 pub(crate) struct Caller {
-    /// The process of a function, by the name that its SDK gives itself; empty for anybody else.
+    /// The process of a function, by the name that its SDK gives itself; empty for other callers.
     process: String,
     /// The role of the session whose key signs.
     role: Option<Role>,
 }
 
 impl Caller {
-    /// Who makes a request, with a session of this role.
+    /// Reads the caller of a request, with a session of this role.
     pub(crate) fn of(headers: &http::HeaderMap, role: Option<Role>) -> Self {
         let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         let app = agent.split(' ').find_map(|word| word.strip_prefix("app/"));

@@ -8,7 +8,7 @@ use crate::change::Announcement;
 
 /// EventBridge takes so many events in a call at most.
 pub const AT_ONCE: usize = 10;
-/// Who says it: the `source` of the events.
+/// The `source` of the events.
 const SOURCE: &str = "okd.documents";
 
 /// The bus.

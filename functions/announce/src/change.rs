@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_dynamo::Item;
 use serde_json::{Value, json};
 
-/// What Lambda hands over: records of one shard of the stream, in their order.
+/// A batch as Lambda hands it over: records of one shard of the stream, in their order.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Batch {
@@ -48,21 +48,21 @@ struct Text {
     text: String,
 }
 
-/// What has become of a document, or of an upload.
+/// A change of a document or of an upload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// What to tell its school's DMS, if that concerns it.
+    /// The announcement to its school's DMS, if that concerns it.
     pub announced: Option<Announcement>,
-    /// What to count, if it is to be counted.
+    /// The figures to count, if it is to be counted.
     pub counted: Option<Counted>,
 }
 
-/// What a school's DMS is told.
+/// An announcement to a school's DMS.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Announcement {
     /// The `detail-type` of the event.
     pub kind: &'static str,
-    /// When it became so.
+    /// The time at which it became so.
     pub at: Timestamp,
     /// The `detail` of the event.
     pub detail: Value,
@@ -71,11 +71,11 @@ pub struct Announcement {
 /// A document or an upload, for the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counted {
-    /// How it came or was to come: `inline` or by `parts`.
+    /// The form that it came or was to come in: `inline` or by `parts`.
     pub form: &'static str,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: &'static str,
-    /// How large it is, in bytes.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
@@ -85,7 +85,7 @@ impl StreamRecord {
         &self.dynamodb.sequence_number
     }
 
-    /// What it says. An item that cannot be read is an error.
+    /// Reads the change. An item that cannot be read is an error.
     pub fn change(&self) -> Result<Change, String> {
         let nothing = Change { announced: None, counted: None };
         let Write { keys, new_image, old_image, .. } = &self.dynamodb;
@@ -130,13 +130,13 @@ fn of_document(document: &Document) -> Change {
 fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
     let key = document.key();
     let current = document.content.as_ref();
-    // Of an upload's metadata, or of one that ended, nothing is told of the content beside it.
+    // A change of an upload says nothing of the content beside it.
     let meant = current.filter(|content| content.content_id == entry.content_id);
     let (kind, detail) = match entry.what {
         Action::Stored | Action::UploadCompleted => ("document.stored", stored(&key, meant?)),
         Action::Corrected => ("document.corrected", stored(&key, meant?)),
         Action::Verified => ("document.verified", stored(&key, meant?)),
-        // What was current before is so again. (That the other is corrupt its own item tells.)
+        // The content before is current again. (Its own item says that the other is corrupt.)
         Action::Corrupt => ("document.stored", stored(&key, current?)),
         Action::UploadEnded(EndReason::Expired) => {
             let upload = document.upload.as_ref()?;
@@ -150,7 +150,7 @@ fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
     Some(identified(kind, detail, &id, (entry.revision, entry.at)))
 }
 
-/// Of a content found to be corrupt, whether or not it was still the current one: with the revision that made it current.
+/// Announces a content found to be corrupt, the current one or an older one, with the revision that made it current.
 fn of_corrupt(key: &DocumentKey, content: &Content) -> Change {
     let id = format!("{}/corrupt/{}", key.id, content.content_id);
     let detail = stored(key, content);
@@ -178,8 +178,8 @@ fn stored(key: &DocumentKey, content: &Content) -> Value {
     detail
 }
 
-/// As OKD describes a document, without all that could tell of a person: no name, no id of the sender's own making, no
-/// subject, no free text. Whoever may know more finds it by `dmsDocumentId`.
+/// Describes a document as OKD does, without all that could tell of a person: no name, no id of the sender's own making, no
+/// subject, no free text. A reader with more rights finds the rest by `dmsDocumentId`.
 fn about(key: &DocumentKey, metadata: &Metadata, size: u64) -> Value {
     let okd = &metadata.okd;
     let mut consumer = json!({

@@ -1,5 +1,5 @@
-//! The Lambda function behind the table's stream. Whatever becomes of a document is a write of its item, and the
-//! stream has every write, in order, for a day: so what is true is announced, at least once, whoever died meanwhile.
+//! The Lambda function behind the table's stream. Every change of a document is a write of its item, and the
+//! stream has every write, in order, for a day: so each change is announced at least once, also after a crash.
 //! [`change`] reads what a write says, [`bus`] is where the school's own DMS hears of it; and of every document and
 //! upload it is counted how it came and what became of it.
 

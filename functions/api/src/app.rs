@@ -1,4 +1,4 @@
-//! What the function keeps between requests.
+//! The state that the function keeps between requests.
 
 use okd_core::{
     config::{ConfigError, PageConfig, SessionConfig, StoreConfig, TokenConfig},
@@ -9,7 +9,7 @@ use okd_core::{
 
 use crate::throttle::Throttle;
 
-/// What a running function keeps between requests.
+/// The state that a running function keeps between requests.
 pub struct App {
     pub(crate) verifier: Verifier,
     pub(crate) throttle: Throttle,

@@ -16,7 +16,7 @@ const ANSWER_HEADERS: &str = "allow, location, retry-after, www-authenticate, x-
 pub(crate) struct Page {
     /// Its origin, if it is one of those named.
     origin: Option<HeaderValue>,
-    /// Whether its browser asks for permission (a preflight).
+    /// True if its browser asks for permission (a preflight).
     asks: bool,
 }
 

@@ -7,7 +7,7 @@ use lambda_http::{aws_lambda_events::apigw::ApiGatewayProxyRequest, request::Lam
 /// them. Nothing here reads them.
 const OF_THE_URL: [&str; 2] = ["host", "x-forwarded-proto"];
 
-/// Makes an event one that `lambda_http` can read, whatever its client has sent.
+/// Makes an event one that `lambda_http` can read, also where its client has sent nonsense.
 pub(crate) fn readable(mut event: ApiGatewayProxyRequest) -> LambdaRequest {
     remove(&mut event.headers);
     remove(&mut event.multi_value_headers);
@@ -29,7 +29,7 @@ mod fuzz {
     use super::*;
     use crate::{response::RequestIds, routes};
 
-    /// Names of headers that somebody on the way may read.
+    /// Names of headers that a proxy on the way may read.
     const NAMES: [&str; 12] = [
         "host",
         "x-forwarded-proto",
@@ -55,7 +55,7 @@ mod fuzz {
     }
 
     proptest! {
-        /// Whatever a client sends through a gateway becomes a request, with or without a route.
+        /// Every event becomes a request, with or without a route.
         #[test]
         fn whatever_event_a_gateway_sends_becomes_a_request(
             headers in prop::collection::btree_map(prop::sample::select(&NAMES[..]), value(), 0..6),

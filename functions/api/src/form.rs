@@ -1,5 +1,5 @@
 //! Form A's body: `multipart/form-data` (RFC 7578) with one part `metadata` and one part `file`, in either
-//! order. Whatever else it holds is refused rather than dropped.
+//! order. Any other part is refused rather than dropped.
 
 use bytes::Bytes;
 use okd_core::{metadata::SentFile, parts::MAX_INLINE_FILE};

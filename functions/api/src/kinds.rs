@@ -35,7 +35,7 @@ macro_rules! kinds {
                 match self { $(Self::$kind => $title,)* }
             }
 
-            /// When it is answered, for the documentation.
+            /// The situation in which it is answered, for the documentation.
             #[cfg(test)]
             fn cause(self) -> &'static str {
                 match self { $(Self::$kind => $cause,)* }

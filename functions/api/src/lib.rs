@@ -45,7 +45,7 @@ use routes::Found;
 const TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, and to be kept by
-/// nobody on the way, since it may hold URLs that are secrets. The template gives them to the gateway's own answers.
+/// no cache on the way, since it may hold URLs that are secrets. The template gives them to the gateway's own answers.
 pub const SAFE_HEADERS: [(&str, &str); 3] = [
     ("strict-transport-security", "max-age=31536000"),
     ("x-content-type-options", "nosniff"),

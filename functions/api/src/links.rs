@@ -25,7 +25,7 @@ impl Paths {
     }
 }
 
-/// What stands before `/okd/v1/` in the path that the client used: the stage, or a custom domain's base
+/// The part before `/okd/v1/` of the path that the client used: the stage, or a custom domain's base
 /// path. Only the gateway's own request context has the former.
 fn base_path(request: &Request) -> String {
     let path = match request.request_context_ref() {

@@ -19,7 +19,7 @@ pub(crate) struct Problem {
     log: Log,
 }
 
-/// What the log says of a problem besides its kind.
+/// The log's part of a problem besides its kind.
 #[derive(Debug)]
 enum Log {
     /// The request was at fault; more of why where there is more than the kind.
@@ -56,7 +56,7 @@ impl Problem {
         Self { log: Log::Refused(Some(reason)), ..self }
     }
 
-    /// As a failure of the service's own, with its cause for the log.
+    /// The problem as a failure of the service's own, with its cause for the log.
     pub(crate) fn failed(self, cause: String) -> Self {
         Self { log: Log::Failed(cause), ..self }
     }

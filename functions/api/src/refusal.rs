@@ -1,4 +1,4 @@
-//! What is refused or fails, and how each is worded for the sender: one arm for each.
+//! Refusals and failures, and the wording of each for the sender: one arm for each.
 
 use http::header;
 use okd_core::{
@@ -319,7 +319,7 @@ fn challenge(fault: &TokenFault) -> String {
     }
 }
 
-/// Says to the sender what is wrong with its token. Before a signature was checked anybody may have sent the token, so one
+/// Says to the sender what is wrong with its token. Before a signature was checked any stranger may have sent the token, so one
 /// text stands for every fault that would tell who is a customer here.
 fn token_detail(fault: &TokenFault) -> String {
     let text = match fault {

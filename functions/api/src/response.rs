@@ -89,7 +89,7 @@ pub(crate) fn verifying_json(id: DocumentId, content: &Content, paths: &Paths) -
     })
 }
 
-/// Answers `OPTIONS`: the methods of the path, in `Allow`, whatever its id. No token is needed, since browsers ask before
+/// Answers `OPTIONS`: the methods of the path, in `Allow`, for any id. No token is needed, since browsers ask before
 /// they send one.
 pub(crate) fn options(methods: &[&str]) -> Response<Body> {
     let mut response = Response::new(Body::Empty);

@@ -1,7 +1,7 @@
 //! The whole API as one table and one match.
 //!
 //! Paths are matched behind `/okd/v1/`, wherever that begins: a REST API's own URL carries its stage in
-//! front, a custom domain whatever base path it was mapped to. What stands in front is kept for the
+//! front, a custom domain the base path that it was mapped to. That part is kept for the
 //! links in answers.
 
 use std::time::Instant;
@@ -94,7 +94,7 @@ pub(crate) fn find(method: &Method, at: &At<'_>) -> Result<Found, Refusal> {
     Ok(Found { route, id })
 }
 
-/// What `path` has where `pattern` has its parameter, if it has the rest of the pattern too.
+/// The text in `path` at the parameter of `pattern`, if the rest of the pattern matches too.
 fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let (before, rest) = pattern.split_once('{')?;
     let (_, after) = rest.split_once('}')?;
@@ -109,7 +109,7 @@ pub(crate) async fn call(
     request: Request,
     who: &mut Option<Caller>,
 ) -> Result<Response<Body>, Refusal> {
-    // Of repeated headers `lambda_http` keeps the last one only.
+    // `lambda_http` keeps the last one only of repeated headers.
     let authorization = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = &*who.insert(app.verifier.caller(authorization).await?);
     let (tenant, rate) = (&caller.tenant, caller.limits.requests_per_second());
@@ -134,7 +134,7 @@ pub(crate) async fn call(
     }
 }
 
-/// What is answered when there is no time left to do what was asked.
+/// The answer when there is no time left to do what was asked.
 pub(crate) fn out_of_time(found: &Found) -> Result<Response<Body>, Refusal> {
     match found.route.action {
         Action::Complete => Ok(still_completing(found.id.into())),
@@ -142,7 +142,7 @@ pub(crate) fn out_of_time(found: &Found) -> Result<Response<Body>, Refusal> {
     }
 }
 
-/// Which upload of the document a link means, from its query `?upload=`.
+/// The upload of the document that a link means, from its query `?upload=`.
 fn linked_upload(request: &Request) -> Result<Option<ContentId>, Refusal> {
     let query = request.query_string_parameters_ref();
     let upload = query.and_then(|query| query.first("upload"));

@@ -1,4 +1,4 @@
-//! How many requests a second of one tenant this process sees to.
+//! Limits the requests a second of one tenant in this process.
 //!
 //! A process has one request at a time, and Lambda begins as many as it takes: this keeps one tenant's flood of cheap requests
 //! from being worth sending, and what all of them together may ask is the gateway's to limit. (API Gateway's usage plans
@@ -12,13 +12,13 @@ use std::{
 
 use okd_core::ids::TenantId;
 
-/// How many seconds' requests may come at once.
+/// The burst: requests of so many seconds may come at once.
 const BURST: f64 = 2.0;
 
 /// A token bucket for each tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
-    // Tenants are few: nobody gets here without a token of one.
+    // Tenants are few: no request gets here without a token of one.
     buckets: Mutex<HashMap<TenantId, Bucket>>,
 }
 

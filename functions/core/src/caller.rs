@@ -29,15 +29,15 @@ pub struct Caller {
     pub client: String,
     /// The token's own id (`jti`, at Entra ID `uti`), where it has one.
     pub token: Option<String>,
-    /// What its token may be used for.
+    /// The types of document that its token may be used for.
     pub scopes: Scopes,
-    /// Whether its tenant lets it see, and go on with, what the tenant's other clients handed in.
+    /// True if its tenant lets it see, and go on with, what the tenant's other clients handed in.
     pub sees_all: bool,
-    /// Whether its tenant takes a document for stored before it was compared with the checksum declared.
+    /// True if its tenant takes a document for stored before it was compared with the checksum declared.
     pub trusts_unverified: bool,
-    /// What its tenant allows.
+    /// The limits of its tenant.
     pub limits: Limits,
-    /// What its tenant's document ids are made with.
+    /// The salt of its tenant's document ids.
     pub salt: Salt,
 }
 
@@ -107,7 +107,7 @@ impl Caller {
         content.unverified().is_none() || self.trusts_unverified
     }
 
-    /// What it does at `at`, for the document's history.
+    /// The stamp of its action at `at`, for the document's history.
     pub fn stamp(&self, at: Timestamp) -> Stamp {
         Stamp { at, by: Actor { client: Some(self.client.clone()), token: self.token.clone() } }
     }

@@ -1,8 +1,8 @@
-//! What a function reads from its environment; `template.yaml` sets every variable here.
+//! Settings that a function reads from its environment; `template.yaml` sets every variable here.
 
 use std::env;
 
-/// Where the documents are; every function reads it.
+/// The table and the bucket of documents; every function reads it.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// `OKD_TABLE`: the DynamoDB table.
@@ -11,7 +11,7 @@ pub struct StoreConfig {
     pub bucket: String,
 }
 
-/// Whose tokens are good; the api function and the reconcile function read it.
+/// The tenants whose tokens are good; the api function and the reconcile function read it.
 #[derive(Debug, Clone)]
 pub struct TokenConfig {
     /// `OKD_TENANTS_TABLE`: the DynamoDB table of tenants.
@@ -30,7 +30,7 @@ pub struct SessionConfig {
     pub signing_role: String,
 }
 
-/// Which pages may call; the api function reads it.
+/// The pages that may call; the api function reads it.
 #[derive(Debug, Clone)]
 pub struct PageConfig {
     /// `OKD_UPLOAD_ORIGINS`: the origins, separated by spaces, of pages whose browsers may call; in each one `*` stands
@@ -38,7 +38,7 @@ pub struct PageConfig {
     pub origins: Vec<String>,
 }
 
-/// Where to announce what becomes of documents; the announce function reads it.
+/// The bus for announcements; the announce function reads it.
 #[derive(Debug, Clone)]
 pub struct BusConfig {
     /// `OKD_BUS`: the EventBridge bus.

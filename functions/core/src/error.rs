@@ -1,4 +1,4 @@
-//! What can go wrong. An error carries facts; the function that answers words them, and knows the statuses.
+//! Errors. An error carries facts; the function that answers words them, and knows the statuses.
 
 use crate::{checksum::Checksum, class::DocumentClass, ids::TenantId};
 

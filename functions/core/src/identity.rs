@@ -1,7 +1,7 @@
 //! The identity of documents: the names from which a `dmsDocumentId` is computed.
 //!
 //! The id is computed and not looked up, so a repeat meets the same item, and so do two requests that race. It is computed
-//! with its tenant's salt, so that nobody else can. A sender names
+//! with its tenant's salt, so that no outsider can. A sender names
 //! a document by the consumer's `documentId`, else by an `Idempotency-Key` header. Without either the message itself
 //! is the name, since HTTP libraries and proxies repeat a PUT by themselves.
 

@@ -52,7 +52,7 @@ impl From<Uuid> for DocumentId {
 }
 
 impl DocumentId {
-    /// Which of `count` queues it is in.
+    /// The queue that it is in, of `count`.
     pub fn queue(self, count: u8) -> u8 {
         self.0.as_bytes()[15] % count
     }

@@ -1,4 +1,4 @@
-//! What every function has to do with Lambda itself: its log, its clock and the time that it is given.
+//! Lambda's side of every function: its log, its clock and the time that it is given.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ pub fn start_log() {
     tracing_subscriber::fmt().json().with_span_list(false).with_max_level(tracing::Level::INFO).init();
 }
 
-/// How long there is until `deadline`, in milliseconds since 1970, as the context of an invocation has it.
+/// The time that is left until `deadline`, in milliseconds since 1970, as the context of an invocation has it.
 pub fn time_left(deadline: u64) -> Duration {
     let deadline = UNIX_EPOCH + Duration::from_millis(deadline);
     let left = deadline.duration_since(SystemTime::now());

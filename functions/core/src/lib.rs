@@ -1,4 +1,4 @@
-//! What the functions of the OKD document service share: the domain, the use cases and the stores.
+//! The shared part of the functions: the domain, the use cases and the stores.
 //!
 #![doc = include_str!("../../../docs/architecture.md")]
 

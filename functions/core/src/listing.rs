@@ -1,4 +1,4 @@
-//! How far the bucket is listed, for the second net ([`look_through`](fn@crate::uploads::look_through)): pure rules, the time
+//! The progress of a listing of the bucket ([`look_through`](fn@crate::use_cases::look_through)): pure rules, the time
 //! given.
 
 use std::time::Duration;
@@ -8,26 +8,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::UPLOAD_LIFETIME;
 
-/// How often the bucket is listed.
+/// The time between two listings of the bucket.
 const EVERY: Duration = Duration::from_hours(24);
-/// Whoever made an object that is older than this has written its item by now, or is dead.
+/// The age at which the request that made an object has written its item, or is dead.
 const SETTLED_AFTER: Duration = Duration::from_hours(2);
 
 /// One listing of the bucket, from its first key to its last: in as many turns as it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Listing {
-    /// When it began.
+    /// The time at which it began.
     pub began_at: Timestamp,
     /// Objects that are older have been looked at before; some that are not, too.
     pub since: Timestamp,
     /// The last key that was listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Whether it came to the end of the bucket.
+    /// True if it came to the end of the bucket.
     #[serde(default)]
     pub is_whole: bool,
-    /// Whether an object could not be looked at.
+    /// True if an object could not be looked at.
     #[serde(default)]
     pub has_failed: bool,
 }
@@ -40,7 +40,7 @@ impl Listing {
             Some(last) if !last.is_whole => return Some(last),
             Some(last) if now < last.began_at + EVERY => return None,
             Some(last) if last.has_failed => last.since,
-            // Of an upload S3 gives its object the time that it began at.
+            // S3 gives an upload's object the time at which the upload began.
             Some(last) => last.until() - UPLOAD_LIFETIME,
         };
         Some(Self { began_at: now, since, after: None, is_whole: false, has_failed: false })

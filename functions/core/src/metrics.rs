@@ -38,17 +38,17 @@ const MOST_VALUES: usize = 100;
 /// The calls to AWS that no line has told of yet, and how many milliseconds each took. One for the process, since a
 /// process sees to one event at a time.
 static CALLS: Mutex<Vec<(String, u64)>> = Mutex::new(Vec::new());
-/// Whether this process has yet to see to its first event.
+/// True until this process has handled its first event.
 static COLD: AtomicBool = AtomicBool::new(true);
 
-/// What is measured of one event, to be [written](Self::write) when it has been seen to.
+/// Measurements of one event, to be [written](Self::write) when it has been handled.
 pub struct Measured {
     values: Map<String, Value>,
     directives: Vec<Value>,
 }
 
 impl Measured {
-    /// Of an event that is about to be seen to.
+    /// Begins to measure an event.
     pub fn begin() -> Self {
         let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
         let mut measured =
@@ -141,7 +141,7 @@ impl Intercept for TimesCalls {
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if context.output_or_error().is_none() {
-            // Only presigned: it is for somebody else to make the call.
+            // Only presigned: the sender makes the call.
             return Ok(());
         }
         if let (Some(Began(began)), Some(call)) = (bag.load::<Began>(), bag.load::<Metadata>()) {

@@ -1,4 +1,4 @@
-//! How a file is cut into parts: the server dictates it, so that S3's rules (5 MiB at least for every
+//! The plan by which a file is cut into parts: the server dictates it, so that S3's rules (5 MiB at least for every
 //! part but the last, 10,000 parts at most) can never be broken by a client.
 
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl DocumentSize {
     }
 }
 
-/// How one document is cut: parts of `part_size` bytes, the last one what is left.
+/// The parts of one document: of `part_size` bytes each, the last one of what is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartPlan {
@@ -70,7 +70,7 @@ pub struct PartPlan {
 pub struct Part {
     /// S3's number for it, from 1.
     pub number: i32,
-    /// Where the slice begins in the file, in bytes.
+    /// The slice's offset in the file, in bytes.
     pub offset: u64,
     /// The slice's length in bytes.
     pub size: u64,
@@ -85,7 +85,7 @@ impl From<DocumentSize> for PartPlan {
 }
 
 impl PartPlan {
-    /// How many parts there are: 1 to 1,000.
+    /// The number of parts: 1 to 1,000.
     pub fn count(&self) -> i32 {
         i32::try_from(self.size.0.div_ceil(self.part_size)).expect("a plan has at most 1,000 parts")
     }

@@ -1,4 +1,4 @@
-//! How much a tenant may have on its way: uploads that are open, and the bytes that they declare.
+//! The quota of a tenant: uploads that are open, and the bytes that they declare.
 //!
 //! One count for all would be one item that every upload of the tenant writes, and DynamoDB refuses a transaction while
 //! another one is at work on the same item. So the count is cut into shards, each with its share of the limit.
@@ -6,7 +6,7 @@
 /// The most shards that a quota is cut into.
 const MAX_SHARDS: u64 = 8;
 
-/// How much a tenant may have on its way at once.
+/// The uploads and bytes that a tenant may have on their way at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Uploads that may be open.
@@ -19,7 +19,7 @@ pub struct Quota {
     pub document_size: u64,
 }
 
-/// What the uploads that one shard counts may come to.
+/// The part of a quota that one shard counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     /// Uploads.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What happened.
+/// The event that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The clock struck, at this time.
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    // As AWS documents them.
+    // The events as AWS documents them.
     fn created() -> Value {
         json!({
             "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": "Object Created",

@@ -1,4 +1,4 @@
-//! The Lambda function behind S3's events and the clock. Nobody waits for its answer: it finishes what a
+//! The Lambda function behind S3's events and the clock. No sender waits for its answer: it finishes what a
 //! sender or another function left unfinished, verifies what could not be verified at once, expires what is
 //! past its time and removes what nothing points to. [`event`] is what it is told, the use cases are
 //! `okd-core`'s, and how often each found something to do goes into the log and CloudWatch's metrics.
@@ -50,7 +50,7 @@ pub async fn run(clock: Clock) -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// What a running function keeps between events.
+/// The state that a running function keeps between events.
 struct App {
     stores: Stores,
     tenants: Tenants,
@@ -106,7 +106,7 @@ async fn tenants(app: &App) -> Vec<Tenant> {
     })
 }
 
-/// Fetches the keys of all issuers before anybody needs them.
+/// Fetches the keys of all issuers before they are needed.
 async fn refresh_keys(app: &App, tenants: &[Tenant], now: Timestamp, measured: &mut Measured) {
     let silent = token::refresh(&app.tenants, tenants, &app.fetcher, now).await;
     for tenant in &silent {

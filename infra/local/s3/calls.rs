@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// How many calls are remembered.
+/// The number of calls that are remembered.
 const CALLS_KEPT: usize = 10_000;
 
 /// One answered request.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// When the answer's head was ready; a `GetObject`'s body follows after.
+    /// The time at which the answer's head was ready; a `GetObject`'s body follows after.
     pub time: SystemTime,
     /// S3's name, `UploadPart` for one; `CorsPreflight` for an OPTIONS request, and empty for a
     /// request refused before its operation was known (a bad signature, an expired URL).
@@ -20,7 +20,7 @@ pub struct Call {
     pub bucket: String,
     /// The key in the path, or empty.
     pub key: String,
-    /// Of an `UploadPart`, the part's number.
+    /// The part's number, of an `UploadPart`.
     pub part_number: Option<u32>,
     /// The HTTP status.
     pub status: u16,

@@ -27,7 +27,7 @@ impl Algorithm {
     pub(super) const ALL: [Algorithm; 5] =
         [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme, Algorithm::Sha1, Algorithm::Sha256];
 
-    /// As in `x-amz-checksum-algorithm`.
+    /// The name as in `x-amz-checksum-algorithm`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Algorithm::Crc32 => ChecksumAlgorithm::CRC32,
@@ -79,7 +79,7 @@ impl Algorithm {
     }
 }
 
-/// Whether a multipart object's checksum is over its bytes or over its parts' checksums.
+/// True if a multipart object's checksum is over its bytes or over its parts' checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
     FullObject,
@@ -185,7 +185,7 @@ pub(super) struct Hashes {
     sums: ChecksumHasher,
 }
 
-/// What was computed over a body; CRC-64/NVME always.
+/// The checksums computed over a body; CRC-64/NVME always.
 pub(super) struct Sums(dto::Checksum);
 
 impl Hashes {

@@ -1,4 +1,4 @@
-//! What a client claims about a body it sends, in `Content-MD5` and `x-amz-checksum-*` headers or in
+//! A client's claims about a body that it sends, in `Content-MD5` and `x-amz-checksum-*` headers or in
 //! the trailer after the body.
 
 use base64::Engine as _;
@@ -9,7 +9,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 use super::checksums::{Algorithm, Sums, bad_digest, decode};
 use super::refusal;
 
-/// What a client says about a body: the sums it must have.
+/// A client's claims about a body: the sums that it must have.
 pub(super) struct Claims {
     md5: Option<[u8; 16]>,
     /// `None` for the value: it comes in the trailer, after the body.

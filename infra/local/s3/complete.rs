@@ -1,5 +1,5 @@
 //! `CompleteMultipartUpload`: parts become an object. One manifest that lists the parts' files is
-//! written, so it takes milliseconds whatever the size.
+//! written, so it takes milliseconds for any size.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use s3s::dto::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput};
 use s3s::{S3Request, S3Result, s3_error};
 
 use super::checksums::{self, Algorithm, Checksum, Kind, bad_digest, given_checksums, set_checksum};
-use super::content::Segment;
-use super::multipart::{Part, Upload};
+use super::data::Segment;
 use super::objects::{announce, encryption};
 use super::state::{Bucket, Completed, Content, Version, no_such_upload};
 use super::store::{Store, blocking};
+use super::upload::{Part, Upload};
 use super::{Reason, conditions, hex, malformed_xml, percent, signed, strong};
 
 /// Every part but the last has at least this many bytes: 5 MiB.

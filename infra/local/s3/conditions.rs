@@ -9,7 +9,7 @@ use s3s::{S3Error, S3Result, s3_error};
 use super::state::{Bucket, Content, Version, no_such_key};
 use super::strong;
 
-/// What a GET or HEAD will answer with.
+/// The object that a GET or HEAD answers with.
 pub(super) struct Reading<'a> {
     pub(super) content: &'a Content,
     pub(super) range: Range<u64>,

@@ -5,89 +5,23 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future::try_join};
 use http::StatusCode;
 use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::checksums::{Algorithm, Hashes, Sums};
+use super::data::{DataFile, Segment};
 use super::refusal;
 use super::store::{Store, blocking};
 
-/// How much of a body is gathered before it is hashed and written.
+/// The bytes of a body that are gathered before they are hashed and written.
 const WRITE_BYTES: usize = 1 << 20;
 /// The largest body S3 takes in one request: 5 GiB.
 const MAX_BODY_BYTES: u64 = 5 << 30;
-
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Segment {
-    pub(super) size: u64,
-    pub(super) file: DataFile,
-}
-
-/// A file in `data/`. Clones are the same file.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct DataFile {
-    name: Uuid,
-    #[serde(skip)]
-    fate: Arc<Fate>,
-}
-
-/// What to remove when the last holder of a file is gone. A GET holds what it reads, so it ends
-/// well even if the object is deleted under it; an upload that is cut off leaves nothing.
-#[derive(Default)]
-struct Fate(Mutex<Option<PathBuf>>);
-
-impl Drop for Fate {
-    fn drop(&mut self) {
-        let path = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(path) = path
-            && let Err(error) = fs::remove_file(&path)
-        {
-            tracing::warn!(%error, path = %path.display(), "data left behind; the next start removes it");
-        }
-    }
-}
-
-impl DataFile {
-    /// A new name, whose file goes away unless it is [kept](DataFile::keep).
-    fn fresh(store: &Store) -> DataFile {
-        let file = DataFile { name: Uuid::new_v4(), fate: Arc::default() };
-        file.remove_when_unused(store);
-        file
-    }
-
-    pub(super) fn name(&self) -> Uuid {
-        self.name
-    }
-
-    pub(super) fn path(&self, store: &Store) -> PathBuf {
-        store.data_folder().join(self.name.to_string())
-    }
-
-    pub(super) fn keep(&self) {
-        *self.fate.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    pub(super) fn remove_when_unused(&self, store: &Store) {
-        *self.fate.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.path(store));
-    }
-
-    /// The same bytes under a second name, so that a copy can outlive its source.
-    pub(super) fn link(&self, store: &Store) -> S3Result<DataFile> {
-        let copy = DataFile { name: Uuid::new_v4(), fate: Arc::default() };
-        fs::hard_link(self.path(store), copy.path(store)).map_err(S3Error::internal_error)?;
-        copy.remove_when_unused(store);
-        store.sync_folder(&store.data_folder())?;
-        Ok(copy)
-    }
-}
 
 /// A body that arrived whole. Dropped, it leaves nothing.
 pub(super) struct Received {
@@ -107,8 +41,8 @@ struct Sink {
 
 impl Sink {
     fn create(store: &Store, named: Option<Algorithm>) -> S3Result<Sink> {
-        let data = DataFile::fresh(store);
-        let file = File::create_new(data.path(store)).map_err(S3Error::internal_error)?;
+        let data = DataFile::fresh(&store.data_folder());
+        let file = File::create_new(data.path(&store.data_folder())).map_err(S3Error::internal_error)?;
         Ok(Sink { data, file, hashes: Hashes::new(named), size: 0 })
     }
 
@@ -202,4 +136,13 @@ fn incomplete_body() -> S3Error {
 
 fn too_large() -> S3Error {
     s3_error!(EntityTooLarge, "Your proposed upload exceeds the maximum allowed size")
+}
+
+/// The same bytes under a second name, so that a copy can outlive its source.
+pub(super) fn link(file: &DataFile, store: &Store) -> S3Result<DataFile> {
+    let folder = store.data_folder();
+    let copy = DataFile::fresh(&folder);
+    fs::hard_link(file.path(&folder), copy.path(&folder)).map_err(S3Error::internal_error)?;
+    store.sync_folder(&folder)?;
+    Ok(copy)
 }

@@ -9,7 +9,7 @@ use super::{malformed_xml, refusal};
 
 const METHODS: [&str; 5] = ["GET", "PUT", "POST", "DELETE", "HEAD"];
 
-/// What S3 refuses to store.
+/// The configurations that S3 refuses to store.
 pub(super) fn check(configuration: &CORSConfiguration) -> S3Result {
     let rules = &configuration.cors_rules;
     if rules.is_empty() || rules.len() > 100 {
@@ -121,7 +121,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    // What cannot be a header value is left out: a browser then denies, which is the safe side.
+    // A text that cannot be a header value is left out: a browser then denies, which is the safe side.
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }

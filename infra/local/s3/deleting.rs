@@ -8,7 +8,7 @@ use super::seconds::Seconds;
 use super::state::{NULL_VERSION, Versioning};
 use super::store::Store;
 
-/// What a delete did: the id it concerns, and whether that is a delete marker's.
+/// The outcome of a delete: the id that it concerns, and whether that is a delete marker's.
 pub(super) struct Deletion {
     pub(super) version_id: Option<String>,
     pub(super) delete_marker: bool,

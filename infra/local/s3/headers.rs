@@ -1,9 +1,9 @@
-//! What S3 keeps about an object for the client and gives back with it.
+//! The headers that S3 keeps for the client and gives back with the object.
 
 use s3s::dto::{Metadata, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// What S3 keeps for the client and gives back with the object.
+/// The headers that S3 keeps for the client and gives back with the object.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Headers {
     pub(super) cache_control: Option<String>,

@@ -1,19 +1,16 @@
 //! Lifecycle rules. All are stored and given back; the one that is carried out is
 //! `AbortIncompleteMultipartUpload`, when [`S3::run_lifecycle`](super::S3::run_lifecycle) is called.
 
-use std::time::SystemTime;
-
 use s3s::dto::{BucketLifecycleConfiguration, ExpirationStatus, LifecycleRule};
 use s3s::{S3Result, s3_error};
 
+use super::malformed_xml;
 use super::seconds::Seconds;
 use super::state::Settings;
-use super::store::Store;
-use super::{AbortedUpload, malformed_xml, multipart};
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// When a rule will abort an upload.
+/// The time at which a rule will abort an upload.
 pub(super) struct Abort {
     pub(super) due: Seconds,
     pub(super) rule_id: Option<String>,
@@ -40,7 +37,7 @@ fn prefix(rule: &LifecycleRule) -> &str {
     in_filter.or(in_and).or(rule.prefix.as_deref()).unwrap_or_default()
 }
 
-/// What S3 refuses to store.
+/// The configurations that S3 refuses to store.
 pub(super) fn check(configuration: &BucketLifecycleConfiguration) -> S3Result {
     if configuration.rules.is_empty() || configuration.rules.len() > 1000 {
         return Err(malformed_xml());
@@ -64,26 +61,4 @@ pub(super) fn check(configuration: &BucketLifecycleConfiguration) -> S3Result {
         }
     }
     Ok(())
-}
-
-pub(super) fn run(store: &Store, now: SystemTime) -> S3Result<Vec<AbortedUpload>> {
-    let now = Seconds::from(now);
-    let mut due = Vec::new();
-    for (name, bucket) in &store.lock().buckets {
-        for upload in bucket.uploads.values() {
-            if abort_of(&bucket.settings, &upload.key, upload.initiated).is_some_and(|abort| abort.due <= now) {
-                due.push(AbortedUpload { bucket: name.clone(), key: upload.key.clone(), upload_id: upload.id.clone() });
-            }
-        }
-    }
-    let mut aborted = Vec::new();
-    for upload in due {
-        match multipart::abort(store, &upload.bucket, &upload.key, &upload.upload_id) {
-            Ok(()) => aborted.push(upload),
-            // Completed or aborted in between.
-            Err(error) if *error.code() == s3s::S3ErrorCode::NoSuchUpload => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(aborted)
 }

@@ -28,6 +28,7 @@ mod complete;
 mod conditions;
 mod content;
 pub(crate) mod cors;
+mod data;
 mod deleting;
 mod headers;
 mod lifecycle;
@@ -44,6 +45,7 @@ mod server;
 mod state;
 mod store;
 mod tags;
+mod upload;
 
 use std::future::Future;
 use std::io;
@@ -98,7 +100,7 @@ pub struct ObjectCreated {
     pub etag: String,
     /// `None` unless versioning is enabled.
     pub version_id: Option<String>,
-    /// What created it.
+    /// The operation that created it.
     pub reason: Reason,
 }
 
@@ -162,7 +164,7 @@ impl S3 {
         self.store.events.subscribe()
     }
 
-    /// How many objects were created since this S3 was opened, and so events sent. An object's event is sent
+    /// The number of objects that were created since this S3 was opened, and so events sent. An object's event is sent
     /// before the request that created it is answered.
     pub fn events_told(&self) -> usize {
         self.store.events_told.load(Ordering::SeqCst)
@@ -191,7 +193,7 @@ impl S3 {
     /// # Errors
     /// If the disk fails; uploads aborted before that stay aborted.
     pub fn run_lifecycle(&self, now: SystemTime) -> io::Result<Vec<AbortedUpload>> {
-        lifecycle::run(&self.store, now).map_err(io::Error::other)
+        multipart::abort_due(&self.store, now).map_err(io::Error::other)
     }
 }
 

@@ -1,61 +1,24 @@
 //! Multipart uploads. A part is a file and a JSON that names it; Complete writes one manifest that
-//! lists the files, so it takes milliseconds whatever the size.
+//! lists the files, so it takes milliseconds for any size.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use s3s::dto::{CreateMultipartUploadInput, CreateMultipartUploadOutput, Tag, UploadPartInput, UploadPartOutput};
+use s3s::dto::{CreateMultipartUploadInput, CreateMultipartUploadOutput, UploadPartInput, UploadPartOutput};
 use s3s::{S3Request, S3Result, s3_error};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::checksums::{self, Algorithm, Kind, given_checksums, set_checksum};
 use super::claims::Claims;
-use super::content::{self, DataFile};
-use super::headers::{Headers, headers_of};
+use super::content;
+use super::headers::headers_of;
 use super::objects::{body_length, encryption};
 use super::seconds::Seconds;
 use super::store::{Store, blocking};
 use super::tags::parse_tags;
-use super::{conditions, hex, lifecycle, strong};
-
-/// An upload under way.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Upload {
-    pub(super) id: String,
-    pub(super) key: String,
-    pub(super) initiated: Seconds,
-    /// `None` if the client named no algorithm.
-    pub(super) asked: Option<(Algorithm, Kind)>,
-    pub(super) headers: Headers,
-    pub(super) tags: Vec<Tag>,
-    #[serde(skip)]
-    pub(super) parts: BTreeMap<i32, Part>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Part {
-    pub(super) number: i32,
-    pub(super) size: u64,
-    pub(super) md5: [u8; 16],
-    /// Base64, in the upload's algorithm.
-    pub(super) sum: String,
-    pub(super) modified: Seconds,
-    pub(super) file: DataFile,
-}
-
-impl Part {
-    pub(super) fn etag(&self) -> String {
-        hex(&self.md5)
-    }
-}
-
-impl Upload {
-    /// What the object's checksum will be.
-    pub(super) fn checksum(&self) -> (Algorithm, Kind) {
-        self.asked.unwrap_or((Algorithm::Crc64Nvme, Kind::FullObject))
-    }
-}
+use super::upload::{Part, Upload};
+use super::{AbortedUpload, conditions, lifecycle, strong};
 
 pub(super) async fn create(
     store: &Arc<Store>,
@@ -156,4 +119,29 @@ pub(super) fn abort(store: &Store, bucket: &str, key: &str, upload_id: &str) -> 
     let uploads = state.bucket_mut(bucket)?;
     uploads.upload(key, upload_id)?;
     store.remove_upload(uploads, bucket, upload_id, &[])
+}
+
+/// Aborts the uploads that a lifecycle rule wants aborted by `now`.
+pub(super) fn abort_due(store: &Store, now: SystemTime) -> S3Result<Vec<AbortedUpload>> {
+    let now = Seconds::from(now);
+    let mut due = Vec::new();
+    for (name, bucket) in &store.lock().buckets {
+        for upload in bucket.uploads.values() {
+            if lifecycle::abort_of(&bucket.settings, &upload.key, upload.initiated)
+                .is_some_and(|abort| abort.due <= now)
+            {
+                due.push(AbortedUpload { bucket: name.clone(), key: upload.key.clone(), upload_id: upload.id.clone() });
+            }
+        }
+    }
+    let mut aborted = Vec::new();
+    for upload in due {
+        match abort(store, &upload.bucket, &upload.key, &upload.upload_id) {
+            Ok(()) => aborted.push(upload),
+            // Completed or aborted in between.
+            Err(error) if *error.code() == s3s::S3ErrorCode::NoSuchUpload => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(aborted)
 }

@@ -26,7 +26,7 @@ pub(super) fn encryption() -> ServerSideEncryption {
     ServerSideEncryption::from_static(ServerSideEncryption::AES256)
 }
 
-/// How many bytes the client says the body has.
+/// The number of bytes the client says the body has.
 pub(super) fn body_length(headers: &HeaderMap) -> S3Result<u64> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
     number("x-amz-decoded-content-length")
@@ -230,7 +230,7 @@ fn linked_content(store: &Store, source: &Version) -> S3Result<Content> {
         return Err(conditions::not_implemented());
     }
     for segment in &mut content.segments {
-        segment.file = segment.file.link(store)?;
+        segment.file = content::link(&segment.file, store)?;
     }
     Ok(content)
 }

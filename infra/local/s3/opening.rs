@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::multipart::Part;
 use super::state::{Bucket, State, Version};
 use super::store::Store;
+use super::upload::Part;
 
 impl Store {
     pub(super) fn load(&self) -> io::Result<State> {

@@ -1,11 +1,11 @@
-//! How listings are cut into pages.
+//! Pages of listings.
 
 use s3s::dto::{CommonPrefix, EncodingType};
 use s3s::{S3Result, s3_error};
 
 use super::percent;
 
-/// How many entries a page has unless the request asks for fewer.
+/// The number of entries a page has unless the request asks for fewer.
 const PAGE: i32 = 1000;
 
 pub(super) struct Page<T> {
@@ -15,11 +15,11 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
 }
 
-/// What of a walk goes on one page.
+/// The part of a walk that goes on one page.
 pub(super) struct Cut<'a> {
     pub(super) prefix: &'a str,
     pub(super) delimiter: Option<&'a str>,
-    /// Where the page before ended; if that was a common prefix, its keys are done.
+    /// The end of the page before; if that was a common prefix, its keys are done.
     pub(super) after: &'a str,
     pub(super) max: usize,
 }

@@ -13,10 +13,10 @@ use s3s::{S3Error, S3Result, s3_error};
 use super::state::Version;
 use super::store::{Store, blocking};
 
-/// How much of an object is in memory at a time while it is read.
+/// The bytes of an object that are in memory at a time while it is read.
 const READ_BYTES: u64 = 512 << 10;
 
-/// Where a read is: the version is held so that its files stay.
+/// The place of a read: the version is held so that its files stay.
 struct Cursor {
     version: Arc<Version>,
     store: Arc<Store>,
@@ -56,7 +56,7 @@ impl Cursor {
                 skip -= segment.size;
                 continue;
             }
-            let mut file = File::open(segment.file.path(&self.store)).map_err(S3Error::internal_error)?;
+            let mut file = File::open(segment.file.path(&self.store.data_folder())).map_err(S3Error::internal_error)?;
             file.seek(SeekFrom::Start(skip)).map_err(S3Error::internal_error)?;
             self.left_in_segment = segment.size - skip;
             self.open = Some(file);

@@ -33,7 +33,7 @@ use crate::policies::Need;
 use crate::template::arn;
 use crate::wire::{Caller, Wording};
 
-/// How long requests under way may take to end after the shutdown.
+/// The time that requests under way may take to end after the shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
 pub(super) async fn serve(
@@ -85,7 +85,7 @@ async fn connection(s3: S3, service: S3Service, key: AccessKey, stream: TcpStrea
             let effect = async move { answer(&store, &service, request).await };
             let answer = wire.pass(&caller, operation, &[need], word, effect).await;
             let answer = answer.ok_or("the connection is made to break")?;
-            // Who may not list a bucket is not told that there is no such object.
+            // A caller that may not list a bucket is not told that there is no such object.
             let hidden = answer.status() == StatusCode::NOT_FOUND
                 && matches!(operation, "GetObject" | "HeadObject")
                 && !wire.allows(&caller, &[to_list]);
@@ -208,7 +208,7 @@ fn unsigned_headers(request: &Request<Body>) -> Vec<&str> {
     names.filter(|name| name.starts_with("x-amz-") && !signed.split(';').any(|one| one == *name)).collect()
 }
 
-/// What a request's operation takes of its caller's policy, and what it would take to list the bucket.
+/// The rights that a request's operation needs, and those to list the bucket.
 fn needs_of(operation: &str, request: &Request<Incoming>) -> (Need, Need) {
     let action = match operation {
         "HeadObject" => "GetObject",
@@ -274,7 +274,7 @@ fn status_only(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// Where `s3s` leaves the name of the operation it found in a request.
+/// The place where `s3s` leaves the name of the operation that it found in a request.
 #[derive(Clone, Default)]
 struct Operation(Arc<OnceLock<String>>);
 
@@ -314,7 +314,7 @@ impl S3Auth for Keys {
     }
 }
 
-/// A request's body that is read to its end even if nobody wants it. A client that is refused
+/// A request's body that is read to its end even if it is not wanted. A client that is refused
 /// while it sends would otherwise see its connection reset instead of the refusal.
 struct Drained(Body);
 

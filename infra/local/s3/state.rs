@@ -1,4 +1,4 @@
-//! What S3 knows at a moment: buckets, versions, uploads. In memory; [`Store`](super::store::Store)
+//! The state of S3 at a moment: buckets, versions, uploads. In memory; [`Store`](super::store::Store)
 //! keeps it and the disk the same.
 
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
 use super::checksums::Checksum;
-use super::content::Segment;
+use super::data::Segment;
 use super::headers::Headers;
-use super::multipart::Upload;
 use super::seconds::Seconds;
+use super::upload::Upload;
 
 /// The version id of what was put while versioning was not enabled.
 pub(super) const NULL_VERSION: &str = "null";

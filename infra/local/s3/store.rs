@@ -1,4 +1,4 @@
-//! What is on the disk, and the one lock over it.
+//! The files on the disk, and the one lock over them.
 //!
 //! ```text
 //! lock                                       held by the process that has the folder open
@@ -33,13 +33,13 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::calls::CallLog;
-use super::content::Segment;
-use super::multipart::{Part, Upload};
+use super::data::Segment;
 use super::seconds::Seconds;
 use super::state::{Bucket, Content, NULL_VERSION, Settings, State, Version, Versioning};
+use super::upload::{Part, Upload};
 use super::{ObjectCreated, hex};
 
-/// How many events a subscriber may be behind before it loses the oldest.
+/// The number of events that a subscriber may be behind before it loses the oldest.
 const EVENTS_KEPT: usize = 4096;
 
 pub(super) struct Store {
@@ -226,7 +226,7 @@ impl Store {
 
     fn forget_data(&self, version: &Version) {
         for segment in version.segments() {
-            segment.file.remove_when_unused(self);
+            segment.file.remove_when_unused(&self.data_folder());
         }
     }
 
@@ -247,7 +247,7 @@ impl Store {
         part.file.keep();
         self.write_json(&self.part_file(bucket, upload_id, part.number), &part)?;
         if let Some(replaced) = upload.parts.insert(part.number, part) {
-            replaced.file.remove_when_unused(self);
+            replaced.file.remove_when_unused(&self.data_folder());
         }
         Ok(())
     }
@@ -264,7 +264,7 @@ impl Store {
         let kept: HashSet<Uuid> = kept.iter().map(|segment| segment.file.name()).collect();
         for part in upload.parts.values() {
             if !kept.contains(&part.file.name()) {
-                part.file.remove_when_unused(self);
+                part.file.remove_when_unused(&self.data_folder());
             }
             // Without the upload's JSON these name nothing, so their removal need not be synced.
             fs::remove_file(self.part_file(name, upload_id, part.number)).map_err(S3Error::internal_error)?;

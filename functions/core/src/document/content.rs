@@ -14,7 +14,7 @@ const VERIFY_AFTER: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {
-    /// Which of the document's contents this is, from 1.
+    /// Its number among the document's contents, from 1.
     #[serde(default)]
     pub sequence: u32,
     /// The document's revision that made it current.
@@ -25,13 +25,13 @@ pub struct Content {
     pub content_id: ContentId,
     /// Bytes.
     pub size: u64,
-    /// What is known of its bytes; the last of these is only declared while the verification is pending.
+    /// The checksums of its bytes; the last of these is only declared while the verification is pending.
     pub checksums: Vec<Checksum>,
-    /// Whether the declared checksum has been compared with the bytes.
+    /// True if the declared checksum has been compared with the bytes.
     pub verification: Verification,
-    /// When it became the current content.
+    /// The time at which it became the current content.
     pub stored_at: Timestamp,
-    /// When the declared checksum was compared, where that was done by reading it back.
+    /// The time at which the declared checksum was compared, where that was done by reading it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Timestamp>,
     /// The metadata it came with.
@@ -56,7 +56,7 @@ impl Content {
         (self.unverified().is_none() && !self.checksums.is_empty()).then_some(true)
     }
 
-    /// Returns whether it is known to be the `file` that came whole: by its SHA-256, since nobody can make another file of the
+    /// Returns whether it is known to be the `file` that came whole: by its SHA-256, since no other file can be made of the
     /// same one, and not where that is only declared.
     pub(super) fn is(&self, file: &Self) -> bool {
         let sha256 = file.checksums.iter();
@@ -70,13 +70,13 @@ impl Content {
         declared.filter(|_| self.verification == Verification::Pending)
     }
 
-    /// When the sweep is to look after it.
+    /// The time at which the sweep is to look after it.
     pub fn due(&self) -> Option<Timestamp> {
         self.unverified().map(|_| self.stored_at + VERIFY_AFTER)
     }
 }
 
-/// Whether the declared checksum has been compared with the bytes.
+/// True if the declared checksum has been compared with the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verification {

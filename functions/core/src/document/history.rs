@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::upload::EndReason;
 use crate::ids::ContentId;
 
-/// Who does something, and when.
+/// The author and the time of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Who.
+    /// The author.
     pub by: Actor,
 }
 
@@ -23,7 +23,7 @@ impl Stamp {
     }
 }
 
-/// Who does something: a client of the document's tenant, or the service itself.
+/// The author of an action: a client of the document's tenant, or the service itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// The client.
@@ -35,17 +35,17 @@ pub struct Actor {
 }
 
 /// One change of a document, in its history: who did what, when. Revisions and times of a history strictly increase,
-/// whatever the clocks of those who made it. Of the person whom the document is about it says nothing.
+/// also where clocks differ. It says nothing of the person whom the document is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
     /// The revision that it made.
     pub revision: u64,
-    /// When: the stamp's time or, where the change before is not older, a nanosecond after that.
+    /// The stamp's time or, where the change before is not older, a nanosecond after that.
     pub at: Timestamp,
-    /// Who.
+    /// The author.
     #[serde(flatten)]
     pub by: Actor,
-    /// What was done.
+    /// The action.
     pub what: Action,
     /// To which content or upload.
     #[serde(rename = "version")]
@@ -59,7 +59,7 @@ pub fn last_action(history: &[HistoryEntry], content_id: &ContentId) -> Option<A
     Some(last.what)
 }
 
-/// What can be done to a document.
+/// The actions that change a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {

@@ -31,7 +31,7 @@ use crate::{
     name::Name,
 };
 
-/// How many contents a document has at most, each with its own metadata: what is kept of one document has a bound.
+/// The most contents of a document, each with its own metadata: what is kept of one document has a bound.
 const MAX_CONTENTS: u32 = 1000;
 
 /// One document, as its item in the table holds it.
@@ -44,22 +44,22 @@ pub struct Document {
     pub id: DocumentId,
     /// The client that handed it in.
     pub client: String,
-    /// How many changes it has seen; 0 is not yet written.
+    /// The number of changes it has seen; 0 is not yet written.
     pub revision: u64,
-    /// How many contents it has had.
+    /// The number of contents it has had.
     pub contents: u32,
-    /// What was done to it, the latest last; what is older than these is in items of its own.
+    /// The last entries of its history, the latest last; older ones are in items of their own.
     #[serde(default)]
     pub history: Vec<HistoryEntry>,
-    /// What is stored.
+    /// The current content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
-    /// What is being uploaded, or how the last upload ended when it ended badly.
+    /// The open upload, or the last one where it ended without a content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<Upload>,
 }
 
-/// What a document's item alone tells of an upload; see [`Document::upload_at`].
+/// The fate of an upload as the document's item alone tells it; see [`Document::upload_at`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UploadAt<'a> {
     /// It is the document's upload, and S3 may still hold parts of it.
@@ -73,13 +73,13 @@ pub enum UploadAt<'a> {
 }
 
 impl Document {
-    /// The document that nobody has handed in yet.
+    /// The document before it was handed in.
     pub fn empty(key: DocumentKey, client: String) -> Self {
         let DocumentKey { tenant, id } = key;
         Self { tenant, id, client, revision: 0, contents: 0, history: Vec::new(), content: None, upload: None }
     }
 
-    /// Which document it is.
+    /// Its key.
     pub fn key(&self) -> DocumentKey {
         DocumentKey { tenant: self.tenant.clone(), id: self.id }
     }
@@ -89,7 +89,7 @@ impl Document {
         self.key().object(content_id)
     }
 
-    /// When the sweep is to look after it; never, where nothing about it is pending.
+    /// The time at which the sweep is to look after it; never, where nothing about it is pending.
     pub fn due(&self) -> Option<Timestamp> {
         let upload = self.upload.as_ref().and_then(Upload::due);
         let content = self.content.as_ref().and_then(Content::due);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::upload::Upload;
 use crate::ids::ContentId;
 
-/// When no URL into an ended upload lives any more (they have an hour), nor any request that was sent with
+/// The age at which no URL into an ended upload lives any more (they have an hour), nor any request that was sent with
 /// one.
 const ORPHANED_FOR: Duration = Duration::from_hours(2);
 
@@ -19,13 +19,13 @@ pub struct Orphan {
     /// Names its object.
     #[serde(rename = "version")]
     pub content_id: ContentId,
-    /// What it is.
+    /// Its kind.
     pub remains: OrphanKind,
-    /// When it was noted.
+    /// The time at which it was noted.
     pub noted_at: Timestamp,
 }
 
-/// What a [`Orphan`] is.
+/// The kind of an [`Orphan`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OrphanKind {
@@ -37,7 +37,7 @@ pub enum OrphanKind {
 }
 
 impl Orphan {
-    /// What is left of an upload that ended at `now`.
+    /// The orphan of an upload that ended at `now`.
     pub fn of_upload(upload: &Upload, now: Timestamp) -> Self {
         Self {
             content_id: upload.content_id.clone(),
@@ -59,7 +59,7 @@ impl Orphan {
         }
     }
 
-    /// When the sweep is to remove it.
+    /// The time at which the sweep is to remove it.
     pub fn due(&self) -> Timestamp {
         self.noted_at + ORPHANED_FOR
     }

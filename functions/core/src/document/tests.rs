@@ -1,4 +1,4 @@
-//! Whatever happens to a document: nothing is dropped.
+//! Property tests of a document's life: nothing is dropped.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 
 const SUBJECT: Subject = Subject { kind: SubjectKind::Association, id: Uuid::nil() };
 
-/// What a sender may do; the number picks one of a few contents.
+/// The steps of a sender; the number picks one of a few contents.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     HandIn(u8),
@@ -102,10 +102,10 @@ fn take(document: &Document, history: &[Content], step: Step, stamp: &Stamp) -> 
 }
 
 proptest! {
-    /// Whatever a sender does and the verification finds: each change is one revision on, a content that
+    /// For all that a sender does and the verification finds: each change is one revision on, a content that
     /// stops being current is handed to the history under a sequence of its own, and an upload that stops
     /// being pending was completed or is handed over to be ended in S3. What is pending is due. Every change is in
-    /// the history once, later than the one before whatever the clocks, the counters come to what is open, and the
+    /// the history once, later than the one before by any clock, the counters come to what is open, and the
     /// document is found by the ids that it has. What a sender may have been told is stored is never found corrupt.
     #[test]
     fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec((step(), -300..300_i64), 1..40)) {

@@ -13,7 +13,7 @@ use crate::{
     quota::{Counted, Delta, deltas},
 };
 
-/// How many entries the history in a document's own item has, before they are moved to an item of their own.
+/// The most entries of the history in a document's own item; then they are moved to an item of their own.
 pub(super) const RECENT: usize = 20;
 /// The shortest time between two changes of a document, so that their times have an order.
 const INSTANT: Duration = Duration::from_nanos(1);
@@ -71,7 +71,7 @@ fn counted(document: &Document) -> Option<Counted> {
     document.pending_upload().and_then(Upload::counted)
 }
 
-/// What to do with the offer of a file that is yet to come; see [`Document::offer`].
+/// The decision on the offer of a file that is yet to come; see [`Document::offer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Offer {
     /// That content is there already; the change is there where only the metadata is new.
@@ -224,7 +224,7 @@ impl Document {
         Change::between(self, next, archived)
     }
 
-    /// The time of the next change: later than the last one's, for whoever began first may write last, and by a clock that
+    /// The time of the next change: later than the last one's, for the request that began first may write last, and by a clock that
     /// is slow.
     fn time_of(&self, stamp: &Stamp) -> Timestamp {
         let after_the_last = self.history.last().map(|last| last.at + INSTANT);

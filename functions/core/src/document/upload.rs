@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::content::{Content, Verification};
 use crate::{checksum::Checksum, ids::ContentId, metadata::Metadata, parts::PartPlan, quota::Counted};
 
-/// How long an upload may take from its PUT to its completion.
+/// The time that an upload may take from its PUT to its completion.
 pub const UPLOAD_LIFETIME: Duration = Duration::from_hours(24);
 
-/// How long an upload is kept without a part: its URLs are as old by then, so nobody can send one any more.
+/// The time that an upload is kept without a part: its URLs are as old by then, so no part can be sent any more.
 const IDLE_LIFETIME: Duration = Duration::from_hours(1);
 
-/// How often the sweep looks after something that is pending: so much later than it should have, at most,
+/// The time between two looks of the sweep at something that is pending: so much later than it should have, at most,
 /// a sender that died after its last part has its document stored.
 pub const LOOK_AGAIN: Duration = Duration::from_mins(15);
 
@@ -29,15 +29,15 @@ pub struct Upload {
     pub upload_id: String,
     /// Its size and how it is cut.
     pub plan: PartPlan,
-    /// What its sender declared of the bytes.
+    /// The checksum that its sender declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Checksum>,
-    /// When it ends by itself: [`UPLOAD_LIFETIME`] after it began.
+    /// The time at which it ends by itself: [`UPLOAD_LIFETIME`] after it began.
     pub expires_at: Timestamp,
     /// The shard of its tenant's quota that counts it.
     #[serde(default, rename = "counter", skip_serializing_if = "Option::is_none")]
     pub shard: Option<u8>,
-    /// Where it stands; see [`Upload::state_at`].
+    /// Its state; see [`Upload::state_at`].
     pub state: UploadState,
     /// The metadata it came with.
     pub metadata: Metadata,
@@ -71,7 +71,7 @@ pub enum EndReason {
 }
 
 impl Upload {
-    /// The state at `now`: an upload is expired by the clock, before anybody has written that down.
+    /// The state at `now`: an upload is expired by the clock, before that is written down.
     pub fn state_at(&self, now: Timestamp) -> UploadState {
         match self.state {
             UploadState::Uploading if now >= self.expires_at => UploadState::Ended(EndReason::Expired),
@@ -84,7 +84,7 @@ impl Upload {
         missing == self.plan.parts().count() && now >= self.began_at() + IDLE_LIFETIME
     }
 
-    /// When the sweep is to look after it.
+    /// The time at which the sweep is to look after it.
     pub fn due(&self) -> Option<Timestamp> {
         (self.state == UploadState::Uploading).then(|| self.began_at() + LOOK_AGAIN)
     }

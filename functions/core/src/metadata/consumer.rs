@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::{file_name::FileName, json::Node, links::id_of, media_type::MediaType, retention::RetentionSuggestion};
+use super::{file_name::FileName, json::Node, media_type::MediaType, reference::id_of, retention::RetentionSuggestion};
 use crate::class::DocumentType;
 use crate::{
     Error, Result,
@@ -154,7 +154,7 @@ pub struct OkdConsumer {
     pub document_name: String,
     /// The document's name, safe to use as a file name.
     pub file_name: FileName,
-    /// How long the sender would keep it (`bewaartermijnsuggestie`).
+    /// The time that the sender would keep it (`bewaartermijnsuggestie`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_period_suggestion: Option<RetentionSuggestion>,
     /// The dates, times and texts of the standard that were given, checked but otherwise as sent.
@@ -171,7 +171,7 @@ pub struct OkdConsumer {
     pub format: Option<MediaType>,
 }
 
-/// What the value of a field must be.
+/// The kinds of values of fields.
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
@@ -282,7 +282,7 @@ fn details(consumer: &Consumer<'_>) -> Result<BTreeMap<String, String>> {
     Ok(details)
 }
 
-/// Whether two spellings of one field say the same; `examDate` knows no time, so the day decides.
+/// Returns whether two spellings of one field say the same; `examDate` knows no time, so the day decides.
 fn agree(first: &str, second: &str) -> bool {
     first == second || (second.ends_with("T12:00:00Z") && first.get(..10) == second.get(..10))
 }

@@ -125,7 +125,7 @@ fn write_canonical(value: &RawValue, out: &mut String) -> serde_json::Result<()>
     Ok(())
 }
 
-/// Where we are in the value, as a list that lives on the stack.
+/// The place in the value, as a list that lives on the stack.
 #[derive(Clone, Copy)]
 enum Pointer<'a> {
     Root,

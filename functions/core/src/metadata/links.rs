@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Subject, SubjectKind, consumer::Consumer, json::Node, parse_uuid};
+use super::{
+    Subject, SubjectKind,
+    consumer::Consumer,
+    json::Node,
+    reference::{id, id_of},
+};
 use crate::Result;
-
-/// Ids longer than this, in bytes, are no ids: they stay in the sender's own JSON.
-const MAX_ID: usize = 255;
 
 /// The typed ids of a document's metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,21 +150,6 @@ fn student_number(consumer: &Consumer<'_>, person: Option<&Node<'_>>) -> Result<
         Some(number) => Ok(Some(number)),
         None => Ok(persons.into_iter().next()),
     }
-}
-
-/// A bare id, or the one that an expanded object has under `key`.
-pub(super) fn id_of(node: &Node<'_>, key: &str) -> Option<String> {
-    match node.get(key) {
-        Ok(Some(inner)) => id(&inner),
-        _ => id(node),
-    }
-}
-
-/// A text as an id; a UUID in its one standard form.
-fn id(node: &Node<'_>) -> Option<String> {
-    let text = node.value.as_str()?.trim();
-    let plain = (1..=MAX_ID).contains(&text.len());
-    plain.then(|| parse_uuid(text).map_or_else(|| text.to_owned(), |uuid| uuid.to_string()))
 }
 
 /// The codes of this type among an object's `primaryCode` and `otherCodes`, each of which may be one or a list.

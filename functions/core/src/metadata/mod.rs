@@ -9,6 +9,7 @@ mod file_name;
 mod json;
 mod links;
 mod media_type;
+mod reference;
 mod retention;
 
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,7 @@ pub struct SentFile<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
-    /// What the document hangs on.
+    /// The resource that the document hangs on.
     pub subject: Subject,
     /// The ids by which others ask for it.
     pub links: Links,
@@ -157,7 +158,7 @@ impl Metadata {
         self.subject == other.subject && same_text()
     }
 
-    /// The SHA-256 of what the sender's JSON says; the same whatever its spacing or the order of its keys.
+    /// The SHA-256 of what the sender's JSON says; its spacing and the order of its keys make no difference.
     pub fn sha256(&self) -> Checksum {
         Checksum::sha256(self.canonical().as_bytes())
     }
@@ -223,7 +224,7 @@ fn resource(message: &serde_json::Value, subject: Subject) -> Result<Node<'_>> {
     };
     match_id(&root, subject)?;
     let word = subject.kind.word();
-    // What stands around it would be lost, or contradict it.
+    // The members around it would be lost, or contradict it.
     for key in ["person", "personId", "offering", "offeringId", "association"] {
         let is_its_own = key.trim_end_matches("Id") == word;
         if !is_its_own && let Some(outside) = root.get(key)? {
@@ -391,7 +392,7 @@ mod fuzz {
     }
 
     proptest! {
-        /// Whatever arrives, in either form: it is read, or refused with a place that is in it.
+        /// Any bytes, in either form: they are read, or refused with a place that is in them.
         #[test]
         fn whatever_bytes_come_as_metadata_are_read_or_refused(pieces in prop::collection::vec(piece(), 0..40)) {
             read_or_refuse(&pieces.concat())?;
@@ -422,7 +423,7 @@ mod fuzz {
         };
         for read in [parse(text), offered] {
             match read {
-                // What was read is kept word for word, and reads the same again.
+                // Metadata is kept word for word, and reads the same again.
                 Ok(metadata) => {
                     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
                     prop_assert_eq!(metadata.as_sent.as_bytes(), text);

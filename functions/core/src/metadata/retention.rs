@@ -48,9 +48,9 @@ impl RetentionSuggestion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Retention {
-    /// How many units.
+    /// The number of units.
     pub amount: u32,
-    /// Of what.
+    /// The unit.
     pub unit: Unit,
 }
 

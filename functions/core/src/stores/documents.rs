@@ -9,10 +9,7 @@ use aws_sdk_dynamodb::{
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
 };
 
-use super::{
-    pending::{content_item, orphan_item},
-    table::{History, Item, ItemKey, Pointer, item, read, text},
-};
+use super::table::{History, Item, ItemKey, Pointer, content_item, item, orphan_item, read, text};
 use crate::{
     Error, Result,
     document::{Content, Document, HistoryEntry, Orphan, Verification},
@@ -26,7 +23,7 @@ pub struct Documents {
     pub(super) table: String,
 }
 
-/// What one tenant has open.
+/// The open uploads of one tenant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Uploads.
@@ -51,7 +48,7 @@ impl Documents {
         item.map(read).transpose()
     }
 
-    /// The document as it is now, if `client` handed it in, or whoever did where none is given. Of another's document nothing
+    /// The document as it is now, if `client` handed it in, or any client where none is given. Of another's document nothing
     /// is read that an absent one would not have, so the time that it takes tells nothing either.
     pub async fn load_of(&self, key: &DocumentKey, client: Option<&str>) -> Result<Option<Document>> {
         let ItemKey { pk, sk } = ItemKey::document(key);
@@ -139,7 +136,7 @@ impl Documents {
             .expression_attribute_values(":kind", text(kind))
     }
 
-    /// What a tenant has open, by all of its counters.
+    /// The open uploads of a tenant, by all shards of its quota.
     pub async fn usage(&self, tenant: &TenantId) -> Result<Usage> {
         let query = self
             .client
@@ -182,7 +179,7 @@ impl Documents {
         self.put_item(item, "noting a orphan").await
     }
 
-    /// How far the last listing of the bucket is; `None` where there was none.
+    /// The last listing of the bucket, as far as it is; `None` where there was none.
     pub async fn last_listing(&self) -> Result<Option<Listing>> {
         let during = "reading how far the bucket is listed";
         let item = self.item_at(ItemKey::listing(), during).await?;
@@ -196,7 +193,7 @@ impl Documents {
         self.put_item(item, during).await
     }
 
-    /// Writes an item, whatever was there.
+    /// Writes an item over any that was there.
     async fn put_item(&self, item: Item, during: &'static str) -> Result<()> {
         let put = self.client.put_item().table_name(&self.table);
         let sent = put.set_item(Some(item)).send().await;

@@ -30,16 +30,16 @@ use crate::{
     parts::{Part, PartPlan},
 };
 
-/// How long a part's URL lives, at most: it also dies with the function's own credentials.
+/// The time that a part's URL lives, at most: it also dies with the function's own credentials.
 const LINK_LIFETIME: Duration = Duration::from_hours(1);
-/// How long we wait for S3 to join the parts; it may take minutes, and goes on when we do not wait.
+/// The time that we wait for S3 to join the parts; it may take minutes, and goes on when we do not wait.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The bucket of documents.
 pub struct Files {
     client: Client,
     bucket: String,
-    /// What signs the URLs of parts, and until when it can; the client itself where there is none.
+    /// The client that signs the URLs of parts, and the end of its credentials; without one, `client` signs.
     signer: Option<(Client, Timestamp)>,
 }
 
@@ -60,11 +60,11 @@ pub struct Listed {
     pub key: String,
     /// S3's id of the version, if its bucket has versions.
     pub s3_version: Option<String>,
-    /// When it was made.
+    /// The time at which it was made.
     pub modified_at: Timestamp,
 }
 
-/// What became of bytes that were put.
+/// The outcome of a put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
     /// They are stored, as the version of the object that S3 gave this id, if its bucket has versions.
@@ -73,12 +73,12 @@ pub enum Put {
     There,
 }
 
-/// Permission to send one part straight to S3, for whoever holds it.
+/// Permission to send one part straight to S3, for any holder of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PartLink {
-    /// Which slice of the file.
+    /// The slice of the file.
     pub part: Part,
-    /// Where to `PUT` it, with no headers but its Content-Length. A secret.
+    /// The URL to `PUT` it to, with no headers but its Content-Length. A secret.
     pub href: String,
     /// Until when.
     pub expires_at: Timestamp,
@@ -95,11 +95,11 @@ pub struct ReceivedPart {
 /// An object as S3 describes it.
 #[derive(Debug, Clone, Copy)]
 pub struct StoredObject {
-    /// What S3 computed over its bytes.
+    /// The checksum that S3 computed over its bytes.
     pub crc64nvme: Option<Checksum>,
 }
 
-/// What became of a request to join the parts.
+/// The outcome of a request to join the parts.
 #[derive(Debug)]
 pub enum Completion {
     /// The object is there.
@@ -120,7 +120,7 @@ impl PartPlan {
 
 impl Files {
     pub(super) fn new(sdk: &SdkConfig, bucket: String) -> Self {
-        // Where a checksum matters we send it ourselves: the SDK's default would sign the checksum of an
+        // Checksums that matter we send ourselves: the SDK's default would sign the checksum of an
         // empty body into every presigned part.
         let config = aws_sdk_s3::config::Builder::from(sdk)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -288,7 +288,7 @@ impl Files {
             })),
             // Someone else has just completed or aborted it, or S3 is busy: the next request will see.
             Err(error) if no_such_upload(&error) || is_transient(&error) => Ok(Completion::Working),
-            // The second is about the size. Whatever else either is about, the same call gets the same answer.
+            // The second is about the size. The same call would get the same answer again.
             Err(error) if matches!(error.code(), Some("BadDigest" | "InvalidRequest")) => {
                 tracing::warn!(code = error.code(), message = error.message(), "S3 refused to join parts");
                 Ok(Completion::Refused)
@@ -396,12 +396,12 @@ impl Files {
     }
 }
 
-/// Whether what answers for S3 is a stand-in, which has no host name for each bucket: AWS is not spoken to without TLS.
+/// Returns whether S3 is addressed without TLS, and so is no AWS: a stand-in has no host name for each bucket.
 fn is_stand_in() -> bool {
     std::env::var("AWS_ENDPOINT_URL_S3").is_ok_and(|url| url.starts_with("http://"))
 }
 
-/// How long reading an object of this size may take: at 16 MiB/s, the least that S3 gives a function, and a
+/// The time that reading an object of this size may take: at 16 MiB/s, the least that S3 gives a function, and a
 /// while to begin.
 pub fn time_to_read(size: u64) -> Duration {
     Duration::from_secs(5 + (size >> 24))
@@ -417,7 +417,7 @@ fn no_such_upload<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("NoSuchUpload")
 }
 
-/// Whether S3 may yet do what it was asked.
+/// Returns whether S3 may yet do what it was asked.
 fn is_transient<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     match error {
         SdkError::ServiceError(error) => matches!(

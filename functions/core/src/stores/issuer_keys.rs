@@ -1,6 +1,6 @@
 //! The keys of issuers, beside their tenants in the table of these: what one process fetched all others have.
 //!
-//! Whoever adds a tenant writes them, the reconcile function every few minutes, and the api function where a token has a key
+//! The command that adds a tenant writes them, the reconcile function every few minutes, and the api function where a token has a key
 //! that is not known. The latter two need `dynamodb:UpdateItem` for these attributes only, which are none of a tenant's.
 //!
 //! | `issuer` | `tenant` | what |
@@ -15,47 +15,25 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::{
-    table::{Item, read, text},
+    stored_keys::{StoredKeys, sort_key},
+    table::{read, text},
     tenants::Tenants,
 };
-use crate::{
-    Error, Result,
-    tenant::{Issuer, KeyPlace},
-};
+use crate::{Error, Result, tenant::KeyPlace};
 
-/// What the second half of the key of such an item begins with; no tenant is called so.
-const KEYS: &str = "#keys";
-
-/// What is known of the keys at one place. Times are milliseconds since 1970.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct StoredKeys {
-    /// The usable ones, as a JWK Set (RFC 7517, section 5).
-    pub jwks: String,
-    /// When the fetch of these began.
-    pub fetched_at: Option<i64>,
-    /// How long it took, in milliseconds.
-    pub took: u64,
-    /// When the last fetch began, if it failed.
-    pub failed_at: Option<i64>,
-    /// When somebody last took the right to ask for a key that was not known.
-    pub asked_at: Option<i64>,
-}
-
-/// Who may ask an issuer for a key that is not known.
+/// The right to ask an issuer for a key that is not known.
 #[derive(Debug)]
 pub enum Claim {
     /// We may, and everybody else waits; this is what was known before.
     Ours(StoredKeys),
-    /// Somebody does or just did; this is what is known now.
+    /// Another process does or just did; this is what is known now.
     Others(StoredKeys),
 }
 
 impl Tenants {
-    /// What is known of the keys at a place.
+    /// Reads what is known of the keys at a place.
     pub async fn keys(&self, place: &KeyPlace) -> Result<StoredKeys> {
         let answer = self
             .client
@@ -70,7 +48,7 @@ impl Tenants {
         answer.item.map_or_else(|| Ok(StoredKeys::default()), read)
     }
 
-    /// Takes the right to ask an issuer for a key that is not known, unless somebody took it less than `pause` ago.
+    /// Takes the right to ask an issuer for a key that is not known, unless it was taken less than `pause` ago.
     pub async fn claim_keys(&self, place: &KeyPlace, now: Timestamp, pause: Duration) -> Result<Claim> {
         let sent = self
             .update_keys(place)
@@ -138,20 +116,6 @@ impl Tenants {
             .key("issuer", text(place.issuer.to_string()))
             .key("tenant", text(sort_key(place)))
     }
-}
-
-fn sort_key(place: &KeyPlace) -> String {
-    match &place.jwks {
-        Some(url) => format!("{KEYS} {url}"),
-        None => KEYS.to_owned(),
-    }
-}
-
-/// Which keys of its issuer an item of the table has; `None` of a tenant's.
-pub(super) fn place_of(issuer: &Issuer, item: &Item) -> Option<KeyPlace> {
-    let sort_key = item.get("tenant")?.as_s().ok()?;
-    let url = sort_key.strip_prefix(KEYS)?.trim_start();
-    Some(KeyPlace { issuer: issuer.clone(), jwks: url.parse().ok() })
 }
 
 fn milliseconds(time: Timestamp) -> AttributeValue {

@@ -1,12 +1,13 @@
 //! The stores, each a concrete type over its AWS SDK: [`Documents`] (DynamoDB, the truth), [`Files`] (S3, the
 //! bytes) and [`Tenants`] (DynamoDB, whose they are). The seam for tests is the wire: `AWS_ENDPOINT_URL_DYNAMODB` and
-//! `AWS_ENDPOINT_URL_S3` point them at whatever speaks those protocols.
+//! `AWS_ENDPOINT_URL_S3` point them at any server of those protocols.
 
 mod documents;
 mod files;
 mod issuer_keys;
 mod pending;
 mod sessions;
+mod stored_keys;
 mod table;
 mod tenants;
 mod write;
@@ -21,10 +22,11 @@ use aws_smithy_http_client::{
 
 pub use documents::{Documents, Usage};
 pub use files::{Completion, File, Files, Listed, PartLink, Put, ReceivedPart, StoredObject, time_to_read};
-pub use issuer_keys::{Claim, StoredKeys};
-pub use pending::{Page, QUEUES, Work, WorkItem};
+pub use issuer_keys::Claim;
+pub use pending::{Page, Work, WorkItem};
 pub use sessions::{TENANT_TAG, TenantStores};
-pub use table::{ItemKey, ORPHAN, Place, Record, counts_of_client};
+pub use stored_keys::StoredKeys;
+pub use table::{ItemKey, ORPHAN, Place, QUEUES, Record, counts_of_client};
 pub use tenants::{Changed, OfIssuer, Tenants};
 pub use write::Written;
 
@@ -50,7 +52,7 @@ fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config.interceptor(TimesCalls).build())
 }
 
-/// How every store is spoken to: with the credentials of the environment, and over the same connections whatever the
+/// Connects to every store: with the credentials of the environment, and over the same connections for all
 /// credentials.
 pub async fn connect() -> SdkConfig {
     // Small calls, tried quickly and often: three of them and a completion (10 s) must end before the

@@ -1,6 +1,6 @@
 //! The index of what is pending: uploads, contents to verify, orphans to remove.
 //!
-//! It is sparse: an item is in it only while it has the attributes `queue` (one of [`QUEUES`], by the document's id, so that
+//! It is sparse: an item is in it only while it has the attributes `queue` (one of `QUEUES`, by the document's id, so that
 //! no partition of the index is hot) and `due` (epoch seconds, the time to look after it). The write that makes a thing
 //! pending or settles it writes these too, so the index cannot forget.
 //!
@@ -9,13 +9,13 @@
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{query::QueryError, update_item::UpdateItemError},
-    types::{AttributeValue, ReturnValue},
+    types::ReturnValue,
 };
 use jiff::Timestamp;
 
 use super::{
     documents::Documents,
-    table::{Item, ItemKey, Place, Record, item, number, text},
+    table::{Item, ItemKey, Place, QUEUES, Record, number, queue},
 };
 use crate::{
     Error, Result,
@@ -23,8 +23,6 @@ use crate::{
     ids::{DocumentKey, TenantId},
 };
 
-/// The number of queues that the index has.
-pub const QUEUES: u8 = 8;
 /// Work items read at once.
 const PAGE: i32 = 100;
 
@@ -55,7 +53,7 @@ pub enum Work {
 }
 
 impl WorkItem {
-    /// How late it is, in whole seconds.
+    /// The delay, in whole seconds.
     pub fn seconds_late(&self, now: Timestamp) -> u64 {
         u64::try_from(now.as_second() - self.due).unwrap_or_default()
     }
@@ -65,31 +63,6 @@ impl WorkItem {
         let key = ItemKey { pk: text("pk")?, sk: text("sk")? };
         Some(Self { key, due: item.get("due")?.as_n().ok()?.parse().ok()? })
     }
-}
-
-/// A document's own item.
-pub(super) fn document_item(document: &Document) -> Result<Item> {
-    let key = document.key();
-    Ok(listed(&key, item(ItemKey::document(&key), document)?, document.due()))
-}
-
-/// The item of a content that was current before.
-pub(super) fn content_item(key: &DocumentKey, content: &Content) -> Result<Item> {
-    Ok(listed(key, item(ItemKey::content(key, content.sequence), content)?, content.due()))
-}
-
-/// The item of an orphan.
-pub(super) fn orphan_item(key: &DocumentKey, orphan: &Orphan) -> Result<Item> {
-    Ok(listed(key, item(ItemKey::orphan(key, orphan), orphan)?, Some(orphan.due())))
-}
-
-/// The item, listed by the index if it is due some time.
-fn listed(key: &DocumentKey, mut item: Item, due: Option<Timestamp>) -> Item {
-    if let Some(due) = due {
-        item.insert("queue".to_owned(), queue(key.id.queue(QUEUES)));
-        item.insert("due".to_owned(), number(due.as_second()));
-    }
-    item
 }
 
 impl Documents {
@@ -171,8 +144,4 @@ impl Documents {
 
 fn reading(error: SdkError<QueryError>) -> Error {
     Error::unavailable("reading what is due", error)
-}
-
-fn queue(number: u8) -> AttributeValue {
-    text(number.to_string())
 }

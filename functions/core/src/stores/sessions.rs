@@ -1,6 +1,6 @@
 //! The stores as one tenant's requests reach them.
 //!
-//! Where the deployment has roles for it ([`SessionConfig`]), by credentials that reach no other tenant's items and
+//! In a deployment that has roles for it ([`SessionConfig`]), by credentials that reach no other tenant's items and
 //! objects, so that a fault in our own code cannot either: a session of the tenant's role, tagged with the tenant, by
 //! which the role's policy names partitions and keys (template.yaml). The URLs of parts are signed by a session that may
 //! put parts and nothing else.
@@ -24,9 +24,9 @@ use crate::{
 
 /// The session tag that holds the tenant; the roles' policies read it as `aws:PrincipalTag/tenant`.
 pub const TENANT_TAG: &str = "tenant";
-/// How long a session lives: as long as AWS lets one that another role began.
+/// The time that a session lives: as long as AWS lets one that another role began.
 const LIFETIME: Duration = Duration::from_hours(1);
-/// How long a session must still live to be used, so that a part's URL does too.
+/// The time that a session must still live to be used, so that a part's URL does too.
 const LEFT: Duration = Duration::from_mins(30);
 
 /// The stores, by tenant.
@@ -97,7 +97,7 @@ impl TenantStores {
         session.map_err(|error| Error::unavailable("beginning a tenant's session", error))
     }
 
-    /// How AWS is spoken to with these credentials, over the connections that are there.
+    /// The configuration for these credentials, over the connections that are there.
     fn with(&self, credentials: Credentials) -> SdkConfig {
         let provider = SharedCredentialsProvider::new(credentials);
         self.sdk.to_builder().credentials_provider(provider).build()

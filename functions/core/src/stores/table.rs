@@ -16,6 +16,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -26,6 +27,8 @@ use crate::{
     metadata::Link,
 };
 
+/// The number of queues that the index of pending items has.
+pub const QUEUES: u8 = 8;
 /// An item as the SDK has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -95,7 +98,7 @@ impl ItemKey {
         Self { pk: Self::usage_partition(tenant), sk: format!("counter#{shard}") }
     }
 
-    /// How far the bucket is listed.
+    /// The progress of the bucket's listing.
     pub fn listing() -> Self {
         Self { pk: LISTING.to_owned(), sk: LISTING.to_owned() }
     }
@@ -151,7 +154,7 @@ pub enum Place {
     Link(DocumentKey),
     /// The counts of this shard of a tenant's quota.
     Shard(TenantId, u8),
-    /// How far the bucket is listed.
+    /// The progress of the bucket's listing.
     Listing,
 }
 
@@ -172,7 +175,7 @@ pub enum Record {
     Link(DocumentKey),
     /// The counts of a shard of a tenant's quota, by the names of its attributes.
     Shard(HashMap<String, i64>),
-    /// How far the bucket is listed.
+    /// The progress of the bucket's listing.
     Listing(Listing),
 }
 
@@ -235,6 +238,36 @@ pub(super) fn item(key: ItemKey, value: &impl Serialize) -> Result<Item> {
     let mut item: Item = serde_dynamo::to_item(value).map_err(|error| Error::unavailable("writing an item", error))?;
     item.extend(key.into_item());
     Ok(item)
+}
+
+/// A document's own item.
+pub(super) fn document_item(document: &Document) -> Result<Item> {
+    let key = document.key();
+    Ok(listed(&key, item(ItemKey::document(&key), document)?, document.due()))
+}
+
+/// The item of a content that was current before.
+pub(super) fn content_item(key: &DocumentKey, content: &Content) -> Result<Item> {
+    Ok(listed(key, item(ItemKey::content(key, content.sequence), content)?, content.due()))
+}
+
+/// The item of an orphan.
+pub(super) fn orphan_item(key: &DocumentKey, orphan: &Orphan) -> Result<Item> {
+    Ok(listed(key, item(ItemKey::orphan(key, orphan), orphan)?, Some(orphan.due())))
+}
+
+/// The item, listed by the index if it is due some time.
+fn listed(key: &DocumentKey, mut item: Item, due: Option<Timestamp>) -> Item {
+    if let Some(due) = due {
+        item.insert("queue".to_owned(), queue(key.id.queue(QUEUES)));
+        item.insert("due".to_owned(), number(due.as_second()));
+    }
+    item
+}
+
+/// The queue of this number as an attribute.
+pub(super) fn queue(number: u8) -> AttributeValue {
+    text(number.to_string())
 }
 
 /// Reads an item of a kind that is known.

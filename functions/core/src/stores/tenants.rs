@@ -5,8 +5,8 @@
 //!
 //! | `issuer` | `tenant` | what |
 //! |-|-|-|
-//! | the issuer's URL | the tenant's id | the [`Tenant`], for whoever has a token of that issuer |
-//! | `*` | the tenant's id | the same, for whoever knows the tenant; there can be only one, and it stays when the tenant is removed |
+//! | the issuer's URL | the tenant's id | the [`Tenant`], found by a token of that issuer |
+//! | `*` | the tenant's id | the same, found by its id; there can be only one, and it stays when the tenant is removed |
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
@@ -21,7 +21,7 @@ use aws_sdk_dynamodb::{
 use jiff::Timestamp;
 
 use super::{
-    issuer_keys::{StoredKeys, place_of},
+    stored_keys::{StoredKeys, place_of},
     table::{Item, read, text},
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     tenant::{Issuer, KeyPlace, Tenant},
 };
 
-/// Where every tenant is listed; no issuer is called so.
+/// The partition that lists every tenant; no issuer is called so.
 const DIRECTORY: &str = "*";
 /// The tenant is still what it was when it was read.
 const UNCHANGED: &str = "config.revision = :before";
@@ -41,21 +41,21 @@ pub struct Tenants {
     pub(super) table: String,
 }
 
-/// What the table has of one issuer.
+/// The items of one issuer.
 #[derive(Debug, Default)]
 pub struct OfIssuer {
-    /// Its tenants; none, for an issuer that nobody has.
+    /// Its tenants; none, for an issuer that no tenant has.
     pub tenants: Vec<Tenant>,
     /// Its keys, by the place that they are from.
     pub keys: Vec<(KeyPlace, StoredKeys)>,
 }
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
     /// It is made.
     Done,
-    /// It is not: the tenant was changed by somebody else meanwhile, or is there already.
+    /// It is not: the tenant was changed meanwhile, or is there already.
     Conflict,
 }
 
@@ -70,7 +70,7 @@ impl Tenants {
         Self { client, table }
     }
 
-    /// The tenants of an issuer and its keys: one read, for an issuer that nobody has too.
+    /// The tenants of an issuer and its keys: one read, also for an issuer that no tenant has.
     pub async fn of_issuer(&self, issuer: &Issuer) -> Result<OfIssuer> {
         let mut found = OfIssuer::default();
         let mut tenants = Vec::new();
@@ -96,7 +96,7 @@ impl Tenants {
         Ok(tenants)
     }
 
-    /// Whether there is such a tenant, and it was not removed.
+    /// Returns whether there is such a tenant, and it was not removed.
     pub async fn has(&self, tenant: &TenantId) -> Result<bool> {
         let answer = self
             .client

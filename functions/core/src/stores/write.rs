@@ -18,8 +18,9 @@ use jiff::Timestamp;
 
 use super::{
     documents::Documents,
-    pending::{content_item, document_item, orphan_item},
-    table::{History, Item, ItemKey, Pointer, counts_of_client, item, number, read},
+    table::{
+        History, Item, ItemKey, Pointer, content_item, counts_of_client, document_item, item, number, orphan_item, read,
+    },
 };
 use crate::{
     Error, Result,
@@ -27,9 +28,9 @@ use crate::{
     quota::{Delta, Quota},
 };
 
-/// How long to wait after each try of a conditional write.
+/// The time to wait after each try of a conditional write.
 const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::ZERO];
-/// How often a write is tried that others stand in the way of.
+/// The number of tries of a write that others stand in the way of.
 const CONFLICTS: u32 = 10;
 
 /// The end of a conditional write.
@@ -73,7 +74,7 @@ impl Documents {
                     current => Ok(Written::Lost(Box::new(current))),
                 },
                 Ok(Sent::Full(place)) => Ok(Written::Full(shard_at(change, place, more.len()))),
-                // Of two transactions on one item one has no effect: ours, this time.
+                // One of two transactions on one item has no effect: ours, this time.
                 Ok(Sent::Conflict) if conflicts < CONFLICTS => {
                     let pause = fastrand::u64(5..30) << conflicts.min(4);
                     tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -136,14 +137,14 @@ impl Documents {
         }
     }
 
-    /// What a change writes beside the document's own item.
+    /// The writes of a change beside the document's own item.
     fn beside(&self, change: &Change, quota: Option<Quota>, now: Timestamp) -> Result<Vec<TransactWriteItem>> {
         let key = change.next.key();
         let mut items = Vec::new();
         if let Some(replaced) = &change.replaced {
             items.push(content_item(&key, replaced)?);
             let current = change.next.content.as_ref();
-            // Of a version that stays current the document's own item tells.
+            // The document's own item leads to a content that stays current.
             if current.is_none_or(|current| current.content_id != replaced.content_id) {
                 let pointer = Pointer { sequence: replaced.sequence };
                 items.push(item(ItemKey::pointer(&key, &replaced.content_id), &pointer)?);
@@ -240,7 +241,7 @@ fn once() -> config::Builder {
     config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
-/// What became of one attempt to write.
+/// The outcome of one attempt to write.
 enum Sent {
     Done,
     /// This item stood in the way.

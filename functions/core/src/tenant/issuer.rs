@@ -38,14 +38,14 @@ impl fmt::Display for Issuer {
 }
 
 impl Issuer {
-    /// Where its discovery document is (OpenID Connect Discovery, section 4).
+    /// The URL of its discovery document (OpenID Connect Discovery, section 4).
     pub fn discovery(&self) -> KeyUrl {
         let base = self.0.trim_end_matches('/');
         KeyUrl(format!("{base}/.well-known/openid-configuration"))
     }
 }
 
-/// Where keys, or word of them, are fetched: an `https` or `http` URL with a host and no user. Whether that host
+/// The URL of keys or of a discovery document: an `https` or `http` URL with a host and no user. If that host
 /// may be asked is decided when it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -87,7 +87,7 @@ impl fmt::Display for KeyUrl {
     }
 }
 
-/// Where the keys of an issuer are: by its discovery document, or at the URL that its tenant names.
+/// The place of an issuer's keys: by its discovery document, or at the URL that its tenant names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyPlace {
     /// The issuer.

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{metadata::MAX_METADATA, parts::MAX_DOCUMENT, quota::Quota};
 
-/// What a tenant may have, within what the service can do.
+/// The limits of a tenant, within what the service can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedLimits", into = "UncheckedLimits")]
 pub struct Limits(UncheckedLimits);
 
-/// Limits as somebody wants them.
+/// Limits as an operator wants them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UncheckedLimits {
@@ -23,11 +23,11 @@ pub struct UncheckedLimits {
     pub open_uploads: u64,
     /// Bytes that these uploads declare together, at most.
     pub bytes_in_flight: u64,
-    /// How much of both one client may have, in percent, so that it does not shut the others out.
+    /// The part of both that one client may have, in percent, so that it does not shut the others out.
     pub client_percent: u64,
-    /// How many seconds a part's URL lives.
+    /// The lifetime of a part's URL, in seconds.
     pub part_url_seconds: u64,
-    /// How many requests a second one process of the api function sees to.
+    /// The number of requests a second one process of the api function sees to.
     pub requests_per_second: u32,
 }
 
@@ -109,17 +109,17 @@ impl Limits {
         self.0.metadata_size
     }
 
-    /// How long a part's URL lives.
+    /// The time that a part's URL lives.
     pub fn part_url_lifetime(&self) -> Duration {
         Duration::from_secs(self.0.part_url_seconds)
     }
 
-    /// How many requests a second one process sees to.
+    /// The number of requests a second one process sees to.
     pub fn requests_per_second(&self) -> u32 {
         self.0.requests_per_second
     }
 
-    /// How much may be on its way at once.
+    /// The quota of what may be on its way at once.
     pub fn quota(&self) -> Quota {
         let UncheckedLimits { open_uploads, bytes_in_flight, client_percent, document_size, .. } = self.0;
         Quota { open_uploads, bytes_in_flight, client_percent, document_size }

@@ -20,17 +20,17 @@ use crate::ids::TenantId;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tenant {
-    /// Which tenant it is.
+    /// Its id.
     pub tenant: TenantId,
-    /// Who issues its tokens. Several tenants may have one issuer; their audiences then tell them apart.
+    /// The issuer of its tokens. Several tenants may have one issuer; their audiences then tell them apart.
     pub issuer: Issuer,
     /// The `aud`s that its tokens may have: this service's names at the issuer.
     pub audiences: Vec<String>,
-    /// Whether `audiences` are compared with the `client_id` of a token that has no `aud`, as Amazon Cognito's access
+    /// True if `audiences` are compared with the `client_id` of a token that has no `aud`, as Amazon Cognito's access
     /// tokens have none. They then name the tenant's clients.
     #[serde(default)]
     pub client_as_audience: bool,
-    /// Where the issuer publishes its keys; where this is not given, its discovery document says so
+    /// The URL at which the issuer publishes its keys; where this is not given, its discovery document says so
     /// (`{issuer}/.well-known/openid-configuration`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<KeyUrl>,
@@ -44,22 +44,22 @@ pub struct Tenant {
     pub scope_prefix: String,
     /// The claims that name the client. One must be there, and those that are must agree.
     pub client_claims: Vec<String>,
-    /// Whether its clients see each other's documents, and go on with each other's uploads.
+    /// True if its clients see each other's documents, and go on with each other's uploads.
     #[serde(default)]
     pub shared: bool,
-    /// Whether a document that was declared with a checksum S3 does not compute is told to be stored before its bytes were
+    /// True if a document that was declared with a checksum S3 does not compute is told to be stored before its bytes were
     /// compared with it.
     #[serde(default)]
     pub trust_unverified: bool,
-    /// What it may have.
+    /// Its limits.
     pub limits: Limits,
-    /// Goes into the name of every document, so that nobody outside can compute its id. It is data: another salt would give
+    /// Goes into the name of every document, so that no outsider can compute its id. It is data: another salt would give
     /// every repeat another id.
     pub salt: Salt,
-    /// When it was removed. Its name is not free since: the documents under it are its own.
+    /// The time at which it was removed. Its name is not free since: the documents under it are its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Timestamp>,
-    /// How many changes it has seen; 0 is not yet written.
+    /// The number of changes it has seen; 0 is not yet written.
     #[serde(default)]
     pub revision: u64,
 }
@@ -83,7 +83,7 @@ impl fmt::Debug for Salt {
 }
 
 impl Tenant {
-    /// As most issuers want it: their discovery document, every asymmetric algorithm, scopes in `scope` (RFC
+    /// A tenant as most issuers want it: their discovery document, every asymmetric algorithm, scopes in `scope` (RFC
     /// 9068), `scp` (Entra ID, Okta) or `roles` (all that Entra ID gives to client credentials), the client in
     /// `client_id` (RFC 9068), `azp` (Entra ID v2, Keycloak) or `appid` (Entra ID v1).
     pub fn new(tenant: TenantId, issuer: Issuer, audiences: Vec<String>) -> Self {
@@ -109,7 +109,7 @@ impl Tenant {
 }
 
 impl Tenant {
-    /// Where the keys of its tokens are.
+    /// The place of the keys of its tokens.
     pub fn key_place(&self) -> KeyPlace {
         KeyPlace { issuer: self.issuer.clone(), jwks: self.jwks.clone() }
     }

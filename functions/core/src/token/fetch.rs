@@ -1,6 +1,6 @@
 //! Fetches what an issuer publishes. Who adds a tenant says where, so this is no way into our own network: no
-//! redirect is followed, and no private, loopback or link-local address is asked, whatever a name resolves
-//! to, but for issuers at the origins that the deployment names ([`crate::config::TokenConfig::private_issuers`]).
+//! redirect is followed, and no private, loopback or link-local address is asked, also where a public name resolves
+//! to one, but for issuers at the origins that the deployment names ([`crate::config::TokenConfig::private_issuers`]).
 //!
 //! It is the HTTP client of the AWS SDK, which is there anyway.
 
@@ -38,7 +38,7 @@ const HEADERS: [(&str, &str); 3] = [
     ("accept-encoding", "identity"),
 ];
 
-/// Whatever went wrong; for the log only.
+/// The failure; for the log only.
 pub type FetchError = Box<dyn StdError + Send + Sync>;
 
 /// Asks issuers.
@@ -57,7 +57,7 @@ impl Fetcher {
         Self { public: OnceLock::new(), private: OnceLock::new(), private_origins }
     }
 
-    /// What is at `url`, if that may be asked and answers 200 in time with no more than [`MAX_SIZE`]. `given` is the URL that
+    /// Fetches `url`, if that may be asked and answers 200 in time with no more than [`MAX_SIZE`]. `given` is the URL that
     /// led there and that an operator gave: the issuer's, or that of its keys.
     pub async fn get(&self, url: &KeyUrl, given: &KeyUrl) -> Result<Vec<u8>, FetchError> {
         let (url, given) = (url.to_string(), given.to_string());
@@ -90,11 +90,11 @@ impl Fetcher {
         tokio::time::timeout(TIMEOUT, get).await?
     }
 
-    /// Who may ask this. An address in place of a name is never looked up, so it is judged here.
+    /// The client that may ask this. An address in place of a name is never looked up, so it is judged here.
     fn connector_for(&self, url: &Uri, given: &Uri) -> Result<&Connector, FetchError> {
         let host = url.host().unwrap_or_default();
         let is_named = |uri| self.private_origins.iter().any(|named| is_at(named, uri));
-        // Where a public issuer's discovery document points is none of our network.
+        // A public issuer's discovery document may not point into our network.
         if is_named(url) && is_named(given) {
             return Ok(self.private.get_or_init(|| connector(Anything)));
         }
@@ -131,7 +131,7 @@ fn connector(resolver: impl ResolveDns + Clone + 'static) -> Connector {
     let settings = HttpConnectorSettings::builder().connect_timeout(TIMEOUT).read_timeout(TIMEOUT).build();
     Connector::builder()
         .connector_settings(settings)
-        // What was connected before Lambda froze the process may be gone when it goes on.
+        // A connection from before Lambda froze the process may be gone when it goes on.
         .pool_max_idle_per_host(0)
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .build_with_resolver(resolver)
@@ -171,7 +171,7 @@ async fn resolve(name: &str) -> Result<Vec<IpAddr>, ResolveDnsError> {
     Ok(found.map(|address| address.ip()).collect())
 }
 
-/// Whether an address is on the public internet (IANA's special-purpose registries; `IpAddr::is_global` is not
+/// Returns whether an address is on the public internet (IANA's special-purpose registries; `IpAddr::is_global` is not
 /// stable yet).
 fn is_public(address: IpAddr) -> bool {
     match address {

@@ -22,15 +22,15 @@ use serde_json::Value;
 use super::fetch::FetchError;
 use crate::{stores::StoredKeys, tenant::Tenant};
 
-/// When keys are fetched again, while the known ones serve.
+/// The age at which keys are fetched again, while the known ones serve.
 const FRESH: Duration = Duration::from_mins(5);
-/// How long keys serve, unless their issuer is known to be down.
+/// The time that keys serve, unless their issuer is known to be down.
 const STALE: Duration = Duration::from_mins(15);
-/// How long keys serve while their issuer is down.
+/// The time that keys serve while their issuer is down.
 const KEPT: Duration = Duration::from_hours(24);
-/// How often an issuer is asked for a key that is not known.
+/// The time between two questions to an issuer for a key that is not known.
 pub(super) const UNKNOWN: Duration = Duration::from_secs(30);
-/// How long an issuer that is down is left alone.
+/// The time that an issuer that is down is left alone.
 const DOWN: Duration = Duration::from_mins(1);
 /// Members of a key that only its owner may have (RFC 7518, section 6).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -49,12 +49,12 @@ type Set = Vec<Arc<Key>>;
 pub(super) struct Key {
     /// Its `kid`. A key without one is never found: no token can name it.
     id: Option<String>,
-    /// What it may have signed: by its `kty` and, where it has one, its `alg`.
+    /// The algorithms that it may have signed by: from its `kty` and, where it has one, its `alg`.
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) decoding: DecodingKey,
 }
 
-/// What is known of a key by its id.
+/// The answer to a search for a key by its id.
 pub(super) enum Found {
     /// It is this one.
     Key(Arc<Key>),
@@ -64,7 +64,7 @@ pub(super) enum Found {
     WithoutIds,
     /// The issuer has just been asked, and did not answer.
     Unavailable,
-    /// The issuer is to be asked, or somebody is asking it.
+    /// The issuer is to be asked, or is being asked.
     Ask,
 }
 
@@ -109,7 +109,7 @@ impl Keys {
     }
 }
 
-/// Returns whether keys are to be fetched again at `now`, by whoever does that before they are needed.
+/// Returns whether keys are to be fetched again at `now`, before they are needed.
 pub(super) fn is_due(keys: &StoredKeys, now: Timestamp) -> bool {
     !within(keys.fetched_at, FRESH, now) && !within(keys.failed_at, DOWN, now)
 }
@@ -156,7 +156,7 @@ pub(super) fn usable(text: &[u8]) -> Result<String, FetchError> {
 }
 
 fn key(value: &Value) -> Option<Key> {
-    // Whoever reads the set could sign with such a key.
+    // Every reader of the set could sign with such a key.
     if PRIVATE.iter().any(|member| value.get(member).is_some()) {
         return None;
     }
@@ -231,7 +231,7 @@ fn algorithms(key: &Jwk) -> Vec<Algorithm> {
     by_type.iter().copied().filter(|&algorithm| pinned.is_none_or(|pinned| pinned == algorithm.into())).collect()
 }
 
-/// How many bits a number has, in base64.
+/// The number of bits of a number in base64.
 fn bits(base64url: &str) -> usize {
     let bytes = BASE64URL.decode(base64url).unwrap_or_default();
     let first = bytes.iter().position(|&byte| byte != 0);
@@ -345,7 +345,7 @@ mod tests {
     fn keys_serve_15_minutes_and_a_day_while_their_issuer_is_down() {
         let minute = 60_000;
         let keys = json!([ec(&json!({}))]);
-        // When they were fetched and when a fetch failed, in minutes before now; whether they serve.
+        // Minutes before now at which they were fetched and a fetch failed; and if they serve.
         for (fetched, failed, serves) in [
             (0, None, true),
             (14, None, true),
@@ -383,7 +383,7 @@ mod tests {
             times
         };
         assert!(matches!(find(json!({ "fetchedAt": 1000 }), 2000), Found::Ask));
-        // Somebody is asking...
+        // Another process is asking...
         assert!(matches!(find(asked(json!({})), 500_001), Found::Ask));
         // ...has been told that there is no such key...
         let told = asked(json!({ "fetchedAt": 500_000 }));

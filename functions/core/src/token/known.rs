@@ -1,4 +1,4 @@
-//! What this process knows of issuers: their tenants and keys, read by issuer and believed for a while.
+//! The issuers that this process knows: their tenants and keys, read by issuer and believed for a while.
 
 use std::{
     collections::HashMap,
@@ -15,10 +15,10 @@ use crate::{
     tenant::{Issuer, KeyPlace, Tenant},
 };
 
-/// How long what was read of an issuer is believed: so late, at most, a tenant that was added, changed or removed
+/// The time that what was read of an issuer is believed: so late, at most, a tenant that was added, changed or removed
 /// is so for everybody.
 const BELIEVED: Duration = Duration::from_mins(1);
-/// Issuers remembered at once; whoever makes issuers up makes us read, and no more.
+/// Issuers remembered at once; invented issuers cost a read, and no more.
 const REMEMBERED: usize = 1000;
 
 #[derive(Default)]
@@ -26,10 +26,10 @@ pub(super) struct KnownIssuers {
     known: Mutex<HashMap<Issuer, Known>>,
 }
 
-/// What is known of one issuer.
+/// The tenants and keys of one issuer.
 #[derive(Clone)]
 pub(super) struct Known {
-    /// Its tenants; none, for an issuer that nobody has.
+    /// Its tenants; none, for an issuer that no tenant has.
     pub(super) tenants: Arc<[Tenant]>,
     keys: HashMap<KeyPlace, Arc<Keys>>,
     /// Actor the clock: the monotonic one may stand still in a process that Lambda has frozen.
@@ -37,7 +37,7 @@ pub(super) struct Known {
 }
 
 impl KnownIssuers {
-    /// What is known of an issuer, read where that is not known yet or no longer believed. (Two that ask at once both read.)
+    /// Finds an issuer, and reads it where it is not known yet or no longer believed. (Two that ask at once both read.)
     pub(super) async fn of(&self, table: &Tenants, issuer: &Issuer) -> Result<Known> {
         let now = Timestamp::now();
         let known = self.lock().get(issuer).cloned();

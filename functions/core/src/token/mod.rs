@@ -1,6 +1,6 @@
 //! Bearer tokens: from an `Authorization` header to a [`Caller`], by RFC 6750, RFC 8725 and RFC 9068.
 //!
-//! What a token says of itself is believed only as far as it takes to find who could have signed it: its issuer and
+//! A token's own words are believed only as far as it takes to find the key that could have signed it: its issuer and
 //! audience name a [`Tenant`], its key id a key that the tenant's issuer publishes. That key decides which algorithms
 //! the token may have, never the token; links and keys in its header are not looked at.
 
@@ -55,7 +55,7 @@ pub struct Verifier {
     known: KnownIssuers,
 }
 
-/// What is read of a token before its signature is checked.
+/// The claims that are read of a token before its signature is checked.
 #[derive(Deserialize)]
 struct Unverified {
     iss: Option<String>,
@@ -200,7 +200,7 @@ fn verify(token: &str, key: &Key, tenant: &Tenant) -> Result<Claims, TokenFault>
     Ok(claims)
 }
 
-/// Asks for a token that is for access, by whatever its issuer says of that in its claims, and good in anybody's hands.
+/// Asks for a token that is for access, by all that its issuer says of that in its claims, and good for every holder.
 fn check_use(claims: &Claims) -> Result<(), TokenFault> {
     let said = |name: &str| claims.get(name).filter(|value| !value.is_null());
     // Amazon Cognito.
@@ -226,7 +226,7 @@ impl Tenant {
         self.client_as_audience && names.any(|name| Some(name.as_str()) == client)
     }
 
-    /// Whether its tokens may be signed so.
+    /// Returns whether its tokens may be signed so.
     fn accepts(&self, algorithm: Algorithm) -> bool {
         Signature::try_from(algorithm).is_ok_and(|signature| self.algorithms.contains(&signature))
     }

@@ -1,4 +1,4 @@
-//! Keys that are to be fetched: those that a token has and nobody knows, and all of them every few minutes.
+//! Keys that are to be fetched: those that a token has and are not known, and all of them every few minutes.
 
 use std::{
     collections::HashSet,
@@ -20,7 +20,7 @@ use crate::{
     tenant::{Issuer, KeyPlace, KeyUrl, Tenant},
 };
 
-/// How long an issuer may take for its discovery document and its keys together.
+/// The time that an issuer may take for its discovery document and its keys together.
 const BUDGET: Duration = Duration::from_secs(2);
 /// While a request waits, an issuer has as long as this many of its usual answers take, and at least [`LEAST_BUDGET`]: one
 /// that hangs costs little...
@@ -29,12 +29,12 @@ const LEAST_BUDGET: Duration = Duration::from_secs(1);
 /// ...and least those who wait for another's fetch.
 const WAIT_IN_USUAL: u64 = 4;
 const LEAST_WAIT: Duration = Duration::from_millis(250);
-/// How often it looks whether the other is done.
+/// The time between two looks whether the other is done.
 const LOOK: Duration = Duration::from_millis(15);
 /// Issuers asked at once.
 const AT_ONCE: usize = 16;
 
-/// Asks an issuer for a key that is not known, if nobody has within [`UNKNOWN`]; else waits a while for whoever does. Says
+/// Asks an issuer for a key that is not known, if no process has within [`UNKNOWN`]; else waits a while for the one that does. Says
 /// what is known then.
 pub(super) async fn search(tenants: &Tenants, fetcher: &Fetcher, place: &KeyPlace) -> Result<StoredKeys> {
     let now = Timestamp::now();
@@ -103,7 +103,7 @@ pub async fn published(fetcher: &Fetcher, place: &KeyPlace) -> Result<String, Fe
     tokio::time::timeout(BUDGET, ask).await?
 }
 
-/// Where an issuer's discovery document says that its keys are, each time anew. The document must be the issuer's own (RFC
+/// Reads in an issuer's discovery document where its keys are, each time anew. The document must be the issuer's own (RFC
 /// 8414, section 3.3).
 async fn discover(fetcher: &Fetcher, issuer: &Issuer, url: &KeyUrl) -> Result<KeyUrl, FetchError> {
     #[derive(Deserialize)]

@@ -22,7 +22,7 @@ use crate::{
 /// it could not be told from the next.
 const GENERATIONS: u32 = 16;
 
-/// What became of an offered file.
+/// The outcome of an offer.
 #[derive(Debug)]
 pub enum Begun {
     /// That very content is stored already: there is nothing to send.
@@ -48,7 +48,7 @@ pub async fn begin_upload(
     for generation in 0..GENERATIONS {
         let id = request.document_of_offer(generation);
         let document = Document::empty(caller.key(id), caller.client.clone());
-        // Of the first one most often nothing is there yet: that is not read, but found when it is written.
+        // The first one is most often new: that is not read, but found when it is written.
         if generation > 0 {
             let there = stores.documents.load(&document.key()).await?;
             if there.is_some_and(|there| there.is_taken(now)) {
@@ -102,7 +102,7 @@ async fn begin_as(
     })
 }
 
-/// What the document makes of an offer.
+/// The document's decision on an offer.
 enum Offered {
     /// That content is there.
     Stored(Box<Content>),
@@ -130,7 +130,7 @@ async fn offer(
     loop {
         let document = commit.document();
         document.check_repeat(request.name(), &fresh.metadata, None)?;
-        // What it was may be of a type that this token is not for.
+        // Its state before may be of a type that this token is not for.
         caller.require(document)?;
         let shard = quota.shards_to_try(document.shard(), own).find(|shard| !full.contains(shard));
         let fresh = Upload { shard, ..fresh.clone() };

@@ -13,7 +13,7 @@ use crate::{
     stores::Written,
 };
 
-/// How often a request decides on one document.
+/// The number of times that a request decides on one document.
 const ATTEMPTS: usize = 8;
 
 /// A document on which a use case decides until what it decided is written. The loop is the use case's:

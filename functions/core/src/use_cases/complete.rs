@@ -18,7 +18,7 @@ use crate::{
     ids::{ContentId, DocumentId},
 };
 
-/// What became of a request to complete an upload.
+/// The outcome of a request to complete an upload.
 #[derive(Debug)]
 pub enum Completed {
     /// The document is stored.
@@ -53,7 +53,7 @@ pub async fn complete(
     };
     match finish(stores, &document, upload, &caller.stamp(now)).await? {
         Finished::Content(content) => Ok(completed(caller, content)),
-        // What arrived whole in time is stored, however late that is noticed; the rest is not awaited any more.
+        // An upload that arrived whole in time is stored, however late that is noticed; other parts are not awaited any more.
         Finished::Missing(_) if upload.state_at(now) != UploadState::Uploading => {
             Ok(Completed::Gone(EndReason::Expired))
         }

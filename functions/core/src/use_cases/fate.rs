@@ -1,4 +1,4 @@
-//! What has become of an upload: on the document's item, in its history, or nowhere.
+//! The fate of an upload, found on the document's item or in its history.
 
 use crate::{
     Result, Stores,
@@ -6,7 +6,7 @@ use crate::{
     ids::ContentId,
 };
 
-/// What has become of an upload.
+/// The fate of an upload.
 #[derive(Debug)]
 pub(super) enum Fate<'a> {
     /// S3 may hold parts of it, be it past its time.

@@ -1,4 +1,4 @@
-//! What completing an upload takes, whoever asks: its sender, the sweep, or the event of its object.
+//! Completes an upload, for its sender, the sweep, or the event of its object.
 
 use super::{
     commit::Commit,
@@ -12,7 +12,7 @@ use crate::{
     stores::{Completion, StoredObject},
 };
 
-/// What became of an upload.
+/// The fate of an upload.
 pub(super) enum Finished {
     /// It is this content of the document: the current one, or one that was replaced since.
     Content(Box<Content>),
@@ -93,7 +93,7 @@ async fn record(
     stamp: &Stamp,
 ) -> Result<Finished> {
     let finished = settle(stores, document, joined, stamp, |document, upload| {
-        // As it is now: its metadata may have been corrected meanwhile.
+        // The upload as it is now: its metadata may have been corrected meanwhile.
         let content = upload.clone().into_content(object.crc64nvme, stamp.at);
         let change = document.complete(content.clone(), stamp);
         (change, Finished::Content(Box::new(content)))

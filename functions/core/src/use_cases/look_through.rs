@@ -13,14 +13,14 @@ use crate::{Result, Stores, listing::Listing, stores::Tenants};
 /// Objects looked at at once.
 const AT_ONCE: usize = 8;
 
-/// What one turn came to.
+/// The figures of one turn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Looked {
     /// Objects listed.
     pub listed: u64,
-    /// Of these, objects that are new since the last time.
+    /// Objects of these that are new since the last time.
     pub new: u64,
-    /// Of these, objects that no document points to: noted, to be removed.
+    /// Objects of these that no document points to: noted, to be removed.
     pub strays: u64,
     /// Objects that could not be looked at; they are again the next day.
     pub failed: u64,

@@ -15,7 +15,7 @@ use crate::{
     stores::Tenants,
 };
 
-/// What was done about a new object.
+/// The outcome for a new object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
     /// Its item pointed to it, and there was nothing to verify.
@@ -53,7 +53,7 @@ pub async fn on_object_created(
         UploadAt::Pending(upload) => {
             match finish(stores, &document, upload, &Stamp::of_the_service(now)).await? {
                 Finished::Content(_) => {}
-                // Whatever else it was, its item says so.
+                // In every other case its item says what it is.
                 _ => return Ok(Created::Known),
             }
             let now_stored = stores.documents.load(&key).await?.unwrap_or(document);

@@ -1,4 +1,4 @@
-//! How far an upload is, and fresh URLs for what is missing: for progress, resuming and re-signing.
+//! The status of an upload, and fresh URLs for what is missing: for progress, resuming and re-signing.
 
 use jiff::Timestamp;
 
@@ -14,7 +14,7 @@ use crate::{
     ids::{ContentId, DocumentId},
 };
 
-/// Where a document's upload stands.
+/// The status of a document's upload.
 #[derive(Debug)]
 pub enum UploadStatus {
     /// Parts may be sent; where none is missing, complete is what is left to call.
@@ -45,7 +45,7 @@ pub async fn status(
     Ok(status.unwrap_or(UploadStatus::Ended(EndReason::Aborted)))
 }
 
-/// What the document's item and S3 say; `None` where by the item parts may be sent, and S3 does not know the upload.
+/// Reads the status from the item and S3; `None` where by the item parts may be sent, and S3 does not know the upload.
 async fn look(
     stores: &Stores,
     caller: &Caller,

@@ -72,7 +72,7 @@ pub async fn store_inline(
         if document.check_repeat(request.name(), metadata, Some(&content))? {
             return Ok(id);
         }
-        // What it was may be of a type that this token is not for.
+        // Its state before may be of a type that this token is not for.
         caller.require(document)?;
         if !document.needs_the_object_of(&content) {
             let put = std::mem::replace(&mut put, Put::There);

@@ -32,7 +32,7 @@ use crate::{
 /// Entries seen to at once.
 const AT_ONCE: usize = 8;
 
-/// What a sweep came to.
+/// The figures of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Uploads that their senders had sent whole and not completed.
@@ -47,17 +47,17 @@ pub struct Swept {
     pub mismatched: u64,
     /// Orphans removed from S3.
     pub removed: u64,
-    /// What is still to wait for, or was settled by somebody else.
+    /// Work that has to wait still, or that another process has settled.
     pub waiting: u64,
-    /// What went wrong, and is due again in a while.
+    /// Work that failed, and is due again in a while.
     pub failed: u64,
-    /// What there was no time left for.
+    /// Work that there was no time left for.
     pub left: u64,
-    /// How late the most overdue entry was, in seconds.
+    /// The delay of the most overdue work item, in seconds.
     pub seconds_late: u64,
 }
 
-/// What became of one entry.
+/// The outcome of one work item.
 enum Outcome {
     Completed,
     Expired,
@@ -139,7 +139,7 @@ struct Turn<'a> {
     stores: &'a Stores,
     /// The tenants that were removed: what they have open ends.
     removed: HashSet<&'a TenantId>,
-    /// When it began, by the clock that struck.
+    /// The time at which it began, by the clock that struck.
     now: Timestamp,
     began: Instant,
     until: Instant,
@@ -152,7 +152,7 @@ impl Turn<'_> {
         Instant::now() >= self.until
     }
 
-    /// What it is by now: of a long sweep the last decision is younger than the first.
+    /// The time by now: the last decision of a long sweep is later than the first.
     fn time(&self) -> Timestamp {
         self.now + self.began.elapsed()
     }
@@ -226,7 +226,7 @@ async fn settle_upload(turn: &Turn<'_>, document: &Document) -> Result<Outcome> 
         Finished::Content(_) => Ok(Outcome::Completed),
         Finished::Gone(EndReason::ChecksumMismatch) => Ok(Outcome::Mismatched),
         Finished::Missing(missing) if upload.is_idle_at(now, missing.len()) => expire(turn, document, upload).await,
-        // Where S3 knows neither upload nor object, it may yet be joining: that too has until then.
+        // S3 may yet be joining an upload of which it knows neither parts nor object: that too has until then.
         Finished::Missing(_) | Finished::Working | Finished::Gone(EndReason::Aborted) if expired => {
             expire(turn, document, upload).await
         }
@@ -238,7 +238,7 @@ async fn expire(turn: &Turn<'_>, document: &Document, upload: &Upload) -> Result
     let now = turn.time();
     let change = document.end_upload(upload, EndReason::Expired, &Stamp::of_the_service(now));
     let mut commit = Commit::of(turn.stores, document.clone(), now);
-    // What another request has changed may be going on again: the next sweep sees.
+    // An upload that another request has changed may be going on again: the next sweep sees.
     Ok(if commit.write(&change).await? { Outcome::Expired } else { Outcome::Waiting })
 }
 

@@ -1,5 +1,5 @@
 //! A checksum was declared over an upload that S3 did not compute, as it cannot compute a SHA-256: the object is read back
-//! once, and only then is anybody told that the document is stored.
+//! once, and only then is the document reported to be stored.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::{
     ids::{ContentId, DocumentKey},
 };
 
-/// What a verification found.
+/// The finding of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verified {
     /// The bytes are the ones declared.

@@ -20,9 +20,9 @@ pub struct UploadView {
     pub content_id: ContentId,
     /// The document's size and how it is cut.
     pub plan: PartPlan,
-    /// When the upload ends by itself.
+    /// The time at which the upload ends by itself.
     pub expires_at: Timestamp,
-    /// Where to send each part that S3 does not have.
+    /// The links for the parts that S3 does not have.
     pub missing: Vec<PartLink>,
 }
 
@@ -34,13 +34,13 @@ impl fmt::Debug for UploadView {
 }
 
 impl UploadView {
-    /// How many parts S3 has.
+    /// The number of parts that S3 has.
     pub fn parts_received(&self) -> usize {
         self.plan.parts().count() - self.missing.len()
     }
 }
 
-/// What is missing of an open upload; `None` where S3 no longer knows it and has no object of it either.
+/// The view of an open upload; `None` where S3 no longer knows it and has no object of it either.
 pub(super) async fn view(
     stores: &Stores,
     document: &Document,
