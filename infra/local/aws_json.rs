@@ -12,12 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::{
-    access_key::AccessKey,
-    guard::Guard,
-    policies::Need,
-    wire::{Caller, Wire, Wording},
-};
+use crate::{access_key::AccessKey, caller::Caller, fault::Wording, guard::Guard, policies::Need, wire::Wire};
 
 /// An answer.
 pub type Answer = Response<Full<Bytes>>;

@@ -12,13 +12,18 @@ pub mod announced;
 pub mod audit;
 pub mod aws_json;
 pub mod bus;
+mod caller;
 pub mod demo;
 pub mod dynamodb;
 pub mod events;
+pub mod fault;
+mod functions;
+mod gate;
 pub mod gateway;
 pub mod guard;
 mod index_lag;
 pub mod issuer;
+mod listen;
 pub mod policies;
 pub mod runtime;
 pub mod s3;
@@ -33,25 +38,19 @@ pub mod tenant;
 pub mod welcome;
 pub mod wire;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    net::{IpAddr, Ipv4Addr},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use axum::{Router, middleware::from_fn_with_state};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::sync::Notify;
 
 use access_key::AccessKey;
 use aws_json::Port;
 use bus::Bus;
 use dynamodb::Tables;
 use events::Events;
+use functions::{environments, functions};
 use guard::Guard;
 use issuer::Issuer;
+use listen::{Host, make_private, serve};
 use okd_core::{
     ids::TenantId,
     tenant::{Issuer as IssuerName, Limits, Tenant, UncheckedLimits},
@@ -312,101 +311,4 @@ fn own_tenant(issuer_url: &str) -> Result<Tenant> {
     let mut tenant = Tenant::new(id, issuer, vec![issuer::AUDIENCE.to_owned()]);
     tenant.limits = Limits::try_from(UncheckedLimits { requests_per_second: 10_000, ..UncheckedLimits::default() })?;
     Ok(tenant)
-}
-
-/// The variables of every function of the template. Of the services' endpoints those that it names are ours, as
-/// with `sam local --env-vars`.
-fn environments(template: &Template, endpoints: &BTreeMap<&str, &str>) -> BTreeMap<String, BTreeMap<String, String>> {
-    let environment = |(name, properties): (&str, &serde_json::Value)| {
-        let mut variables = Template::environment(properties);
-        for (variable, value) in &mut variables {
-            if let Some(&ours) = endpoints.get(variable.as_str()) {
-                ours.clone_into(value);
-            }
-        }
-        (name.to_owned(), variables)
-    };
-    template.functions().map(environment).collect()
-}
-
-/// Every function of the template, with its own variables and those that Lambda sets.
-fn functions(
-    template: &Template,
-    options: &Options,
-    environments: &BTreeMap<String, BTreeMap<String, String>>,
-    access_key: &AccessKey,
-    wire: &Arc<Wire>,
-) -> BTreeMap<String, Arc<Function>> {
-    let lambda = [
-        ("AWS_ACCESS_KEY_ID", access_key.id.as_str()),
-        ("AWS_SECRET_ACCESS_KEY", &access_key.secret),
-        ("AWS_REGION", REGION),
-    ];
-    let function = |(name, properties): (&str, &serde_json::Value)| {
-        let mut environment = environments.get(name).cloned().unwrap_or_default();
-        environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let timeout = Duration::from_secs(properties["Timeout"].as_u64().unwrap_or(3));
-        let memory = properties["MemorySize"].as_u64().unwrap_or(128);
-        let function = Function::new(name, options, environment, timeout, memory, wire.clone());
-        (name.to_owned(), Arc::new(function))
-    };
-    template.functions().map(function).collect()
-}
-
-/// The host on which everything listens, and its name in URLs.
-struct Host<'a> {
-    name: &'a str,
-    port: u16,
-}
-
-impl Host<'_> {
-    /// A port, so far from the first, and its URL. Where the host is no address but a name, it is one of loopback.
-    async fn bind(&self, offset: u16) -> Result<(TcpListener, String)> {
-        let Self { name, port } = *self;
-        let port = if port == 0 { 0 } else { port + offset };
-        let address = name.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let listener = TcpListener::bind((address, port)).await;
-        let listener = listener.map_err(|error| {
-            let what = if address.is_loopback() {
-                "choose others with --port N, or free ones with --port 0"
-            } else {
-                "is Docker running, whose address this should be? --host names another"
-            };
-            format!("port {port} of {address} cannot be used ({error}): {what}")
-        })?;
-        let url = format!("http://{name}:{}", listener.local_addr()?.port());
-        Ok((listener, url))
-    }
-}
-
-/// Makes the data folder, for this user alone as everything that will be in it. A folder that others can look into is left
-/// as it is, and refused: its owner may want that, and what is in it may be known already.
-#[cfg(unix)]
-fn make_private(folder: &Path) -> Result<()> {
-    use rustix::{fs::Mode, process::umask};
-    use std::os::unix::fs::PermissionsExt;
-    umask(Mode::RWXG | Mode::RWXO);
-    fs::create_dir_all(folder)?;
-    if fs::metadata(folder)?.permissions().mode() & 0o077 != 0 {
-        let folder = folder.display();
-        return Err(
-            format!("other users of this machine may open {folder}: `chmod -R go= {folder}` keeps them out").into()
-        );
-    }
-    Ok(())
-}
-
-/// Makes the data folder. Here the system decides who may open it.
-#[cfg(not(unix))]
-fn make_private(folder: &Path) -> Result<()> {
-    Ok(fs::create_dir_all(folder)?)
-}
-
-fn serve(listener: TcpListener, router: Router, guard: &Arc<Guard>) {
-    let router = router.layer(from_fn_with_state(guard.clone(), guard::check));
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "a server of the local cloud failed");
-        }
-    });
 }

@@ -20,10 +20,11 @@ use tokio::sync::Notify;
 
 use crate::{
     REGION, Result,
+    caller::Caller,
     policies::needs_of_stream,
     runtime::Function,
     template::{Template, word},
-    wire::{Caller, Wire},
+    wire::Wire,
 };
 
 /// Until a batch is tried again for the first time; then twice as long each time, up to...

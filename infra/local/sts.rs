@@ -12,10 +12,10 @@ use crate::{
     Result,
     access_key::{AccessKey, Role, Session},
     aws_json::{self, Answer, Call, Described, Port},
+    fault::Wording,
     policies::Need,
     s3::percent,
     template::{Template, arn, physical_name},
-    wire::Wording,
 };
 
 /// The name by which a session's begin passes the wire: a process makes one in a while, for any request.

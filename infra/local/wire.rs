@@ -13,74 +13,18 @@ use std::{
 };
 
 use fastrand::Rng;
+
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    access_key::Role,
+    caller::Caller,
+    fault::{Call, EVENT, Fault, Wording},
+    gate::{Gate, keep},
     policies::{Allowed, Need, Policies, Principal},
 };
 
-/// One call, or one event.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Call {
-    /// The logical id of the function that makes it; empty for other callers.
-    pub from: String,
-    /// Its name at AWS: `PutObject`, `GetItem`, `ObjectCreated`.
-    pub operation: String,
-}
-
-/// The faults of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Fault {
-    /// The function's process dies before the call has an effect...
-    KillBefore,
-    /// ...or after, and before it knows.
-    KillAfter,
-    /// The store answers 500, and does nothing.
-    Fail,
-    /// The store asks to be left alone for a while: `SlowDown`, `ThrottlingException`.
-    Throttle,
-    /// The call arrives late: its caller has given it up, and made it again.
-    Late,
-    /// It has its effect, and the answer gets lost.
-    LoseAnswer,
-    /// Nothing happens, and there is no answer. Not in storms: it takes too long.
-    Hang,
-    /// It has its effect, and there is no answer. Not in storms either.
-    HangAfter,
-    /// `CompleteMultipartUpload` only: 200, and an error inside.
-    FailInside,
-    /// An event only: it comes twice.
-    Twice,
-    /// An event only: it never comes.
-    Never,
-}
-
-impl Fault {
-    /// Those that can befall a call of a function.
-    pub const OF_CALLS: [Self; 6] =
-        [Self::KillBefore, Self::KillAfter, Self::Fail, Self::Throttle, Self::Late, Self::LoseAnswer];
-    /// Those that can befall an event.
-    pub const OF_EVENTS: [Self; 2] = [Self::Twice, Self::Never];
-}
-
-/// The operation as which an event passes.
-pub const EVENT: &str = "ObjectCreated";
 /// Longer than the functions wait for an answer before they call again (3 s).
 const LATE: Duration = Duration::from_millis(3500);
-
-/// The kinds of answers that are not a store's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wording {
-    /// [`Fault::Fail`].
-    Failed,
-    /// [`Fault::Throttle`].
-    Throttled,
-    /// [`Fault::FailInside`].
-    FailedInside,
-    /// No fault: the function's policy does not allow it.
-    Denied,
-}
 
 struct Planted {
     call: Call,
@@ -331,54 +275,6 @@ impl Inner {
     }
 }
 
-/// The calls that wait for their turn; `None` when all may go.
-struct Gate {
-    waiting: Mutex<Option<Vec<oneshot::Sender<()>>>>,
-    came: Notify,
-}
-
-impl Gate {
-    fn new() -> Self {
-        Self { waiting: Mutex::new(Some(Vec::new())), came: Notify::new() }
-    }
-
-    async fn pass(&self) {
-        let (go, wait) = oneshot::channel();
-        match self.lock().as_mut() {
-            Some(waiting) => waiting.push(go),
-            None => return,
-        }
-        self.came.notify_one();
-        let _ = wait.await;
-    }
-
-    fn count(&self) -> usize {
-        self.lock().as_ref().map_or(0, Vec::len)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<oneshot::Sender<()>>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Lets calls through until it is stopped.
-async fn keep(gate: Arc<Gate>, mut random: Rng, expected: usize) {
-    /// A process that has not called by now is thinking, or waiting for another.
-    const MOMENT: Duration = Duration::from_millis(8);
-    loop {
-        while gate.count() < expected {
-            let came = tokio::time::timeout(MOMENT, gate.came.notified()).await;
-            if came.is_err() && gate.count() > 0 {
-                break;
-            }
-        }
-        if let Some(waiting) = gate.lock().as_mut() {
-            let next = random.usize(..waiting.len());
-            let _ = waiting.swap_remove(next).send(());
-        }
-    }
-}
-
 /// Keeps calls waiting for their turn; see [`Wire::hold`].
 pub struct Held {
     wire: Arc<Wire>,
@@ -392,34 +288,5 @@ impl Drop for Held {
         self.keeper.abort();
         self.wire.lock().gate = None;
         self.gate.lock().take();
-    }
-}
-
-/// The caller of a store.
-pub(crate) struct Caller {
-    /// The process of a function, by the name that its SDK gives itself; empty for other callers.
-    process: String,
-    /// The role of the session whose key signs.
-    role: Option<Role>,
-}
-
-impl Caller {
-    /// Reads the caller of a request, with a session of this role.
-    pub(crate) fn of(headers: &http::HeaderMap, role: Option<Role>) -> Self {
-        let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-        let app = agent.split(' ').find_map(|word| word.strip_prefix("app/"));
-        let process = app.unwrap_or_default().to_owned();
-        Self { process, role }
-    }
-
-    /// A process of a function, by its own rights.
-    pub(crate) fn process(name: String) -> Self {
-        Self { process: name, role: None }
-    }
-
-    /// The logical id of its function.
-    fn function(&self) -> &str {
-        let function = self.process.rsplit_once('-');
-        function.map_or("", |(function, _)| function)
     }
 }

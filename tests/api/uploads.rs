@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use okd_local::{
     dynamodb::TENANTS_READ,
-    wire::{Call, Fault},
+    fault::{Call, Fault},
 };
 use serde_json::{Value, json};
 

@@ -13,10 +13,10 @@ use okd_core::checksum::Checksum;
 use okd_local::{
     Cloud,
     audit::{Books, Stored, audit, settle},
+    fault::{Call, EVENT, Fault},
     sample,
     sender::{Sender, Source},
     setup,
-    wire::{Call, EVENT, Fault},
 };
 use serde_json::{Value, json};
 

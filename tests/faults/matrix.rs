@@ -10,8 +10,8 @@ use std::{
 use okd_local::{
     audit::{Books, Stored},
     dynamodb::TENANTS_READ,
+    fault::{Call, EVENT, Fault},
     sender::{Refused, Sender, Source},
-    wire::{Call, EVENT, Fault},
 };
 use serde_json::Value;
 use tokio::task::JoinSet;

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use okd_local::wire::Fault;
+use okd_local::fault::Fault;
 use okd_model::{
     Answer, Declared, Operation, Verdict, judge,
     promises::{File, Says, Upload},

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use okd_core::checksum::Checksum;
-use okd_local::{audit::Stored, setup, wire::Fault};
+use okd_local::{audit::Stored, fault::Fault, setup};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Paper, Sheet, TWO_PARTS, call};
@@ -189,7 +189,7 @@ async fn a_content_that_was_replaced_before_it_was_verified_is_verified_all_the_
 async fn an_event_that_comes_twice_or_late_changes_nothing() {
     let bench = Bench::new();
     let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    bench.cloud.wire.plant(call("", okd_local::wire::EVENT), 0, 2, Fault::Twice);
+    bench.cloud.wire.plant(call("", okd_local::fault::EVENT), 0, 2, Fault::Twice);
     bench.cloud.events.hold(true);
     let declaring = paper.declaring(sheet.sha256());
     let id = bench.by_parts(&declaring, &sheet).await;

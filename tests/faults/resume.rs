@@ -4,9 +4,9 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use okd_local::{
+    fault::Fault,
     sample,
     sender::{Sender, Source},
-    wire::Fault,
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use okd_local::{sender::Refused, wire::Fault};
+use okd_local::{fault::Fault, sender::Refused};
 
 use crate::bench::{Bench, Paper, call};
 

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use okd_local::{
     Cloud,
     bus::ANNOUNCED,
-    wire::{Call, Fault},
+    fault::{Call, Fault},
 };
 use serde_json::{Value, json};
 

@@ -10,8 +10,8 @@ use okd_core::ids::TenantId;
 use okd_local::{
     Cloud,
     access_key::{Role, Session},
+    fault::{Call, Fault},
     sts::ASSUME_ROLE,
-    wire::{Call, Fault},
 };
 use serde_json::Value;
 

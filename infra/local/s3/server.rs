@@ -31,7 +31,7 @@ use super::{S3, cors, percent};
 use crate::access_key::AccessKey;
 use crate::policies::Need;
 use crate::template::arn;
-use crate::wire::{Caller, Wording};
+use crate::{caller::Caller, fault::Wording};
 
 /// The time that requests under way may take to end after the shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(5);

@@ -1,22 +1,20 @@
 //! The documents' bytes in S3.
 //!
-//! Needs `s3:PutObject` (also to open, to presign and to complete a multipart upload),
-//! `s3:ListMultipartUploadParts`, `s3:AbortMultipartUpload`, `s3:GetObject` (for `HeadObject`, and to verify) and
-//! `s3:DeleteObject` (for the sweep also `s3:DeleteObjectVersion`) on `{bucket}/*`, and `s3:ListBucket` on the
-//! bucket, without which S3 answers `HeadObject` of a missing object with 403 instead of 404 (to look it through also
-//! `s3:ListBucketVersions`).
+//! Needs `s3:PutObject`, `s3:GetObject` (for `HeadObject`, and to verify) and `s3:DeleteObject` (for the sweep also
+//! `s3:DeleteObjectVersion`) on `{bucket}/*`, and `s3:ListBucket` on the bucket, without which S3 answers `HeadObject` of a
+//! missing object with 403 instead of 404 (to look it through also `s3:ListBucketVersions`). What uploads by parts need: see
+//! `multipart.rs`.
 
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
-    config::{RequestChecksumCalculation, timeout::TimeoutConfig},
-    error::{ProvideErrorMetadata, SdkError},
+    config::RequestChecksumCalculation,
+    error::ProvideErrorMetadata,
     operation::{head_object::HeadObjectError, put_object::builders::PutObjectFluentBuilder},
-    presigning::PresigningConfig,
     primitives::ByteStream,
-    types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart},
+    types::ChecksumMode,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -27,20 +25,14 @@ use crate::{
     ids::ObjectKey,
     metadata::MediaType,
     metrics::TimesCalls,
-    parts::{Part, PartPlan},
 };
-
-/// The time that a part's URL lives, at most: it also dies with the function's own credentials.
-const LINK_LIFETIME: Duration = Duration::from_hours(1);
-/// The time that we wait for S3 to join the parts; it may take minutes, and goes on when we do not wait.
-const COMPLETE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The bucket of documents.
 pub struct Files {
-    client: Client,
-    bucket: String,
+    pub(super) client: Client,
+    pub(super) bucket: String,
     /// The client that signs the URLs of parts, and the end of its credentials; without one, `client` signs.
-    signer: Option<(Client, Timestamp)>,
+    pub(super) signer: Option<(Client, Timestamp)>,
 }
 
 /// A file that came whole.
@@ -73,49 +65,11 @@ pub enum Put {
     There,
 }
 
-/// Permission to send one part straight to S3, for any holder of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PartLink {
-    /// The slice of the file.
-    pub part: Part,
-    /// The URL to `PUT` it to, with no headers but its Content-Length. A secret.
-    pub href: String,
-    /// Until when.
-    pub expires_at: Timestamp,
-}
-
-/// A part that S3 has.
-#[derive(Debug, Clone)]
-pub struct ReceivedPart {
-    number: i32,
-    size: u64,
-    etag: String,
-}
-
 /// An object as S3 describes it.
 #[derive(Debug, Clone, Copy)]
 pub struct StoredObject {
     /// The checksum that S3 computed over its bytes.
     pub crc64nvme: Option<Checksum>,
-}
-
-/// The outcome of a request to join the parts.
-#[derive(Debug)]
-pub enum Completion {
-    /// The object is there.
-    Done(StoredObject),
-    /// S3 has not said; ask again later.
-    Working,
-    /// The parts are not the bytes that were declared, so S3 made no object.
-    Refused,
-}
-
-impl PartPlan {
-    /// The parts of the plan that are not there with their right size.
-    pub fn missing(self, received: &[ReceivedPart]) -> impl Iterator<Item = Part> {
-        self.parts()
-            .filter(move |part| !received.iter().any(|there| there.number == part.number && there.size == part.size))
-    }
 }
 
 impl Files {
@@ -174,129 +128,6 @@ impl Files {
             .body(ByteStream::from(file.bytes.clone()))
     }
 
-    /// Opens a multipart upload and gives S3's id of it. Where a CRC64NVME is declared S3 is to compare it; of no other
-    /// algorithm is it told, since it would want that of every part. It computes CRC64NVME by itself in any case.
-    pub async fn open_upload(
-        &self,
-        key: &ObjectKey,
-        media_type: &MediaType,
-        declared: Option<Checksum>,
-    ) -> Result<String> {
-        let is_crc64nvme = crc64nvme(declared).is_some();
-        let answer = self
-            .client
-            .create_multipart_upload()
-            .bucket(&self.bucket)
-            .key(key.as_str())
-            .content_type(media_type.as_str())
-            .set_checksum_algorithm(is_crc64nvme.then_some(ChecksumAlgorithm::Crc64Nvme))
-            .set_checksum_type(is_crc64nvme.then_some(ChecksumType::FullObject))
-            .send()
-            .await
-            .map_err(|error| Error::unavailable("opening a multipart upload", error))?;
-        answer.upload_id.ok_or_else(|| Error::unavailable("opening a multipart upload", "S3 gave no upload id"))
-    }
-
-    /// URLs for `parts`, none of which outlives the upload's `end` or what signs it. Made here, without a call to S3. They
-    /// sign the host and the Content-Length and nothing else.
-    pub async fn link(
-        &self,
-        key: &ObjectKey,
-        upload_id: &str,
-        parts: impl Iterator<Item = Part>,
-        now: Timestamp,
-        end: Timestamp,
-    ) -> Result<Vec<PartLink>> {
-        let (signer, end) = match &self.signer {
-            Some((signer, until)) => (signer, end.min(*until)),
-            None => (&self.client, end),
-        };
-        let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
-        let lifetime = LINK_LIFETIME.min(left).max(Duration::from_secs(1));
-        let presigning =
-            PresigningConfig::expires_in(lifetime).map_err(|error| Error::unavailable("presigning parts", error))?;
-        let expires_at = now + lifetime;
-        let mut links = Vec::new();
-        for part in parts {
-            let request = signer
-                .upload_part()
-                .bucket(&self.bucket)
-                .key(key.as_str())
-                .upload_id(upload_id)
-                .part_number(part.number)
-                .content_length(part.size.cast_signed())
-                .presigned(presigning.clone())
-                .await
-                .map_err(|error| Error::unavailable("presigning parts", error))?;
-            links.push(PartLink { part, href: request.uri().to_owned(), expires_at });
-        }
-        Ok(links)
-    }
-
-    /// The parts that S3 has: one call, since a plan has no more parts than a page. `None` where S3 does
-    /// not know the upload (any more).
-    pub async fn received(&self, key: &ObjectKey, upload_id: &str) -> Result<Option<Vec<ReceivedPart>>> {
-        let sent = self.client.list_parts().bucket(&self.bucket).key(key.as_str()).upload_id(upload_id).send().await;
-        let answer = match sent {
-            Ok(answer) => answer,
-            Err(error) if no_such_upload(&error) => return Ok(None),
-            Err(error) => return Err(Error::unavailable("listing an upload's parts", error)),
-        };
-        let part = |part: &aws_sdk_s3::types::Part| ReceivedPart {
-            number: part.part_number().unwrap_or_default(),
-            size: part.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-            etag: part.e_tag().unwrap_or_default().to_owned(),
-        };
-        Ok(Some(answer.parts().iter().map(part).collect()))
-    }
-
-    /// Joins the parts into the object, which S3 does only where they have the size planned and the CRC64NVME declared. S3
-    /// may answer 200 with an error inside, take longer than we can wait or have done it when its answer was lost: all of
-    /// that is [`Completion::Working`].
-    pub async fn complete(
-        &self,
-        key: &ObjectKey,
-        upload_id: &str,
-        plan: PartPlan,
-        declared: Option<Checksum>,
-        received: &[ReceivedPart],
-    ) -> Result<Completion> {
-        // Parts beyond the plan cannot be: their URLs were never made.
-        let part = |part: &ReceivedPart| CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build();
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(received.iter().map(part).collect())).build();
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(COMPLETE_TIMEOUT)
-            .operation_timeout(COMPLETE_TIMEOUT)
-            .build();
-        let sent = self
-            .client
-            .complete_multipart_upload()
-            .bucket(&self.bucket)
-            .key(key.as_str())
-            .upload_id(upload_id)
-            .mpu_object_size(plan.size.bytes().cast_signed())
-            .set_checksum_crc64_nvme(crc64nvme(declared))
-            .set_checksum_type(crc64nvme(declared).map(|_| ChecksumType::FullObject))
-            .multipart_upload(parts)
-            .customize()
-            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
-            .send()
-            .await;
-        match sent {
-            Ok(answer) => Ok(Completion::Done(StoredObject {
-                crc64nvme: answer.checksum_crc64_nvme().and_then(Checksum::from_s3_crc64nvme),
-            })),
-            // Someone else has just completed or aborted it, or S3 is busy: the next request will see.
-            Err(error) if no_such_upload(&error) || is_transient(&error) => Ok(Completion::Working),
-            // The second is about the size. The same call would get the same answer again.
-            Err(error) if matches!(error.code(), Some("BadDigest" | "InvalidRequest")) => {
-                tracing::warn!(code = error.code(), message = error.message(), "S3 refused to join parts");
-                Ok(Completion::Refused)
-            }
-            Err(error) => Err(Error::unavailable("joining an upload's parts", error)),
-        }
-    }
-
     /// The object, if it is there.
     pub async fn find(&self, key: &ObjectKey) -> Result<Option<StoredObject>> {
         let sent = self
@@ -314,28 +145,6 @@ impl Files {
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
             Err(error) => Err(Error::unavailable("looking for an object", error)),
         }
-    }
-
-    /// Ends a multipart upload, whether or not it is still there. Parts in flight may land after the first abort, so
-    /// it is aborted until S3 no longer knows it.
-    pub async fn abort(&self, key: &ObjectKey, upload_id: &str) -> Result<()> {
-        for _ in 0..5 {
-            let sent = self
-                .client
-                .abort_multipart_upload()
-                .bucket(&self.bucket)
-                .key(key.as_str())
-                .upload_id(upload_id)
-                .send()
-                .await;
-            match sent {
-                Ok(_) => {}
-                Err(error) if no_such_upload(&error) => return Ok(()),
-                Err(error) => return Err(Error::unavailable("aborting a multipart upload", error)),
-            }
-        }
-        // Still landing: the bucket's lifecycle rule ends it.
-        Ok(())
     }
 
     /// Computes the checksum, by the algorithm of `declared`, of an object of about `size` bytes: read once from end to end
@@ -405,34 +214,4 @@ fn is_stand_in() -> bool {
 /// while to begin.
 pub fn time_to_read(size: u64) -> Duration {
     Duration::from_secs(5 + (size >> 24))
-}
-
-/// The value of a CRC64NVME, as S3's headers have it; `None` of any other checksum.
-fn crc64nvme(declared: Option<Checksum>) -> Option<String> {
-    let declared = declared.filter(|declared| matches!(declared, Checksum::Crc64Nvme(_)));
-    declared.map(|declared| declared.base64())
-}
-
-fn no_such_upload<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("NoSuchUpload")
-}
-
-/// Returns whether S3 may yet do what it was asked.
-fn is_transient<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    match error {
-        SdkError::ServiceError(error) => matches!(
-            error.err().code(),
-            Some(
-                // A part was sent again between our list and now.
-                "InvalidPart"
-                    | "InternalError"
-                    | "SlowDown"
-                    | "ServiceUnavailable"
-                    | "RequestTimeout"
-                    | "OperationAborted"
-            )
-        ),
-        SdkError::ConstructionFailure(_) => false,
-        _ => true,
-    }
 }

@@ -5,6 +5,7 @@
 mod documents;
 mod files;
 mod issuer_keys;
+mod multipart;
 mod pending;
 mod sessions;
 mod stored_keys;
@@ -21,8 +22,9 @@ use aws_smithy_http_client::{
 };
 
 pub use documents::{Documents, Usage};
-pub use files::{Completion, File, Files, Listed, PartLink, Put, ReceivedPart, StoredObject, time_to_read};
+pub use files::{File, Files, Listed, Put, StoredObject, time_to_read};
 pub use issuer_keys::Claim;
+pub use multipart::{Completion, PartLink, ReceivedPart};
 pub use pending::{Page, Work, WorkItem};
 pub use sessions::{TENANT_TAG, TenantStores};
 pub use stored_keys::StoredKeys;

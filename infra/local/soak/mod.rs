@@ -1,0 +1,201 @@
+//! `cargo run -- soak`: thousands of documents handed in while every fifth call between functions and stores
+//! goes wrong, then the books. Everything is drawn from one seed, which is printed first.
+#![expect(clippy::print_stdout, reason = "a command line talks to its user")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+
+use futures_util::{FutureExt, StreamExt, stream};
+
+use indicatif::ProgressBar;
+
+use okd_core::checksum::Checksum;
+
+mod story;
+
+use crate::{
+    Cloud, Result,
+    audit::{Books, audit, settle},
+    fault::Fault,
+    sender::Sender,
+};
+use story::{One, Story, Told, words};
+
+/// Clients at once: most of the time each waits for something.
+const AT_ONCE: usize = 24;
+
+/// Actor how many seconds the clocks of functions' processes are wrong.
+const SKEW_SECONDS: u16 = 20;
+
+/// The size of the soak, and the part of calls that meet a fault.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The number of documents to hand in.
+    #[arg(long, default_value_t = 1000)]
+    uploads: u64,
+    /// The number of of the calls to S3 and DynamoDB, and of the events, meet a fault, such as 20%.
+    #[arg(long, default_value = "20%", value_parser = parse_percent)]
+    faults: u64,
+    /// Draws everything; the same seed hands in the same documents.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn parse_percent(text: &str) -> Result<u64, String> {
+    let percent = text.strip_suffix('%').unwrap_or(text).parse();
+    percent
+        .ok()
+        .filter(|percent| *percent <= 50)
+        .ok_or_else(|| "must be 0% to 50%: above that nothing gets done".to_owned())
+}
+
+/// Hands everything in, tells what came of it, and fails if anything is lost, doubled or stuck.
+pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
+    println!("seed {seed}");
+    let began = Instant::now();
+    let token = cloud.issuer.token("local-soak", "okd:examdocuments")?;
+    let sender = Sender::new(&cloud.url, token.clone());
+    let mut impatient = Sender::new(&cloud.url, token);
+    impatient.patience = Duration::ZERO;
+    let handed_in = Mutex::new(BTreeSet::new());
+    let progress = ProgressBar::new(arguments.uploads);
+
+    for function in cloud.functions.values() {
+        function.skew(SKEW_SECONDS);
+    }
+    if let Some(stream) = &cloud.stream {
+        stream.shuffle(Some(seed));
+    }
+    cloud.wire.storm(seed, arguments.faults);
+    let calls_before = cloud.wire.calls().len();
+    let all: Vec<Result<Told>> = stream::iter(0..arguments.uploads)
+        .map(|number| {
+            let one = One {
+                sender: &sender,
+                impatient: &impatient,
+                handed_in: &handed_in,
+                random: Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            };
+            one.hand_in().inspect(|_| progress.inc(1))
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    progress.finish_and_clear();
+    cloud.events.settled().await;
+    let storm =
+        Storm { time: began.elapsed(), calls: cloud.wire.calls().len() - calls_before, struck: cloud.wire.struck() };
+    cloud.wire.storm(seed, 0);
+    settle(cloud).await?;
+    // Remove what requests left that died, and whose events were lost besides.
+    let days = |days: u32| jiff::Timestamp::now() + days * Duration::from_hours(24);
+    let swept = async {
+        cloud.look_through(days(5)).await?;
+        cloud.strike(days(6)).await
+    };
+    let swept = swept.await;
+    swept.map_err(|failed| format!("the bucket could not be looked through: {failed:?}"))?;
+    let handed_in = handed_in.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let books = audit(cloud, &handed_in).await?;
+    report(&all, &books, &storm, began.elapsed())
+}
+
+/// The faults that struck.
+struct Storm {
+    time: Duration,
+    calls: usize,
+    struck: Vec<(Fault, u64)>,
+}
+
+/// The faults, in words.
+#[derive(Default)]
+struct Wrong {
+    lost: Vec<String>,
+    doubled: Vec<String>,
+    stuck: Vec<String>,
+}
+
+impl Wrong {
+    /// Compares what the senders were told with the books.
+    fn find(all: &[Result<Told>], books: &Books) -> Self {
+        let mut wrong = Self::default();
+        let mut ids = BTreeSet::new();
+        for told in all {
+            match told {
+                Ok(told) => wrong.compare(told, books),
+                Err(error) => wrong.stuck.push(error.to_string()),
+            }
+            for id in told.iter().filter_map(|told| told.ids.first()) {
+                if !ids.insert(id.as_str()) {
+                    wrong.doubled.push(format!("{id} is two documents"));
+                }
+            }
+        }
+        let asked_once = all.iter().flatten().filter(|told| told.ids.is_empty());
+        let unknown = books.documents.keys().filter(|id| !ids.contains(id.as_str()));
+        let unknown: Vec<_> = unknown.collect();
+        // A sender that was never told its id has it counted as stuck above.
+        if unknown.len() > asked_once.count() && wrong.stuck.is_empty() {
+            let doubled = format!("among {unknown:?} are documents that nobody was told of");
+            wrong.doubled.push(doubled);
+        }
+        wrong
+    }
+
+    fn compare(&mut self, told: &Told, books: &Books) {
+        let Some(id) = told.ids.first() else { return };
+        if told.ids.iter().any(|other| other != id) {
+            self.doubled.push(format!("one document is {:?}", told.ids));
+        }
+        let stored = books.documents.get(id).cloned().unwrap_or_default();
+        if stored.uploading || stored.unverified {
+            self.stuck.push(format!("{id} is still pending"));
+        }
+        let kept = |past: &Checksum| stored.past.contains(past) || stored.current == Some(*past);
+        let all_kept = told.past.iter().all(kept);
+        if stored.current != told.current || !all_kept || stored.corrupt < told.corrupt {
+            self.lost.push(format!("{id}, {:?}, is {stored:?}", told.story));
+        }
+    }
+}
+
+/// The table, and an error where anything is lost, doubled or stuck.
+fn report(all: &[Result<Told>], books: &Books, storm: &Storm, whole: Duration) -> Result<()> {
+    let (mut stories, mut bytes) = (BTreeMap::<Story, u64>::new(), 0);
+    for told in all.iter().flatten() {
+        *stories.entry(told.story).or_default() += 1;
+        bytes += told.bytes;
+    }
+    println!("| what | how many |\n|-|-|");
+    for (story, count) in stories {
+        println!("| documents, {} | {count} |", words(story));
+    }
+    println!("| sent | {} MiB in {:.0?} |", bytes >> 20, storm.time);
+    println!("| calls to S3 and DynamoDB, and events | {} |", storm.calls);
+    let faults: u64 = storm.struck.iter().map(|(_, count)| count).sum();
+    println!("| of these met a fault | {faults} |");
+    for (fault, count) in &storm.struck {
+        println!("| ... {fault:?} | {count} |");
+    }
+    let Wrong { lost, doubled, stuck } = Wrong::find(all, books);
+    println!("| objects in the end | {} |", books.objects);
+    println!("| faults in the books | {} |", books.faults.len());
+    println!("| **lost** | **{}** |", lost.len());
+    println!("| **duplicated** | **{}** |", doubled.len());
+    println!("| **stuck** | **{}** |", stuck.len());
+    println!("| the whole soak | {whole:.0?} |");
+    let problems = [&lost, &doubled, &stuck, &books.faults];
+    for problem in problems.into_iter().flatten() {
+        println!("PROBLEM: {problem}");
+    }
+    if problems.iter().any(|problems| !problems.is_empty()) {
+        return Err("the books are not in order".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! The stories of the soak: senders, what each does with its document, and what it knows in the end.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use fastrand::Rng;
+use okd_core::checksum::Checksum;
+use serde_json::{Value, json};
+
+use crate::{
+    Result, sample,
+    sender::{HandedIn, Refused, Sender, Source},
+};
+
+/// The stories of senders and their documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Story {
+    /// Form A.
+    Inline,
+    /// Form B.
+    Parts,
+    /// Either form, and the same again.
+    Repeated,
+    /// Either form, and then another file under the same key.
+    Replaced,
+    /// Form B with a CRC64NVME that is another file's.
+    WrongCrc,
+    /// Form B with a SHA-256 that is another file's.
+    WrongSha,
+    /// Form B, and its sender dies after the last part.
+    DiesAtTheEnd,
+    /// Form B, and its sender dies before the first.
+    DiesAtOnce,
+    /// Form A, by a sender that asks once and does not wait for what comes of it.
+    AsksOnce,
+}
+
+/// The knowledge of a sender in the end.
+pub(super) struct Told {
+    pub(super) story: Story,
+    /// The `dmsDocumentId` of each answer; none where none was waited for.
+    pub(super) ids: Vec<String>,
+    pub(super) bytes: u64,
+    /// The content that must be current now; `None`: none may be.
+    pub(super) current: Option<Checksum>,
+    /// The contents that must have been replaced.
+    pub(super) past: Vec<Checksum>,
+    pub(super) corrupt: usize,
+}
+
+/// One document.
+pub(super) struct One<'a> {
+    pub(super) sender: &'a Sender,
+    pub(super) impatient: &'a Sender,
+    pub(super) handed_in: &'a Mutex<BTreeSet<String>>,
+    pub(super) random: Rng,
+}
+
+impl One<'_> {
+    pub(super) async fn hand_in(mut self) -> Result<Told> {
+        let story = match self.random.u8(..100) {
+            0..35 => Story::Inline,
+            35..65 => Story::Parts,
+            65..75 => Story::Repeated,
+            75..88 => Story::Replaced,
+            88..91 => Story::WrongCrc,
+            91..94 => Story::WrongSha,
+            94..96 => Story::DiesAtTheEnd,
+            96..98 => Story::DiesAtOnce,
+            _ => Story::AsksOnce,
+        };
+        let metadata = sample::metadata("verslag.pdf", None);
+        let file = self.file();
+        let sha256 = Checksum::sha256(&file);
+        let mut told = Told {
+            story,
+            ids: Vec::new(),
+            bytes: file.len() as u64,
+            current: Some(sha256),
+            past: Vec::new(),
+            corrupt: 0,
+        };
+        match story {
+            Story::Inline => told.ids.push(self.inline(&metadata, &file).await?),
+            Story::Parts => told.ids.push(self.parts(&metadata, &file).await?),
+            Story::Repeated => {
+                told.ids.push(self.either(&metadata, &file).await?);
+                told.ids.push(self.either(&metadata, &file).await?);
+                // Actor parts and without a checksum the same file is another version.
+                told.past = vec![sha256];
+            }
+            Story::Replaced => {
+                told.ids.push(self.either(&metadata, &file).await?);
+                let other = self.file();
+                told.ids.push(self.either(&metadata, &other).await?);
+                told.bytes += other.len() as u64;
+                told.past = vec![sha256];
+                told.current = Some(Checksum::sha256(&other));
+            }
+            Story::WrongCrc => {
+                let wrong = declaring(&metadata, Checksum::crc64nvme(b"another file"));
+                told.ids.push(self.offered(&wrong, &file).await?.0);
+                let refused = self.parts_of(&wrong, &file).await;
+                match refused {
+                    Err(error) if error.downcast_ref::<Refused>().is_some_and(|no| no.status == 422) => {}
+                    Err(error) => return Err(error),
+                    Ok(_) => return Err("a wrong checksum was accepted".into()),
+                }
+                told.current = None;
+            }
+            Story::WrongSha => {
+                let wrong = declaring(&metadata, Checksum::sha256(b"another file"));
+                told.ids.push(self.offered(&wrong, &file).await?.0);
+                match self.parts_of(&wrong, &file).await {
+                    // The verification may be quicker than the answer.
+                    Err(error) if error.downcast_ref::<Refused>().is_none_or(|no| no.status != 422) => {
+                        return Err(error);
+                    }
+                    Ok(handed_in) if handed_in.is_stored => {
+                        return Err("bytes that nobody had compared were called stored".into());
+                    }
+                    _ => {}
+                }
+                told.current = None;
+                told.corrupt = 1;
+            }
+            Story::DiesAtTheEnd => {
+                let (id, upload) = self.offered(&metadata, &file).await?;
+                self.sender.send_parts(&Source::Bytes(file), &upload).await?;
+                told.ids.push(id);
+            }
+            Story::DiesAtOnce => {
+                told.ids.push(self.offered(&metadata, &file).await?.0);
+                told.current = None;
+            }
+            Story::AsksOnce => {
+                let _ = self.impatient.hand_in_inline(&metadata, &file).await;
+            }
+        }
+        Ok(told)
+    }
+
+    /// A file like no other: mostly small, some of several parts.
+    fn file(&mut self) -> Bytes {
+        let size = match self.random.u8(..200) {
+            0 => self.random.usize(16 << 20..40 << 20),
+            1..20 => self.random.usize(64 << 10..4 << 20),
+            _ => self.random.usize(16..64 << 10),
+        };
+        let mut bytes = vec![0; size];
+        self.random.fill(&mut bytes);
+        let sha256 = Checksum::sha256(&bytes).to_string();
+        let mut handed_in = self.handed_in.lock().unwrap_or_else(PoisonError::into_inner);
+        handed_in.insert(sha256);
+        bytes.into()
+    }
+
+    async fn either(&mut self, metadata: &Value, file: &Bytes) -> Result<String> {
+        if self.random.bool() { self.inline(metadata, file).await } else { self.parts(metadata, file).await }
+    }
+
+    async fn inline(&mut self, metadata: &Value, file: &Bytes) -> Result<String> {
+        if file.len() > 4 << 20 {
+            return self.parts(metadata, file).await;
+        }
+        self.sender.hand_in_inline(metadata, file).await
+    }
+
+    async fn parts(&mut self, metadata: &Value, file: &Bytes) -> Result<String> {
+        let metadata = match self.random.u8(..3) {
+            0 => metadata.clone(),
+            1 => declaring(metadata, Checksum::sha256(file)),
+            _ => declaring(metadata, Checksum::crc64nvme(file)),
+        };
+        Ok(self.parts_of(&metadata, file).await?.id)
+    }
+
+    async fn parts_of(&self, metadata: &Value, file: &Bytes) -> Result<HandedIn> {
+        let source = Source::Bytes(file.clone());
+        self.sender.hand_in_by_parts(&sized(metadata, file), &source).await
+    }
+
+    async fn offered(&self, metadata: &Value, file: &Bytes) -> Result<(String, Value)> {
+        match self.sender.offer(&sized(metadata, file)).await? {
+            (202, answer) => {
+                let id = answer["dmsDocumentId"].as_str().unwrap_or_default();
+                Ok((id.to_owned(), answer["upload"].clone()))
+            }
+            (status, problem) => Err(Refused { status, problem }.into()),
+        }
+    }
+}
+
+pub(super) fn declaring(metadata: &Value, checksum: Checksum) -> Value {
+    let mut metadata = metadata.clone();
+    metadata["consumers"][0]["documentChecksum"] = json!(checksum);
+    metadata
+}
+
+pub(super) fn sized(metadata: &Value, file: &Bytes) -> Value {
+    let mut metadata = metadata.clone();
+    metadata["consumers"][0]["documentSize"] = json!(file.len());
+    metadata
+}
+
+pub(super) fn words(story: Story) -> &'static str {
+    match story {
+        Story::Inline => "inline",
+        Story::Parts => "by parts",
+        Story::Repeated => "sent twice",
+        Story::Replaced => "replaced by another file",
+        Story::WrongCrc => "declared with a wrong CRC64NVME: refused",
+        Story::WrongSha => "declared with a wrong SHA-256: found corrupt",
+        Story::DiesAtTheEnd => "whose sender died after the last part: stored by the sweep",
+        Story::DiesAtOnce => "whose sender died before the first part: expired",
+        Story::AsksOnce => "inline, whose sender asked once and died: stored whole, or nothing left of them",
+    }
+}
