@@ -24,10 +24,11 @@ EVENT = 1.00 / 1e6  # a custom event
 S3_EVENT = 1.00 / 1e6  # S3's, which one opts in to; NOT VERIFIED for this region, us-east-1's is meant
 ARCHIVE_GB = 0.12 + 0.0245
 LOG_GB = 0.63 + 3 * 0.0324  # taken in, and kept for LogDays' 90
-METRIC = 0.30  # a month
+METRIC = 0.30  # a series that has values all month; charged by the hour
+HOURS = 730  # of a month
 ALARM = 0.10
 DASHBOARD = 3.00
-TRACE = 5.00 / 1e6  # X-Ray, of an invocation; above one a second it takes one in twenty
+TRACE = 5.00 / 1e6  # X-Ray, of an invocation, with Tracing=Active
 
 KB, MB, GB = 1e3, 1e6, 1e9
 MIB, GIB = 2**20, 2**30
@@ -50,24 +51,24 @@ def parts(size):
 def announced(changes):
     """Each change of an item wakes the announce function; at worst each one by itself."""
     event = EVENT + ARCHIVE_GB * KB / GB
-    return changes * (LAMBDA + TRACE + 0.25 * 0.05 * GB_SECOND + 2 * KB / GB * LOG_GB) + event
+    return changes * (LAMBDA + 0.25 * 0.05 * GB_SECOND + 2 * KB / GB * LOG_GB) + event
 
 
 RECONCILED = (
-    S3_EVENT + LAMBDA + TRACE + 0.05 * GB_SECOND + READ + 2 * KB / GB * LOG_GB
+    S3_EVENT + LAMBDA + 0.05 * GB_SECOND + READ + 2 * KB / GB * LOG_GB
 )  # S3 tells of an object: look at its item
 
 
 def inline():
     """PutObject, a transaction."""
-    api = GATEWAY + LAMBDA + TRACE + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
+    api = GATEWAY + LAMBDA + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
     return {"API": api, "S3": S3_PUT, "DynamoDB": STORED, "events": RECONCILED + announced(1)}
 
 
 def by_parts(size):
     """CreateMultipartUpload, a transaction; the parts; GetItem, ListParts, CompleteMultipartUpload, a transaction."""
     seconds = 2 * API_SECONDS + parts(size) * 0.01
-    api = 2 * (GATEWAY + LAMBDA + TRACE + LOGGED / GB * LOG_GB) + seconds * GB_SECOND
+    api = 2 * (GATEWAY + LAMBDA + LOGGED / GB * LOG_GB) + seconds * GB_SECOND
     s3 = (3 + parts(size)) * S3_PUT
     return {"API": api, "S3": s3, "DynamoDB": 2 * (COUNTED + INDEXED) + 2 * LINKS * WRITE + READ, "events": RECONCILED + announced(2)}
 
@@ -78,18 +79,31 @@ def read_back(size):
     return read + ITEM_KB * WRITE + INDEXED + announced(1)
 
 
-def standing():
-    """A month of a stack to which nobody hands anything in."""
-    sweeps = 60 * 24 * 30
-    sweep = LAMBDA + TRACE + 0.1 * GB_SECOND + 8 * 0.5 * READ + 1.5 * KB / GB * LOG_GB
-    # Of the sweep, cold starts, announced, calls to AWS, documents and bytes, problems.
-    ours = 11 + 3 + 1 + 17 + 2 * 7 + 10
-    metrics = ours * METRIC
-    return {"the sweep": sweeps * sweep, "metrics": metrics, "alarms": 23 * ALARM, "the dashboard": DASHBOARD}
+ALARMED = 22  # series that the alarms watch; a test of the template counts them
+SWEEPS = 60 * 24 * 30
+INVOCATIONS = 3  # of functions, for a document: api, reconcile, announce
+
+# Series of ours: the sweep's delay is always there, the others in hours in which something happens.
+FEW = 3 + 1 + 2 + 3  # documents by outcome, writes, refusals by problem, what the sweep met
+ALL = 2 * 7 + 1 + 2 + 3 + 17 + 3 + 1  # by form too and their bytes, calls to AWS, cold starts, announced
 
 
-# A month's documents of a school or of many, by size; most of them are single PDFs.
-SCHOOLS = [("one school", 2_000), ("ten schools", 20_000), ("many schools", 500_000)]
+def standing(hours, documents=0, full=False):
+    """A month of a stack in which something happens in so many hours; `full` with all metrics, traces and the dashboard."""
+    sweep = LAMBDA + 0.1 * GB_SECOND + 8 * 0.5 * READ + 1.5 * KB / GB * LOG_GB
+    costs = {
+        "the sweep": SWEEPS * sweep,
+        "metrics": METRIC + (ALL if full else FEW) * METRIC * hours / HOURS,
+        "alarms": ALARMED * ALARM,
+    }
+    if full:
+        costs["traces"] = (SWEEPS + INVOCATIONS * documents) * TRACE
+        costs["the dashboard"] = DASHBOARD
+    return costs
+
+
+# A month's documents of a school or of many, and the hours in which they come. Most of them are single PDFs.
+SCHOOLS = [("nobody", 0, 0), ("one school", 2_000, 220), ("ten schools", 20_000, 330), ("many schools", 500_000, HOURS)]
 MIX = [(0.95, 200 * KB), (0.045, 100 * MB), (0.005, GB)]
 
 
@@ -126,14 +140,15 @@ def per_thousand():
 
 def per_month():
     rows = []
-    for name, documents in SCHOOLS:
+    for name, documents, hours in SCHOOLS:
         handed_in = sum(share * sum((inline() if size < 4 * MIB else by_parts(size)).values()) for share, size in MIX)
         grown = documents * sum(share * size for share, size in MIX)
         kept = (12 * grown / GB) * S3_GB + 12 * documents * ITEM_KB * KB / GB * TABLE_GB
-        still = sum(standing().values())
-        columns = [documents * handed_in, still, kept, documents * handed_in + still + kept]
+        still = sum(standing(hours).values())
+        full = sum(standing(hours, documents, full=True).values())
+        columns = [documents * handed_in, still, kept, documents * handed_in + still + kept, full]
         rows.append([name, f"{documents:,}", f"{grown / GB:,.0f} GB", *(dollars(column) for column in columns)])
-    head = ["a month, in $", "documents", "new", "handing in", "standing", "kept after a year", "together"]
+    head = ["a month, in $", "documents", "new", "handing in", "standing", "kept after a year", "together", "standing, all on"]
     return table(head, rows)
 
 
@@ -147,11 +162,11 @@ def per_part_size():
 
 
 def text():
-    still = ", ".join(f"{what} {dollars(cost)}" for what, cost in standing().items())
+    still = ", ".join(f"{what} {dollars(cost)}" for what, cost in standing(220).items())
     mix = ", ".join(f"{share:.1%} of {size / MB:g} MB" for share, size in MIX)
     return "\n".join([
         per_thousand(), "", per_month(), "",
-        f"(The documents are {mix}. Standing: {still}.)", "", per_part_size(),
+        f"(The documents are {mix}. Standing, of one school: {still}.)", "", per_part_size(),
     ])  # fmt: skip
 
 

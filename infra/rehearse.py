@@ -10,6 +10,7 @@ import re
 import sys
 import tomllib
 
+import costs
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
@@ -95,7 +96,7 @@ def look_at_functions(expanded):
         want(f"{name}, its runtime", function["Runtime"], "provided.al2023")
         want(f"{name}, its architecture", function["Architectures"], [expanded.parameters["Architecture"]])
         want(f"{name}, its memory and timeout", (function["MemorySize"], function["Timeout"]), size)
-        want(f"{name}, its tracing", function["TracingConfig"], {"Mode": "Active"})
+        want(f"{name}, its tracing", function["TracingConfig"], {"Mode": expanded.parameters["Tracing"]})
         log = {"LogGroup": {"Ref": name.replace("Function", "Log")}, "LogFormat": "JSON"}
         want(f"{name}, its log", function["LoggingConfig"], log)
         reserved = expanded.parameters[name.replace("Function", "Concurrency")] or None
@@ -353,8 +354,13 @@ def look_at_the_rest(expanded):
             want(f"{name}, what it computes with", set(re.findall(r"\b[a-z]\w*", expression)), measured)
         shown = [metric for metric in metrics.values() if metric.get("ReturnData", True)]
         want(f"{name} watches one value", len(shown), 1 if metrics else 0)
-    dashboard = expanded.properties("Dashboard")["DashboardBody"]["Fn::Sub"][0]
-    want("the dashboard's widgets", len(json.loads(dashboard)["widgets"]) > 8, True)
+    series = (len([m for m in alarm.get("Metrics", []) if "MetricStat" in m]) or 1 for alarm in alarms.values())
+    want("the series that infra/costs.py has alarms for", sum(series), costs.ALARMED)
+    shows = expanded.parameters["ShowDashboard"] == "on"
+    want("a dashboard", "Dashboard" in expanded.resources, shows)
+    if shows:
+        dashboard = expanded.properties("Dashboard")["DashboardBody"]["Fn::Sub"][0]
+        want("the dashboard's widgets", len(json.loads(dashboard)["widgets"]) > 8, True)
 
     retained = {name for name, resource in expanded.resources.items() if resource.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate")}
     retained -= set(expanded.of_type("AWS::Lambda::Version"))  # SAM's doing, for a roll-back
@@ -388,6 +394,7 @@ def parameter_sets():
             "GatewayTracing": "on", "GatewayMetrics": "on", "DefaultEndpoint": "off",
             "ApiConcurrency": 50, "ReconcileConcurrency": 5, "AnnounceConcurrency": 10,
             "Rollout": "Linear10PercentEvery1Minute", "TenantSessions": "on",
+            "Metrics": "all", "Tracing": "Active", "ShowDashboard": "on",
         },
         "copies": {
             "AlarmEmail": "operator@dms.example", "AlarmTopicArn": TOPIC, "ColdAfterDays": 90,

@@ -23,7 +23,7 @@ sqs, s3 = boto3.client("sqs"), boto3.client("s3")
 
 
 class Events:
-    """The events of a tenant, in a queue behind a rule of its own, as the README says."""
+    """The events of a tenant, in a queue behind a rule of its own, as docs/events.md says."""
 
     def __init__(self, bus):
         self.queue = sqs.create_queue(QueueName="dms")["QueueUrl"]

@@ -144,7 +144,7 @@ async fn what_is_only_under_way_refused_or_given_up_is_not_announced() {
 
 #[tokio::test]
 async fn what_the_sweep_only_looks_at_is_neither_announced_nor_counted_again() {
-    let cloud = own_cloud();
+    let cloud = crate::metrics::measuring_cloud();
     let sender = Sender::to(cloud);
     cloud.events.hold(true);
     let declared = with(&offer(6), "documentChecksum", json!(sha256(b"second")));

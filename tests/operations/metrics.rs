@@ -1,10 +1,13 @@
 //! What is measured, as CloudWatch finds it in the logs.
 
+use std::collections::BTreeSet;
+
+use okd_core::metrics::Metric;
 use okd_local::Cloud;
 use serde_json::{Value, json};
 
 use crate::{
-    cloud::{log, own_cloud},
+    cloud::{log, own_cloud, start},
     sender::{Sender, metadata, offer},
 };
 
@@ -69,9 +72,16 @@ fn sum(metrics: Vec<Value>, form: &str, outcome: &str) -> u64 {
     values.map(|metric| metric[1].as_u64().unwrap()).sum()
 }
 
+/// A cloud whose functions write all metrics.
+pub(crate) fn measuring_cloud() -> &'static Cloud {
+    start(|options| {
+        options.parameters.insert("Metrics".to_owned(), "all".to_owned());
+    })
+}
+
 #[tokio::test]
 async fn documents_and_bytes_are_counted_by_form_and_outcome() {
-    let cloud = own_cloud();
+    let cloud = measuring_cloud();
     let sender = Sender::to(cloud);
     sender.hand_in(&metadata(), b"inline").await.ok();
     let upload = sender.offer_and_send(&offer(1000), &[7; 1000]).await;
@@ -121,7 +131,7 @@ async fn a_request_has_one_id_in_its_answer_its_problem_and_the_log_which_names_
 
 #[tokio::test]
 async fn cold_starts_and_the_time_of_calls_to_aws_are_measured() {
-    let cloud = own_cloud();
+    let cloud = measuring_cloud();
     let sender = Sender::to(cloud);
     let metadata = metadata();
     for _ in 0..2 {
@@ -140,4 +150,53 @@ async fn cold_starts_and_the_time_of_calls_to_aws_are_measured() {
     cloud.strike(jiff::Timestamp::now()).await.unwrap();
     let lag = of(cloud, "SecondsLate", "Seconds");
     assert_eq!(lag, [json!([["local-ReconcileFunction"], 0])]);
+}
+
+#[tokio::test]
+async fn unless_all_metrics_are_asked_for_there_are_those_that_alarms_need_and_none_of_what_did_not_happen() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    sender.hand_in(&metadata(), b"file").await.ok();
+    cloud.stream.as_ref().unwrap().settled().await.unwrap();
+    cloud.strike(jiff::Timestamp::now()).await.unwrap();
+    let names: BTreeSet<String> = measured(cloud).iter().map(|metric| metric[1].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, ["Documents", "SecondsLate", "Writes"].map(str::to_owned).into());
+    assert_eq!(of(cloud, "Documents", "Count"), [json!([["local-AnnounceFunction", "stored"], 1])]);
+    assert_eq!(of(cloud, "Writes", "Count"), [json!([["local-ApiFunction"], 1])]);
+}
+
+/// Every metric of ours that the alarms and the dashboard name is one that there is, and an alarm needs none that is not
+/// written unless all are asked for.
+#[test]
+fn alarms_and_dashboard_name_metrics_that_there_are() {
+    let template = std::fs::read_to_string(okd_local::default_template()).unwrap();
+    let of_alarms = template.split("Namespace: OKD").skip(1);
+    let of_alarms = of_alarms.map(|rest| rest.split("MetricName: ").nth(1).unwrap());
+    let name = |text: &str| text.split(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap().to_owned();
+    let of_alarms: BTreeSet<String> = of_alarms.map(name).collect();
+    let known = |of: &dyn Fn(&Metric) -> bool| -> BTreeSet<String> {
+        Metric::ALL.iter().filter(|metric| of(metric)).map(|metric| metric.name().to_owned()).collect()
+    };
+    let few = known(&|metric| !metric.is_extra());
+    assert!(of_alarms.len() >= 6 && of_alarms.is_subset(&few), "{of_alarms:?} of {few:?}");
+
+    let dashboard = template.split("DashboardBody").nth(1).unwrap().split("Outputs:").next().unwrap();
+    let searched = dashboard.split("MetricName=\\\"").skip(1).map(name);
+    let listed = dashboard.split("[\"OKD\", \"").skip(1).map(name);
+    let swept = dashboard.split("What the sweep met").nth(1).unwrap().split("{\"type\"").next().unwrap();
+    let swept = swept.split("[\".\", \"").skip(1).map(name);
+    let shown: BTreeSet<String> = searched.chain(listed).chain(swept).collect();
+    let unknown: Vec<&String> = shown.iter().filter(|name| !known(&|_| true).contains(*name)).collect();
+    assert_eq!(unknown, ["ApproximateNumberOfMessagesVisible"; 0]);
+}
+
+#[test]
+fn the_page_about_metrics_has_every_one() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating/metrics.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (few, all) = page.split_once("`Metrics=all`").unwrap();
+    for metric in Metric::ALL {
+        let part = if metric.is_extra() { all } else { few };
+        assert!(part.contains(&format!("`{}`", metric.name())), "{metric:?}");
+    }
 }

@@ -31,10 +31,11 @@ fn no_function_has_a_variable_that_it_does_not_read() {
     let pages = &["OKD_UPLOAD_ORIGINS"][..];
     let sessions = &["AWS_ENDPOINT_URL_STS", "OKD_SIGNING_ROLE", "OKD_TENANT_ROLE"][..];
     let bus = &["AWS_ENDPOINT_URL_EVENTBRIDGE", "OKD_BUS"][..];
+    let metrics = &["OKD_METRICS"][..];
     let expected = BTreeMap::from([
-        ("AnnounceFunction", bus.to_vec()),
-        ("ApiFunction", [stores, tokens, pages, sessions].concat()),
-        ("ReconcileFunction", [stores, tokens].concat()),
+        ("AnnounceFunction", [bus, metrics].concat()),
+        ("ApiFunction", [stores, tokens, pages, sessions, metrics].concat()),
+        ("ReconcileFunction", [stores, tokens, metrics].concat()),
     ]);
     let expected = expected.into_iter().map(|(function, names)| (function, names.into_iter().collect()));
     let expected: BTreeMap<_, BTreeSet<_>> = expected.collect();
@@ -44,6 +45,23 @@ fn no_function_has_a_variable_that_it_does_not_read() {
     let names =
         environments.iter().map(|(&function, variables)| (function, variables.keys().map(String::as_str).collect()));
     assert_eq!(names.collect::<BTreeMap<_, _>>(), expected);
+}
+
+#[test]
+fn the_gateways_own_problems_are_worded_as_the_services_of_the_same_type() {
+    let template = template();
+    let (_, api) = template.resources("AWS::Serverless::Api").next().unwrap();
+    for (answer, response) in api["GatewayResponses"].as_object().unwrap() {
+        let problem = response["ResponseTemplates"]["application/json"].as_str().unwrap();
+        let problem: serde_json::Value = serde_json::from_str(problem).unwrap();
+        let name = problem["type"].as_str().unwrap().strip_prefix(okd_api::TYPE).unwrap();
+        let Some(kind) = okd_api::Kind::ALL.iter().find(|kind| kind.name() == name) else {
+            assert_eq!((answer.as_str(), name), ("DEFAULT_4XX", "refused-by-gateway"));
+            continue;
+        };
+        assert_eq!(problem["title"], kind.title(), "{answer}");
+        assert_eq!(problem["status"], kind.status().as_u16(), "{answer}");
+    }
 }
 
 #[test]

@@ -9,7 +9,12 @@ pub mod change;
 use std::collections::BTreeMap;
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use okd_core::{config::BusConfig, lambda, metrics::Measured, stores};
+use okd_core::{
+    config::{BusConfig, MetricsConfig},
+    lambda,
+    metrics::{Measured, Meter, Metric},
+    stores,
+};
 use serde_json::{Value, json};
 
 use bus::Bus;
@@ -18,11 +23,12 @@ use change::{Batch, Change, StreamRecord};
 /// Cold start, then batches until Lambda ends the process. Settings come from the environment; see [`BusConfig`].
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     lambda::start_log();
-    let bus = Bus::new(&stores::connect().await, BusConfig::from_env()?.bus);
-    let bus = &bus;
+    let bus = &Bus::new(&stores::connect().await, BusConfig::from_env()?.bus);
+    let meter = &Meter::new(MetricsConfig::from_env()?);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Batch>| {
-        let mut measured = Measured::begin();
-        let answer = handle(bus, &event.payload.records, &mut measured).await;
+        let mut measured = meter.begin();
+        let calls = measured.calls();
+        let answer = calls.of(handle(bus, &event.payload.records, meter, &mut measured)).await;
         measured.write();
         Ok::<_, lambda_runtime::Error>(answer)
     }))
@@ -31,7 +37,7 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
 
 /// Announces what the records say, in their order, up to the first of which that cannot be done. From that one on
 /// Lambda sends them again: `ReportBatchItemFailures`.
-async fn handle(bus: &Bus, records: &[StreamRecord], measured: &mut Measured) -> Value {
+async fn handle(bus: &Bus, records: &[StreamRecord], meter: &Meter, measured: &mut Measured) -> Value {
     let mut changes = Vec::new();
     for record in records {
         match record.change() {
@@ -44,11 +50,11 @@ async fn handle(bus: &Bus, records: &[StreamRecord], measured: &mut Measured) ->
         }
     }
     let done = announce(bus, &changes).await;
-    count(&changes[..done]);
+    count(&changes[..done], meter);
     let announced = changes[..done].iter().filter(|change| change.announced.is_some());
     let announced = announced.count();
     tracing::info!(records = records.len(), done, announced, "announced");
-    measured.add(&[], &[("Announced", "Count", announced as u64)]);
+    measured.add(&[], &[(Metric::Announced, announced as u64)]);
     let failed = records.get(done).map(StreamRecord::sequence_number);
     let failures: Vec<Value> = failed.map(|number| json!({ "itemIdentifier": number })).into_iter().collect();
     json!({ "batchItemFailures": failures })
@@ -72,20 +78,20 @@ async fn announce<'a>(bus: &Bus, changes: &'a [Change]) -> usize {
     changes.len()
 }
 
-/// A line of metrics for every form and outcome.
-fn count(changes: &[Change]) {
+/// Writes a line of metrics for every outcome, and for every form where all metrics are asked for.
+fn count(changes: &[Change], meter: &Meter) {
     let mut totals: BTreeMap<_, (u64, u64)> = BTreeMap::new();
     for counted in changes.iter().filter_map(|change| change.counted) {
-        let (documents, bytes) = totals.entry((counted.form, counted.outcome)).or_default();
+        let form = meter.has_all().then_some(counted.form);
+        let (documents, bytes) = totals.entry((form, counted.outcome)).or_default();
         *documents += 1;
         *bytes += counted.bytes;
     }
     for ((form, outcome), (documents, bytes)) in totals {
-        let mut line = Measured::begin();
-        line.add(
-            &[("Form", form), ("Outcome", outcome)],
-            &[("Documents", "Count", documents), ("Bytes", "Bytes", bytes)],
-        );
+        let form = form.map(|form| ("Form", form));
+        let dimensions: Vec<_> = form.into_iter().chain([("Outcome", outcome)]).collect();
+        let mut line = meter.line();
+        line.add(&dimensions, &[(Metric::Documents, documents), (Metric::Bytes, bytes)]);
         line.write();
     }
 }

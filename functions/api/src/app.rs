@@ -1,8 +1,9 @@
 //! The state that the function keeps between requests.
 
 use okd_core::{
-    config::{ConfigError, PageConfig, SessionConfig, StoreConfig, TokenConfig},
+    config::{ConfigError, MetricsConfig, PageConfig, SessionConfig, StoreConfig, TokenConfig},
     lambda::Clock,
+    metrics::Meter,
     stores::{self, TenantStores, Tenants},
     token::Verifier,
 };
@@ -15,6 +16,7 @@ pub struct App {
     pub(crate) throttle: Throttle,
     pub(crate) stores: TenantStores,
     pub(crate) clock: Clock,
+    pub(crate) meter: Meter,
     /// The origins whose pages may call.
     pub(crate) origins: Vec<String>,
 }
@@ -29,6 +31,7 @@ impl App {
             throttle: Throttle::default(),
             stores: TenantStores::new(sdk, StoreConfig::from_env()?, SessionConfig::from_env()?),
             clock,
+            meter: Meter::new(MetricsConfig::from_env()?),
             origins: PageConfig::from_env()?.origins,
         })
     }

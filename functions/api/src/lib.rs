@@ -29,7 +29,7 @@ use okd_core::{
     Error,
     caller::Caller,
     lambda::{self, Clock},
-    metrics::Measured,
+    metrics::{Measured, Metric},
 };
 use tracing::Instrument;
 
@@ -90,7 +90,7 @@ async fn survive(answer: impl Future<Output = Response<Body>>, ids: &RequestIds)
 
 async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body> {
     let began = Instant::now();
-    let mut measured = Measured::begin();
+    let mut measured = app.meter.begin();
     let mut caller = None;
     let method = request.method().clone();
     let at = routes::at(request.raw_http_path());
@@ -98,7 +98,7 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
     let answered = match at {
         Ok(at) if method == Method::OPTIONS => Ok(response::options(at.route.methods)),
         Ok(at) => match routes::find(&method, &at) {
-            Ok(found) => call_in_time(app, &found, request, &mut caller).await,
+            Ok(found) => measured.calls().of(call_in_time(app, &found, request, &mut caller)).await,
             Err(refusal) => Err(refusal),
         },
         Err(refusal) => Err(refusal),
@@ -124,9 +124,9 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
 /// Counts a refusal.
 fn measure(refusal: &Refusal, measured: &mut Measured) {
     let kind = refusal::problem(refusal).kind;
-    measured.add(&[("Problem", kind.name())], &[("Refusals", "Count", 1)]);
+    measured.add(&[("Problem", kind.name())], &[(Metric::Refusals, 1)]);
     if let Refusal::Core(Error::IssuerUnavailable(tenant)) = refusal {
-        measured.add(&[("Tenant", &tenant.to_string())], &[("IssuerUnavailable", "Count", 1)]);
+        measured.add(&[("Tenant", &tenant.to_string())], &[(Metric::IssuerUnavailable, 1)]);
     }
 }
 

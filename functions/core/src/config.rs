@@ -45,6 +45,15 @@ pub struct BusConfig {
     pub bus: String,
 }
 
+/// The metrics that a function writes; every function reads it.
+#[derive(Debug, Clone)]
+pub struct MetricsConfig {
+    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: the function's name.
+    pub function: String,
+    /// `OKD_METRICS`: true where it is `all` instead of `few`.
+    pub all: bool,
+}
+
 /// A variable that is missing or malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {variable} is not set; template.yaml sets it")]
@@ -90,6 +99,13 @@ impl BusConfig {
     pub fn from_env() -> Result<Self, ConfigError> {
         let bus = required("OKD_BUS")?;
         Ok(Self { bus })
+    }
+}
+
+impl MetricsConfig {
+    /// Reads the variables named above. A function without one of them must not start.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self { function: required("AWS_LAMBDA_FUNCTION_NAME")?, all: required("OKD_METRICS")? == "all" })
     }
 }
 

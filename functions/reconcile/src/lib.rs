@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use okd_core::{
     Result, Stores,
-    config::{StoreConfig, TokenConfig},
+    config::{MetricsConfig, StoreConfig, TokenConfig},
     lambda::{self, Clock},
-    metrics::Measured,
+    metrics::{Measured, Meter, Metric},
     stores::{self, Tenants},
     tenant::Tenant,
     token::{self, Fetcher},
@@ -34,12 +34,14 @@ pub async fn run(clock: Clock) -> Result<(), lambda_runtime::Error> {
         tenants: Tenants::new(&sdk, tokens.tenants_table),
         fetcher: Fetcher::new(tokens.private_issuers),
         clock,
+        meter: Meter::new(MetricsConfig::from_env()?),
     };
     let app = &app;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let left = lambda::time_left(event.context.deadline);
-        let mut measured = Measured::begin();
-        let handled = handle(app, event.payload, left, &mut measured).await;
+        let mut measured = app.meter.begin();
+        let calls = measured.calls();
+        let handled = calls.of(handle(app, event.payload, left, &mut measured)).await;
         measured.write();
         handled.map_err(|error| {
             let cause = error.to_string();
@@ -56,6 +58,7 @@ struct App {
     tenants: Tenants,
     fetcher: Fetcher,
     clock: Clock,
+    meter: Meter,
 }
 
 /// Sees to one event, with this much time left. An error asks for the event again; one that cannot be read
@@ -76,7 +79,7 @@ async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured
             let until = Instant::now() + left / 2;
             let looked = use_cases::look_through(&app.stores, &app.tenants, now, until).await?;
             tracing::info!(?looked, "looked through the bucket");
-            measured.add(&[], &[("Strays", "Count", looked.strays)]);
+            measured.add(&[], &[(Metric::Strays, looked.strays)]);
         }
         Ok(Event::ObjectCreated { key, version }) => {
             let now = (app.clock)();
@@ -85,12 +88,12 @@ async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured
             let created = use_cases::on_object_created(stores, tenants, &key, version, now).await?;
             tracing::info!(key, ?created, "an object was created");
             let verified = match created {
-                Created::Verified(Verified::Holds) => "Verified",
-                Created::Verified(Verified::Corrupt) => "Corrupt",
-                Created::Finished => "Completed",
+                Created::Verified(Verified::Holds) => Metric::Verified,
+                Created::Verified(Verified::Corrupt) => Metric::Corrupt,
+                Created::Finished => Metric::Completed,
                 _ => return Ok(()),
             };
-            measured.add(&[], &[(verified, "Count", 1)]);
+            measured.add(&[], &[(verified, 1)]);
         }
         Err(reason) => tracing::error!(reason, "an event cannot be read"),
     }
@@ -112,7 +115,7 @@ async fn refresh_keys(app: &App, tenants: &[Tenant], now: Timestamp, measured: &
     for tenant in &silent {
         tracing::warn!(%tenant, "the issuer of this tenant does not answer");
     }
-    measured.add(&[], &[("IssuersDown", "Count", silent.len() as u64)]);
+    measured.add(&[], &[(Metric::IssuersDown, silent.len() as u64)]);
 }
 
 fn report(swept: Swept, measured: &mut Measured) {
@@ -120,16 +123,16 @@ fn report(swept: Swept, measured: &mut Measured) {
     measured.add(
         &[],
         &[
-            ("Completed", "Count", swept.completed),
-            ("Expired", "Count", swept.expired),
-            ("Verified", "Count", swept.verified),
-            ("Corrupt", "Count", swept.corrupt),
-            ("Mismatched", "Count", swept.mismatched),
-            ("Removed", "Count", swept.removed),
-            ("Waiting", "Count", swept.waiting),
-            ("Failed", "Count", swept.failed),
-            ("Left", "Count", swept.left),
-            ("SecondsLate", "Seconds", swept.seconds_late),
+            (Metric::Completed, swept.completed),
+            (Metric::Expired, swept.expired),
+            (Metric::Verified, swept.verified),
+            (Metric::Corrupt, swept.corrupt),
+            (Metric::Mismatched, swept.mismatched),
+            (Metric::Removed, swept.removed),
+            (Metric::Waiting, swept.waiting),
+            (Metric::Failed, swept.failed),
+            (Metric::Left, swept.left),
+            (Metric::SecondsLate, swept.seconds_late),
         ],
     );
 }
