@@ -1,6 +1,6 @@
 //! The access key of the local stores and its secret: made at random for each data folder and kept in it, as lines that
-//! a shell can read. And the sessions of roles that the stand-in for [STS](crate::sts) begins: nothing is kept of them, since
-//! the key and its secret say it all.
+//! a shell can read. And the sessions of roles that the stand-in for [STS](crate::sts) begins: nothing is kept of them,
+//! since the key and its secret say it all.
 
 use std::{collections::BTreeMap, fmt, fs, path::Path};
 
@@ -101,8 +101,8 @@ impl AccessKey {
         }
     }
 
-    /// The role of the session whose key is named in a request; `None` where it is no session's. Whether that key signed the
-    /// request is another question.
+    /// The role of the session whose key is named in a request; `None` where it is no session's. Whether that key
+    /// signed the request is another question.
     pub(crate) fn role_of(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<Role>, NoSession> {
         let parameter = |name: &str| {
             let query = uri.query().unwrap_or_default();
@@ -136,8 +136,8 @@ impl AccessKey {
         hex(&mac(self.secret.as_bytes(), text))
     }
 
-    /// Returns whether this key, or a session's, signed the request: AWS Signature Version 4, in the `Authorization` header. Here a signature
-    /// does not expire.
+    /// Returns whether this key, or a session's, signed the request: AWS Signature Version 4, in the `Authorization`
+    /// header. Here a signature does not expire.
     pub(crate) fn has_signed(&self, request: &Parts, body: &[u8]) -> bool {
         let Some(signed) = Signed::read(&request.headers) else {
             return false;

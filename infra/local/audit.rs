@@ -58,8 +58,8 @@ pub struct Stored {
     pub uploading: bool,
 }
 
-/// Lets everything end before the invariants are checked: the events are delivered, late calls arrive, the clock strikes
-/// once when everything is due, and the bucket's lifecycle rule has its turn.
+/// Lets everything end before the invariants are checked: the events are delivered, late calls arrive, the clock
+/// strikes once when everything is due, and the bucket's lifecycle rule has its turn.
 pub async fn settle(cloud: &Cloud) -> Result<()> {
     const DAY: Duration = Duration::from_hours(24);
     cloud.events.hold(false);
@@ -130,7 +130,7 @@ struct Named {
     entries: BTreeSet<ItemKey>,
     /// The sequence of the last content of each version, by its object's key, as the items for that say.
     pointers: BTreeMap<ObjectKey, u32>,
-    /// Actor how much each number of each counter differs from what is open.
+    /// The differences between each number of each counter and what is open.
     counters: BTreeMap<(ItemKey, String), i64>,
 }
 

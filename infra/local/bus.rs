@@ -1,5 +1,5 @@
-//! The stand-in for `EventBridge`: every event that the functions put on the bus goes, as a rule's target would get it, into
-//! the file [`ANNOUNCED`] of the data folder, a line of JSON each, and, where there is one, to a webhook.
+//! The stand-in for `EventBridge`: every event that the functions put on the bus goes, as a rule's target would get it,
+//! into the file [`ANNOUNCED`] of the data folder, a line of JSON each, and, where there is one, to a webhook.
 
 use std::{
     fs::{File, OpenOptions},

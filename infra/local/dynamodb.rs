@@ -20,7 +20,8 @@ use crate::{
     template::{arn, physical_name},
 };
 
-/// The name by which a `Query` of the table of tenants passes the wire: a process makes one in a while, for any request.
+/// The name by which a `Query` of the table of tenants passes the wire: a process makes one in a while, for any
+/// request.
 pub const TENANTS_READ: &str = "QueryTenants";
 
 /// The tables, here or elsewhere.
@@ -78,7 +79,8 @@ impl Tables {
     }
 }
 
-/// Answers calls from `tables`, over the wire, until the process ends; notifies `written` of each that may have written.
+/// Answers calls from `tables`, over the wire, until the process ends; notifies `written` of each that may have
+/// written.
 pub async fn serve(port: Port, tables: Tables, written: Arc<Notify>) {
     let effect = move |call: Call| {
         let (tables, written) = (tables.clone(), written.clone());

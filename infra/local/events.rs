@@ -161,8 +161,8 @@ async fn invoke(function: &Function, event: &str) {
     tracing::warn!("an event was given up: what it was about is left to the sweep");
 }
 
-/// Invokes the functions with a `Schedule` each time its rate says so, until the process ends: with its `Input`, or else with
-/// the time.
+/// Invokes the functions with a `Schedule` each time its rate says so, until the process ends: with its `Input`, or
+/// else with the time.
 pub(crate) fn schedule(template: &Template, function: impl Fn(&str) -> Option<Arc<Function>>) -> Result<()> {
     for (name, schedule) in template.events("Schedule") {
         let Some(function) = function(name) else {

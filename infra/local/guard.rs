@@ -1,8 +1,8 @@
 //! Keeps web pages out: every port of the local cloud asks here first whether it may answer.
 //!
-//! A page of another site that is open in a browser on this machine can reach loopback in two ways. It can send a request
-//! (a form, a `fetch`): the browser then adds an `Origin` or `Sec-Fetch-Site` header. Or it can point its own name at
-//! loopback (DNS rebinding): the `Host` is then that name.
+//! A page of another site that is open in a browser on this machine can reach loopback in two ways. It can send a
+//! request (a form, a `fetch`): the browser then adds an `Origin` or `Sec-Fetch-Site` header. Or it can point its own
+//! name at loopback (DNS rebinding): the `Host` is then that name.
 
 use std::{net::IpAddr, sync::Arc};
 

@@ -1,11 +1,11 @@
 //! The OKD document service's cloud on one machine: no Docker, no account, no network.
 //!
-//! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [`s3`] on a
-//! folder, [`dynamodb`] on SQLite, their [`events`] and [`stream`], the [`bus`], [`sts`] and a token [`issuer`], put together as
-//! `template.yaml` says; and between functions and stores a [`wire`] on which tests make things go wrong. A [`guard`] keeps web pages out,
-//! modes of files and [an access key](access_key) keep out other users of the machine. It
-//! cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither
-//! reads nor passes on real credentials.
+//! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [`s3`] on a folder,
+//! [`dynamodb`] on SQLite, their [`events`] and [`stream`], the [`bus`], [`sts`] and a token [`issuer`], put together
+//! as `template.yaml` says; and between functions and stores a [`wire`] on which tests make things go wrong. A
+//! [`guard`] keeps web pages out, modes of files and [an access key](access_key) keep out other users of the machine.
+//! It cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither reads nor
+//! passes on real credentials.
 
 pub mod access_key;
 pub mod announced;

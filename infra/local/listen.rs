@@ -41,8 +41,8 @@ impl Host<'_> {
     }
 }
 
-/// Makes the data folder, for this user alone as everything that will be in it. A folder that others can look into is left
-/// as it is, and refused: its owner may want that, and what is in it may be known already.
+/// Makes the data folder, for this user alone as everything that will be in it. A folder that others can look into is
+/// left as it is, and refused: its owner may want that, and what is in it may be known already.
 #[cfg(unix)]
 pub(crate) fn make_private(folder: &Path) -> Result<()> {
     use rustix::{fs::Mode, process::umask};

@@ -45,8 +45,8 @@ struct Arguments {
     /// Send what is announced of documents to this URL too, as JSON; until it answers 2xx it gets it again.
     #[arg(long)]
     webhook: Option<String>,
-    /// Let pages of this origin, such as <https://dms.example>, call the API and send parts from a browser; may be repeated. (The
-    /// template's parameter `UploadOrigins`.)
+    /// Let pages of this origin, such as <https://dms.example>, call the API and send parts from a browser; may be
+    /// repeated. (The template's parameter `UploadOrigins`.)
     #[arg(long, value_name = "URL")]
     upload_origin: Vec<Origin>,
     /// The SAM template that says what there is.

@@ -2,10 +2,11 @@
 //! function, so that what is missing in a policy is missing here too; and what was asked for is kept, so that a
 //! test can find what a policy allows and no use case needs.
 //!
-//! The part of IAM that the template uses: statements that allow named actions on resources, in which `*` stands for any
-//! characters and `${aws:PrincipalTag/NAME}` for a tag of the caller's session, or deny them on all resources but some; the
-//! condition on a table's partitions (`dynamodb:LeadingKeys`); and what SAM allows by itself to what reads a stream. At other
-//! conditions, and at whom a role trusts, it does not look: `infra/rehearse.py` and `tests/operations/template.rs` do.
+//! The part of IAM that the template uses: statements that allow named actions on resources, in which `*` stands for
+//! any characters and `${aws:PrincipalTag/NAME}` for a tag of the caller's session, or deny them on all resources but
+//! some; the condition on a table's partitions (`dynamodb:LeadingKeys`); and what SAM allows by itself to what reads a
+//! stream. At other conditions, and at whom a role trusts, it does not look: `infra/rehearse.py` and
+//! `tests/operations/template.rs` do.
 
 use std::collections::{BTreeMap, BTreeSet};
 

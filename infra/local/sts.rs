@@ -1,5 +1,5 @@
-//! The stand-in for STS: begins sessions of the template's roles for the functions that the roles trust. What a session may
-//! do [`policies`](crate::policies) says, and the stores ask; nothing is kept of it (see
+//! The stand-in for STS: begins sessions of the template's roles for the functions that the roles trust. What a session
+//! may do [`policies`](crate::policies) says, and the stores ask; nothing is kept of it (see
 //! [`access_key`](crate::access_key)).
 
 use std::{collections::BTreeMap, time::Duration};

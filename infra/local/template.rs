@@ -219,8 +219,8 @@ impl Context<'_> {
         }
     }
 
-    /// Returns whether this is a resource of the template, or SAM makes it of a function or one of its events: it calls the role of a
-    /// function after that, and these after both.
+    /// Returns whether this is a resource of the template, or SAM makes it of a function or one of its events: it calls
+    /// the role of a function after that, and these after both.
     fn is_made(&self, resource: &str) -> bool {
         self.resources.iter().any(|(name, properties)| {
             let rest = resource.strip_prefix(name.as_str());

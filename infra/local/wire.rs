@@ -168,8 +168,8 @@ impl Wire {
         }
     }
 
-    /// Returns whether the policy of the caller's role allows all of it, or else that of its function. To other callers everything is
-    /// allowed.
+    /// Returns whether the policy of the caller's role allows all of it, or else that of its function. To other callers
+    /// everything is allowed.
     pub(crate) fn allows(&self, caller: &Caller, needs: &[Need]) -> bool {
         let principal = match &caller.role {
             Some(role) => Principal { name: &role.name, tags: Some(&role.tags) },

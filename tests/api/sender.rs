@@ -107,7 +107,8 @@ impl Sender {
         offer
     }
 
-    /// Completes an upload that an answer told of, and asks again while its bytes are being compared with what was declared.
+    /// Completes an upload that an answer told of, and asks again while its bytes are being compared with what was
+    /// declared.
     pub(crate) async fn complete(&self, offered: &Answer) -> Answer {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {

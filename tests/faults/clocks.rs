@@ -1,5 +1,5 @@
-//! What AWS leaves open: the clocks of the functions differ, an index shows the state of some writes ago, and a batch of
-//! the stream comes twice.
+//! What AWS leaves open: the clocks of the functions differ, an index shows the state of some writes ago, and a batch
+//! of the stream comes twice.
 
 use std::time::Duration;
 

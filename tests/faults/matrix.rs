@@ -344,8 +344,8 @@ struct Cell {
     second: Option<(Call, usize, Fault)>,
 }
 
-/// The cases in which two faults are most likely to meet what one alone does not: those with the most calls, of a request
-/// and of the service by itself, of which one part is written down and another is not.
+/// The cases in which two faults are most likely to meet what one alone does not: those with the most calls, of a
+/// request and of the service by itself, of which one part is written down and another is not.
 const OF_TWO: [Case; 5] =
     [Case::InlineOverUpload, Case::PartsVerified, Case::PartsOverUpload, Case::PartsWrongSha, Case::SweptComplete];
 /// How many of all pairs are tried, drawn from a seed.

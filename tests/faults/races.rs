@@ -1,6 +1,6 @@
 //! Two to eight clients on one document at once. The wire lets their calls to the stores through one by one, in an
-//! order drawn from a seed: as many as asked for, and what fails can be tried again with its seed. What every request was
-//! answered goes before the judge (`tests/model`), who knows the promises and none of the code.
+//! order drawn from a seed: as many as asked for, and what fails can be tried again with its seed. What every request
+//! was answered goes before the judge (`tests/model`), who knows the promises and none of the code.
 
 use std::{sync::Arc, time::Duration};
 

@@ -113,7 +113,8 @@ async fn a_declared_sha256_that_does_not_hold_makes_the_previous_document_curren
     assert_eq!(bench.document(&id).await.current, Some(bad.sha256()));
 }
 
-/// Has the document's content look as where S3 told no checksum: `declared` is all that there is, and has to be compared.
+/// Has the document's content look as where S3 told no checksum: `declared` is all that there is, and has to be
+/// compared.
 async fn only_declare(bench: &Bench, id: &str, declared: Checksum) {
     let dynamodb = setup::dynamodb_client(&bench.cloud.dynamodb_url, &bench.cloud.access_key);
     let update = dynamodb.update_item().table_name(&bench.cloud.table);

@@ -165,8 +165,8 @@ async fn unless_all_metrics_are_asked_for_there_are_those_that_alarms_need_and_n
     assert_eq!(of(cloud, "Writes", "Count"), [json!([["local-ApiFunction"], 1])]);
 }
 
-/// Every metric of ours that the alarms and the dashboard name is one that there is, and an alarm needs none that is not
-/// written unless all are asked for.
+/// Every metric of ours that the alarms and the dashboard name is one that there is, and an alarm needs none that is
+/// not written unless all are asked for.
 #[test]
 fn alarms_and_dashboard_name_metrics_that_there_are() {
     let template = std::fs::read_to_string(okd_local::default_template()).unwrap();

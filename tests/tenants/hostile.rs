@@ -1,5 +1,5 @@
-//! Everything hostile that we could think of, as a table: what is sent, what is answered; and after all of it the stores
-//! are empty. Each row is sent byte for byte, past any HTTP library that would mend it.
+//! Everything hostile that we could think of, as a table: what is sent, what is answered; and after all of it the
+//! stores are empty. Each row is sent byte for byte, past any HTTP library that would mend it.
 
 #![expect(clippy::too_many_lines, reason = "it is a table")]
 

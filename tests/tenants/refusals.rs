@@ -1,5 +1,5 @@
-//! The hostile table's second half: what is refused because of what is there already. Each row says what must be answered;
-//! after all of them what was there is as it was.
+//! The hostile table's second half: what is refused because of what is there already. Each row says what must be
+//! answered; after all of them what was there is as it was.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Access tokens as real issuers shape them, with freshly made keys: Microsoft Entra ID (v1 and v2), Keycloak, Amazon
-//! Cognito and SURFconext. Names and values are as their documentation and source have them; each school is added as the README
-//! says.
+//! Cognito and SURFconext. Names and values are as their documentation and source have them; each school is added as
+//! the README says.
 
 use okd_core::tenant::Tenant;
 use serde_json::{Value, json};
@@ -148,8 +148,8 @@ async fn keycloak_whose_scopes_are_a_clients_roles() {
 /// A client of a Cognito user pool.
 const COGNITO_CLIENT: &str = "2lr1u8k4q6f0v9e3j7n5c1m8ps";
 
-/// A school with a Cognito user pool, and the claims of an access token of it: without `aud`, and with scopes that begin
-/// with their resource server's name.
+/// A school with a Cognito user pool, and the claims of an access token of it: without `aud`, and with scopes that
+/// begin with their resource server's name.
 async fn cognito() -> (Shape, Value) {
     let issuer = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_aBcDeFgHi";
     let kid = "Xg3b0dTn9u1m8sLr2kqv7w5y4aZcEfHiJkLmNoPqRs0=";

@@ -178,8 +178,8 @@ fn stored(key: &DocumentKey, content: &Content) -> Value {
     detail
 }
 
-/// Describes a document as OKD does, without all that could tell of a person: no name, no id of the sender's own making, no
-/// subject, no free text. A reader with more rights finds the rest by `dmsDocumentId`.
+/// Describes a document as OKD does, without all that could tell of a person: no name, no id of the sender's own
+/// making, no subject, no free text. A reader with more rights finds the rest by `dmsDocumentId`.
 fn about(key: &DocumentKey, metadata: &Metadata, size: u64) -> Value {
     let okd = &metadata.okd;
     let mut consumer = json!({

@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use lambda_http::{aws_lambda_events::apigw::ApiGatewayProxyRequest, request::LambdaRequest};
 
-/// Headers that `lambda_http` makes a URL of, and breaks down over where they are none: a client may send what it likes in
-/// them. Nothing here reads them.
+/// Headers that `lambda_http` makes a URL of, and breaks down over where they are none: a client may send what it likes
+/// in them. Nothing here reads them.
 const OF_THE_URL: [&str; 2] = ["host", "x-forwarded-proto"];
 
 /// Makes an event one that `lambda_http` can read, also where its client has sent nonsense.

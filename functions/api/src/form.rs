@@ -87,8 +87,9 @@ impl From<Malformed> for FormFault {
     }
 }
 
-/// Refuses a part that says it is encoded, since its bytes are stored as they are, and a Content-Type that readers could
-/// take for different ones. A charset label has no effect on JSON (RFC 8259, section 11): the bytes are what counts.
+/// Refuses a part that says it is encoded, since its bytes are stored as they are, and a Content-Type that readers
+/// could take for different ones. A charset label has no effect on JSON (RFC 8259, section 11): the bytes are what
+/// counts.
 fn check_heads(part: &Part, name: &'static str) -> Result<(), FormFault> {
     let encoding = part.header("content-transfer-encoding").map(str::to_ascii_lowercase);
     if encoding.is_some_and(|encoding| !["binary", "8bit", "7bit"].contains(&encoding.as_str())) {

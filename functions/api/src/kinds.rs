@@ -1,6 +1,6 @@
 //! The kinds of problem documents (RFC 9457): the one table of types, statuses and titles. `docs/problems.md` and the
-//! dimension `Problem` of the metric `Refusals` are made from it, and a test compares it with the gateway's own texts in
-//! the template.
+//! dimension `Problem` of the metric `Refusals` are made from it, and a test compares it with the gateway's own texts
+//! in the template.
 
 use http::StatusCode;
 

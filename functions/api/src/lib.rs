@@ -1,6 +1,6 @@
-//! The Lambda function behind the gateway. [`run`] is its whole life: a cold start, then one [`handle`] after the other. A
-//! request flows one way: [`routes`] names the use case, one file for each noun reads the request, `okd-core` does the
-//! work, and [`response`] or [`refusal`] words the answer.
+//! The Lambda function behind the gateway. [`run`] is its whole life: a cold start, then one [`handle`] after the
+//! other. A request flows one way: [`routes`] names the use case, one file for each noun reads the request, `okd-core`
+//! does the work, and [`response`] or [`refusal`] words the answer.
 
 mod app;
 mod cors;
@@ -44,8 +44,9 @@ use routes::Found;
 /// Time reserved for sending the response before the Lambda deadline.
 const TO_ANSWER: Duration = Duration::from_secs(1);
 
-/// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, and to be kept by
-/// no cache on the way, since it may hold URLs that are secrets. The template gives them to the gateway's own answers.
+/// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, and to be
+/// kept by no cache on the way, since it may hold URLs that are secrets. The template gives them to the gateway's own
+/// answers.
 pub const SAFE_HEADERS: [(&str, &str); 3] = [
     ("strict-transport-security", "max-age=31536000"),
     ("x-content-type-options", "nosniff"),
@@ -137,7 +138,8 @@ fn refuse(refusal: &Refusal, ids: &RequestIds) -> Response<Body> {
     problem.render(ids)
 }
 
-/// Calls the use case, and cancels it when its time is over. Cancelling a use case is safe: every step tolerates a crash.
+/// Calls the use case, and cancels it when its time is over. Cancelling a use case is safe: every step tolerates a
+/// crash.
 async fn call_in_time(
     app: &App,
     found: &Found,

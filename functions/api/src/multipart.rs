@@ -157,8 +157,8 @@ impl Parts {
         starts.find_map(|start| self.delimiter(from + start, from + start + self.delimiter.len()))
     }
 
-    /// Returns the delimiter that begins at `start` and whose boundary ends at `end`. There is none where the line goes on:
-    /// that is content.
+    /// Returns the delimiter that begins at `start` and whose boundary ends at `end`. There is none where the line goes
+    /// on: that is content.
     fn delimiter(&self, start: usize, end: usize) -> Option<Delimiter> {
         let rest = &self.body[end..];
         let (is_last, rest) = rest.strip_prefix(b"--").map_or((false, rest), |rest| (true, rest));
@@ -198,7 +198,8 @@ fn headers(head: &[u8]) -> Result<Vec<(String, String)>, Malformed> {
     Ok(headers)
 }
 
-/// Reads a byte of a head that is not UTF-8. Browsers take ISO-8859-1 for this charset too (the WHATWG Encoding standard).
+/// Reads a byte of a head that is not UTF-8. Browsers take ISO-8859-1 for this charset too (the WHATWG Encoding
+/// standard).
 fn in_windows_1252(byte: u8) -> char {
     const FROM_80: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘',

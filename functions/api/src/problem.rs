@@ -1,4 +1,5 @@
-//! A refusal as an RFC 9457 problem document. Its `detail` is for the sender; the cause of a failure goes to the log only.
+//! A refusal as an RFC 9457 problem document. Its `detail` is for the sender; the cause of a failure goes to the log
+//! only.
 
 use http::{HeaderName, HeaderValue, header};
 use lambda_http::{Body, Response};

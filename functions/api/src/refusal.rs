@@ -319,8 +319,8 @@ fn challenge(fault: &TokenFault) -> String {
     }
 }
 
-/// Says to the sender what is wrong with its token. Before a signature was checked any stranger may have sent the token, so one
-/// text stands for every fault that would tell who is a customer here.
+/// Says to the sender what is wrong with its token. Before a signature was checked any stranger may have sent the
+/// token, so one text stands for every fault that would tell who is a customer here.
 fn token_detail(fault: &TokenFault) -> String {
     let text = match fault {
         TokenFault::Signature

@@ -1,8 +1,8 @@
 //! Limits the requests a second of one tenant in this process.
 //!
-//! A process has one request at a time, and Lambda begins as many as it takes: this keeps one tenant's flood of cheap requests
-//! from being worth sending, and what all of them together may ask is the gateway's to limit. (API Gateway's usage plans
-//! could count tenants for all processes together, but only by API keys, and OKD's senders have tokens.)
+//! A process has one request at a time, and Lambda begins as many as it takes: this keeps one tenant's flood of cheap
+//! requests from being worth sending, and what all of them together may ask is the gateway's to limit. (API Gateway's
+//! usage plans could count tenants for all processes together, but only by API keys, and OKD's senders have tokens.)
 
 use std::{
     collections::HashMap,

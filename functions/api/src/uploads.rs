@@ -35,8 +35,8 @@ pub(crate) async fn status(
     Ok(answer(StatusCode::OK, &json!({ "dmsDocumentId": id, "upload": upload })))
 }
 
-/// `POST …/complete`: 200 when stored, and the same on every repeat; 202 while S3 works or the bytes have yet to be compared
-/// with what was declared.
+/// `POST …/complete`: 200 when stored, and the same on every repeat; 202 while S3 works or the bytes have yet to be
+/// compared with what was declared.
 pub(crate) async fn complete(
     stores: &Stores,
     caller: &Caller,

@@ -60,8 +60,8 @@ impl Scopes {
     }
 }
 
-/// Returns whether a scope for documents of type `scope` is enough. On a person the enrolment's scope is enough for `other`
-/// too: flow 1 asks no other scope for a document that hangs on no programme, and its example is of that type.
+/// Returns whether a scope for documents of type `scope` is enough. On a person the enrolment's scope is enough for
+/// `other` too: flow 1 asks no other scope for a document that hangs on no programme, and its example is of that type.
 fn opens(scope: Option<DocumentType>, class: DocumentClass) -> bool {
     let DocumentClass { on, document_type } = class;
     let on_person = on == SubjectKind::Person && document_type == DocumentType::Other;

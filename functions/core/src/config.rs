@@ -16,8 +16,8 @@ pub struct StoreConfig {
 pub struct TokenConfig {
     /// `OKD_TENANTS_TABLE`: the DynamoDB table of tenants.
     pub tenants_table: String,
-    /// `OKD_PRIVATE_ISSUERS`: the origins, separated by spaces, of issuers whose keys may be fetched from a private address, and
-    /// without TLS; see [`crate::token::Fetcher::new`]. `none` in the cloud; on one machine, that machine.
+    /// `OKD_PRIVATE_ISSUERS`: the origins, separated by spaces, of issuers whose keys may be fetched from a private
+    /// address, and without TLS; see [`crate::token::Fetcher::new`]. `none` in the cloud; on one machine, that machine.
     pub private_issuers: Vec<String>,
 }
 
@@ -79,8 +79,8 @@ impl TokenConfig {
 }
 
 impl SessionConfig {
-    /// Reads the variables named above. A function without one of them must not start. `None` where they are `none`: the
-    /// function then reaches all tenants by its own role.
+    /// Reads the variables named above. A function without one of them must not start. `None` where they are `none`:
+    /// the function then reaches all tenants by its own role.
     pub fn from_env() -> Result<Option<Self>, ConfigError> {
         let roles = Self { tenant_role: required("OKD_TENANT_ROLE")?, signing_role: required("OKD_SIGNING_ROLE")? };
         Ok(Some(roles).filter(|roles| roles.tenant_role != "none"))

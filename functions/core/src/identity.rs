@@ -1,9 +1,9 @@
 //! The identity of documents: the names from which a `dmsDocumentId` is computed.
 //!
-//! The id is computed and not looked up, so a repeat meets the same item, and so do two requests that race. It is computed
-//! with its tenant's salt, so that no outsider can. A sender names
-//! a document by the consumer's `documentId`, else by an `Idempotency-Key` header. Without either the message itself
-//! is the name, since HTTP libraries and proxies repeat a PUT by themselves.
+//! The id is computed and not looked up, so a repeat meets the same item, and so do two requests that race. It is
+//! computed with its tenant's salt, so that no outsider can. A sender names a document by the consumer's `documentId`,
+//! else by an `Idempotency-Key` header. Without either the message itself is the name, since HTTP libraries and proxies
+//! repeat a PUT by themselves.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -36,8 +36,8 @@ impl Request<'_> {
         self.document(|| json!(["message", self.metadata.sha256(), sha256]))
     }
 
-    /// Computes the id of a document whose file is to follow. Where the message is its only name, the same message names
-    /// one document until that is stored, and then the next `generation`.
+    /// Computes the id of a document whose file is to follow. Where the message is its only name, the same message
+    /// names one document until that is stored, and then the next `generation`.
     pub fn document_of_offer(&self, generation: u32) -> DocumentId {
         self.document(|| json!(["offer", self.metadata.sha256(), generation]))
     }

@@ -1,8 +1,8 @@
 //! A header's value with parameters: `form-data; name="file"`, `multipart/form-data; boundary=X`.
 //!
 //! The grammar is RFC 9110, section 5.6.6, and as lenient as the senders of this field: white space around `;` and `=`,
-//! empty parameters and values, and characters in an unquoted value that should have been quoted are taken. A parameter that is
-//! given twice is refused: two readers could take one each.
+//! empty parameters and values, and characters in an unquoted value that should have been quoted are taken. A parameter
+//! that is given twice is refused: two readers could take one each.
 
 use percent_encoding::percent_decode_str;
 
@@ -210,8 +210,8 @@ mod tests {
         }
     }
 
-    /// A value as the grammar lets one be written: as it is where it may be, else in quotes, with a backslash before what
-    /// needs one and, where `escapes` says so, before what does not.
+    /// A value as the grammar lets one be written: as it is where it may be, else in quotes, with a backslash before
+    /// what needs one and, where `escapes` says so, before what does not.
     fn write(value: &str, quoted: bool, escapes: bool) -> String {
         if !quoted && !value.is_empty() && value.bytes().all(is_token) {
             return value.to_owned();

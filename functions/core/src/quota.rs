@@ -50,8 +50,8 @@ impl Quota {
         Share { uploads: cut(all.uploads), bytes: cut(all.bytes).max(self.document_size) }
     }
 
-    /// The shards for an upload, in the order in which they are to be tried: the one of the upload whose place it takes, so
-    /// that one item changes instead of two, then all of them from its own on.
+    /// The shards for an upload, in the order in which they are to be tried: the one of the upload whose place it
+    /// takes, so that one item changes instead of two, then all of them from its own on.
     pub fn shards_to_try(&self, before: Option<u8>, own: u8) -> impl Iterator<Item = u8> + use<> {
         let shards = self.shards();
         let before = before.filter(|&shard| shard < shards);

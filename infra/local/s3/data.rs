@@ -1,5 +1,5 @@
-//! Files of `data/`, by their names. An object's content is a list of [`Segment`]s: one for a `PutObject`, one for each part
-//! of a multipart upload, whose parts are never copied.
+//! Files of `data/`, by their names. An object's content is a list of [`Segment`]s: one for a `PutObject`, one for each
+//! part of a multipart upload, whose parts are never copied.
 
 use std::fs;
 use std::path::{Path, PathBuf};

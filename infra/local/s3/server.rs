@@ -184,8 +184,8 @@ fn refused_by_its_head(request: &Request<Body>) -> Option<Response<Body>> {
     })
 }
 
-/// Returns whether an object or a part comes in chunks of HTTP, without its length. (AWS's own clients say the length in
-/// `x-amz-decoded-content-length` when they stream.)
+/// Returns whether an object or a part comes in chunks of HTTP, without its length. (AWS's own clients say the length
+/// in `x-amz-decoded-content-length` when they stream.)
 fn is_chunked_object(request: &Request<Body>) -> bool {
     let headers = request.headers();
     matches!(operation_of(request), "PutObject" | "UploadPart")

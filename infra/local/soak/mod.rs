@@ -29,7 +29,7 @@ use story::{One, Story, Told, words};
 /// Clients at once: most of the time each waits for something.
 const AT_ONCE: usize = 24;
 
-/// Actor how many seconds the clocks of functions' processes are wrong.
+/// The seconds by which the clocks of functions' processes are wrong.
 const SKEW_SECONDS: u16 = 20;
 
 /// The size of the soak, and the part of calls that meet a fault.

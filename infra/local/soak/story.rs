@@ -89,7 +89,7 @@ impl One<'_> {
             Story::Repeated => {
                 told.ids.push(self.either(&metadata, &file).await?);
                 told.ids.push(self.either(&metadata, &file).await?);
-                // Actor parts and without a checksum the same file is another version.
+                // By parts and without a checksum the same file is another version.
                 told.past = vec![sha256];
             }
             Story::Replaced => {

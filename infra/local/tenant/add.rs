@@ -36,8 +36,8 @@ pub(super) struct Add {
     /// scp and roles.
     #[arg(long)]
     scope_claim: Vec<String>,
-    /// Text that the issuer puts in front of each scope, such as okd/ where Amazon Cognito's resource server is called okd.
-    /// Scopes without it then count for nothing.
+    /// Text that the issuer puts in front of each scope, such as okd/ where Amazon Cognito's resource server is called
+    /// okd. Scopes without it then count for nothing.
     #[arg(long)]
     scope_prefix: Option<String>,
     /// A claim that names the client; may be repeated. Without it: `client_id`, azp and appid.
@@ -46,8 +46,8 @@ pub(super) struct Add {
     /// Let its clients see each other's documents, and go on with each other's uploads or abort them.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     shared: Option<bool>,
-    /// Tell its clients that a document is stored before its bytes were compared with a SHA-256 that they declared. Without it
-    /// they are told so when that is done, seconds later.
+    /// Tell its clients that a document is stored before its bytes were compared with a SHA-256 that they declared.
+    /// Without it they are told so when that is done, seconds later.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     trust_unverified: Option<bool>,
     #[arg(long, help = limit("Bytes in a document, at most", UncheckedLimits::default().document_size))]
@@ -64,14 +64,15 @@ pub(super) struct Add {
     part_url_seconds: Option<u64>,
     #[arg(long, help = limit("Requests a second that one process of the service sees to", UncheckedLimits::default().requests_per_second))]
     requests_per_second: Option<u32>,
-    /// Change a tenant that is there already; what is not given here stays as it is. Another issuer gets at its documents
-    /// by that.
+    /// Change a tenant that is there already; what is not given here stays as it is. Another issuer gets at its
+    /// documents by that.
     #[arg(long)]
     replace: bool,
     /// Give the tenant the documents of one of this name that was removed.
     #[arg(long)]
     take_over_documents: bool,
-    /// The origins of issuers that the stack may fetch keys from although they are private (its parameter `PrivateIssuers`).
+    /// The origins of issuers that the stack may fetch keys from although they are private (its parameter
+    /// `PrivateIssuers`).
     #[arg(long, env = "OKD_PRIVATE_ISSUERS", default_value = "none", hide_default_value = true)]
     private_issuers: String,
     /// Add it although its issuer's keys cannot be fetched from here.

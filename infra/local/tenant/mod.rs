@@ -1,5 +1,5 @@
-//! `cargo run -- tenant`: adds, changes, lists, shows and removes tenants, of the cloud that runs on this machine or, with
-//! `--table`, of a deployed one, by the usual `AWS_*` settings.
+//! `cargo run -- tenant`: adds, changes, lists, shows and removes tenants, of the cloud that runs on this machine or,
+//! with `--table`, of a deployed one, by the usual `AWS_*` settings.
 
 mod add;
 mod show;
@@ -233,7 +233,8 @@ async fn end(stores: &Stores, open: Vec<Document>) -> Result<String> {
     Ok(format!("{count} uploads have ended"))
 }
 
-/// Adds a tenant, or puts it in the place of what it was, unless it is that still. What its document ids are made with stays.
+/// Adds a tenant, or puts it in the place of what it was, unless it is that still. What its document ids are made with
+/// stays.
 pub(crate) async fn put(tenants: &Tenants, tenant: Tenant) -> Result<()> {
     let known = tenants.ever().await?;
     let before = known.into_iter().find(|known| known.tenant == tenant.tenant);

@@ -1,5 +1,5 @@
-//! The search for an order (Wing and Gong's): every request takes effect at one moment between its begin and its answer,
-//! or, where it was not answered, at any moment after its begin or never.
+//! The search for an order (Wing and Gong's): every request takes effect at one moment between its begin and its
+//! answer, or, where it was not answered, at any moment after its begin or never.
 
 use std::{collections::HashSet, fmt};
 

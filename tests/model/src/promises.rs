@@ -1,5 +1,5 @@
-//! The promises of `docs/promises.md`, as one function. Files are all of one size, and have numbers; so have uploads, and
-//! whatever else the metadata say.
+//! The promises of `docs/promises.md`, as one function. Files are all of one size, and have numbers; so have uploads,
+//! and whatever else the metadata say.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -44,7 +44,8 @@ impl Content {
         self.checksums.contains(&checksum)
     }
 
-    /// Returns whether its bytes are those of `file`; `None` where that is not known, for what is declared proves nothing.
+    /// Returns whether its bytes are those of `file`; `None` where that is not known, for what is declared proves
+    /// nothing.
     pub fn has_the_bytes_of(&self, file: &Self) -> Option<bool> {
         let may_be = match self.unverified() {
             Some(declared) => file.has(declared),
@@ -56,8 +57,8 @@ impl Content {
         (self.unverified().is_none() && !self.checksums.is_empty()).then_some(true)
     }
 
-    /// Returns whether it is known to be the `file` that came whole: by its SHA-256, since no other file can be made of the
-    /// same one, and not where that is only declared.
+    /// Returns whether it is known to be the `file` that came whole: by its SHA-256, since no other file can be made of
+    /// the same one, and not where that is only declared.
     pub(super) fn is(&self, file: &Self) -> bool {
         let sha256 = file.checksums.iter();
         let mut sha256 = sha256.filter(|checksum| matches!(checksum, Checksum::Sha256(_)));
@@ -82,7 +83,8 @@ impl Content {
 pub enum Verification {
     /// Nothing was declared that has not been compared.
     Done,
-    /// S3 did not compute what was declared over an upload, as it cannot compute a SHA-256: the object has yet to be read.
+    /// S3 did not compute what was declared over an upload, as it cannot compute a SHA-256: the object has yet to be
+    /// read.
     Pending,
     /// The bytes do not have the checksum that was declared: kept in the history, and never current.
     Corrupt,

@@ -1,9 +1,9 @@
 //! A document and the ways it can change: pure rules, the time given.
 //!
-//! A document has a current content, a pending upload, both or neither. It starts [empty](Document::empty). Each transition
-//! gives a [`Change`]: the next state, one revision on, with what that puts aside. The store writes a change only over the
-//! revision that it was made from, so that of two racing requests one wins and the other decides again on the winner's
-//! state.
+//! A document has a current content, a pending upload, both or neither. It starts [empty](Document::empty). Each
+//! transition gives a [`Change`]: the next state, one revision on, with what that puts aside. The store writes a change
+//! only over the revision that it was made from, so that of two racing requests one wins and the other decides again on
+//! the winner's state.
 
 mod content;
 mod history;
@@ -108,9 +108,10 @@ impl Document {
         self.metadata().flat_map(|metadata| metadata.links.all()).collect()
     }
 
-    /// Checks that an `Idempotency-Key` brings what it brought before (the draft, section 2.7): the same metadata and file.
-    /// `file` is what came with the metadata; there is none where the file is to follow. What HTTP libraries add by
-    /// themselves, such as a part's file name, may differ. Returns whether the key has brought that very file before.
+    /// Checks that an `Idempotency-Key` brings what it brought before (the draft, section 2.7): the same metadata and
+    /// file. `file` is what came with the metadata; there is none where the file is to follow. What HTTP libraries add
+    /// by themselves, such as a part's file name, may differ. Returns whether the key has brought that very file
+    /// before.
     pub fn check_repeat(&self, name: Name<'_>, metadata: &Metadata, file: Option<&Content>) -> crate::Result<bool> {
         if !matches!(name, Name::IdempotencyKey(_)) {
             return Ok(false);
@@ -161,7 +162,8 @@ impl Document {
         self.upload.as_ref().filter(|upload| upload.state == UploadState::Uploading)
     }
 
-    /// Returns whether it is stored and nothing is on its way: a message that is its only name then means another document.
+    /// Returns whether it is stored and nothing is on its way: a message that is its only name then means another
+    /// document.
     pub fn is_taken(&self, now: Timestamp) -> bool {
         self.content.is_some() && self.open_upload(now).is_none()
     }

@@ -85,8 +85,8 @@ pub enum Offer {
 }
 
 impl Document {
-    /// A file arrived whole. `None` where that very content is current, with the same metadata, be its object the one that is
-    /// named by its bytes or that of an upload.
+    /// A file arrived whole. `None` where that very content is current, with the same metadata, be its object the one
+    /// that is named by its bytes or that of an upload.
     pub fn receive(&self, content: Content, stamp: &Stamp) -> Option<Change> {
         match self.same_as(&content) {
             Some(current) => {
@@ -224,8 +224,8 @@ impl Document {
         Change::between(self, next, archived)
     }
 
-    /// The time of the next change: later than the last one's, for the request that began first may write last, and by a clock that
-    /// is slow.
+    /// The time of the next change: later than the last one's, for the request that began first may write last, and by
+    /// a clock that is slow.
     fn time_of(&self, stamp: &Stamp) -> Timestamp {
         let after_the_last = self.history.last().map(|last| last.at + INSTANT);
         stamp.at.max(after_the_last.unwrap_or(stamp.at))

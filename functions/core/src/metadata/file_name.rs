@@ -43,8 +43,8 @@ fn is_deceptive(c: char) -> bool {
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// Returns whether a character may not begin or end a name: leading dots hide a file, trailing ones and spaces are dropped
-/// by Windows.
+/// Returns whether a character may not begin or end a name: leading dots hide a file, trailing ones and spaces are
+/// dropped by Windows.
 fn is_edge(c: char) -> bool {
     c == '.' || c.is_whitespace()
 }

@@ -99,8 +99,8 @@ impl Links {
             offering_id: neighbour(SubjectKind::Offering)?,
             person_id: neighbour(SubjectKind::Person)?,
             student_number: student_number(consumer, person.as_ref())?,
-            // Flows 5 and 7 have it here still; in flow 1 it moved to the consumer in November 2025, whose examples give the
-            // two different values.
+            // Flows 5 and 7 have it here still; in flow 1 it moved to the consumer in November 2025, whose examples
+            // give the two different values.
             sequence_code: in_consumer("sequenceCode")?.or_else(|| codes(root, "opleidingsblad").into_iter().next()),
             exam_code: in_consumer("examCode")?,
             exam_component_offering: consumer.get("examComponentOffering")?.and_then(|node| id_of(&node, "offeringId")),
@@ -120,8 +120,8 @@ impl Links {
     }
 }
 
-/// The id of a neighbour: `person`, as an id or an object, and `personId`. Two that differ would have the document found
-/// under a wrong one.
+/// The id of a neighbour: `person`, as an id or an object, and `personId`. Two that differ would have the document
+/// found under a wrong one.
 fn neighbour(root: &Node<'_>, name: &str) -> Result<Option<String>> {
     let key = format!("{name}Id");
     let expanded = root.get(name)?.and_then(|node| id_of(&node, &key));
@@ -136,8 +136,8 @@ fn neighbour(root: &Node<'_>, name: &str) -> Result<Option<String>> {
     }
 }
 
-/// The student's number: the consumer's, else the first that the expanded `person` has. One that the person does not have is
-/// another student's.
+/// The student's number: the consumer's, else the first that the expanded `person` has. One that the person does not
+/// have is another student's.
 fn student_number(consumer: &Consumer<'_>, person: Option<&Node<'_>>) -> Result<Option<String>> {
     let persons = person.map_or(Vec::new(), |person| codes(person, "studentNumber"));
     let Some(node) = consumer.get("studentNumber")? else {

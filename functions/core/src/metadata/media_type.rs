@@ -54,8 +54,8 @@ impl From<MediaType> for String {
 }
 
 impl MediaType {
-    /// Finds the type of a file: the first `declared` one that is not [`GENERIC`], else by the first `bytes`, else by the
-    /// first of the `names` with a known ending.
+    /// Finds the type of a file: the first `declared` one that is not [`GENERIC`], else by the first `bytes`, else by
+    /// the first of the `names` with a known ending.
     pub(super) fn of_file<'a>(
         declared: impl IntoIterator<Item = Self>,
         bytes: &[u8],
@@ -91,8 +91,8 @@ impl MediaType {
     }
 }
 
-/// Returns whether a file of the type `by_name` may have first bytes that are taken for `by_bytes`: those of the container
-/// that it is packed in, or a few letters of a text.
+/// Returns whether a file of the type `by_name` may have first bytes that are taken for `by_bytes`: those of the
+/// container that it is packed in, or a few letters of a text.
 fn is_a_kind_of(by_name: &str, by_bytes: &str) -> bool {
     let is_office = by_name.starts_with("application/vnd.openxmlformats-") || by_name.ends_with(".macroenabled.12");
     match by_bytes {

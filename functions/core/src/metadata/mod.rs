@@ -127,8 +127,8 @@ impl Metadata {
         self.with_the_same_file(before)
     }
 
-    /// Takes over from the metadata that a file came with what a repeat with that file does not say: its name, where it has
-    /// none, and what follows from the name.
+    /// Takes over from the metadata that a file came with what a repeat with that file does not say: its name, where it
+    /// has none, and what follows from the name.
     #[must_use]
     pub fn with_the_same_file(mut self, before: &Self) -> Self {
         if self.sent_file_name.is_some() {
@@ -253,7 +253,8 @@ fn text_of(bytes: &[u8]) -> Result<&str> {
         return Err(Error::MetadataTooLarge { size: bytes.len(), limit: MAX_METADATA });
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // JSON begins with two ASCII characters, so a NUL among the first bytes tells UTF-16 and UTF-32 (RFC 4627, section 3).
+    // JSON begins with two ASCII characters, so a NUL among the first bytes tells UTF-16 and UTF-32 (RFC 4627, section
+    // 3).
     let is_wide =
         bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.iter().take(4).any(|&byte| byte == 0);
     if is_wide {

@@ -1,9 +1,9 @@
-//! Metrics, in CloudWatch's embedded format: a line of JSON on standard output, of which CloudWatch Logs makes the metrics. No
-//! call, no library, and the log says the same as the graphs.
+//! Metrics, in CloudWatch's embedded format: a line of JSON on standard output, of which CloudWatch Logs makes the
+//! metrics. No call, no library, and the log says the same as the graphs.
 //!
-//! Their namespace is [`NAMESPACE`]. Every metric has the dimension `FunctionName`, and some have others besides: under these
-//! `template.yaml`'s alarms and dashboard look for them. CloudWatch charges each series for each hour in which it has a value,
-//! so a count of 0 is left out, and what no alarm needs is left out unless the deployment asks for all.
+//! Their namespace is [`NAMESPACE`]. Every metric has the dimension `FunctionName`, and some have others besides: under
+//! these `template.yaml`'s alarms and dashboard look for them. CloudWatch charges each series for each hour in which it
+//! has a value, so a count of 0 is left out, and what no alarm needs is left out unless the deployment asks for all.
 
 mod calls;
 

@@ -1,7 +1,7 @@
 //! The documents' items in DynamoDB, read; one table, one partition a document ([`table`](super::table)).
 //!
-//! Needs `dynamodb:GetItem`, `dynamodb:PutItem` and `dynamodb:Query` on the table. What a write needs: see `write.rs`; what
-//! the sweep needs besides: see `pending.rs`.
+//! Needs `dynamodb:GetItem`, `dynamodb:PutItem` and `dynamodb:Query` on the table. What a write needs: see `write.rs`;
+//! what the sweep needs besides: see `pending.rs`.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
@@ -48,8 +48,8 @@ impl Documents {
         item.map(read).transpose()
     }
 
-    /// The document as it is now, if `client` handed it in, or any client where none is given. Of another's document nothing
-    /// is read that an absent one would not have, so the time that it takes tells nothing either.
+    /// The document as it is now, if `client` handed it in, or any client where none is given. Of another's document
+    /// nothing is read that an absent one would not have, so the time that it takes tells nothing either.
     pub async fn load_of(&self, key: &DocumentKey, client: Option<&str>) -> Result<Option<Document>> {
         let ItemKey { pk, sk } = ItemKey::document(key);
         let query = self

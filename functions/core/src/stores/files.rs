@@ -1,9 +1,9 @@
 //! The documents' bytes in S3.
 //!
 //! Needs `s3:PutObject`, `s3:GetObject` (for `HeadObject`, and to verify) and `s3:DeleteObject` (for the sweep also
-//! `s3:DeleteObjectVersion`) on `{bucket}/*`, and `s3:ListBucket` on the bucket, without which S3 answers `HeadObject` of a
-//! missing object with 403 instead of 404 (to look it through also `s3:ListBucketVersions`). What uploads by parts need: see
-//! `multipart.rs`.
+//! `s3:DeleteObjectVersion`) on `{bucket}/*`, and `s3:ListBucket` on the bucket, without which S3 answers `HeadObject`
+//! of a missing object with 403 instead of 404 (to look it through also `s3:ListBucketVersions`). What uploads by parts
+//! need: see `multipart.rs`.
 
 use std::time::Duration;
 
@@ -95,8 +95,8 @@ impl Files {
         Self { signer: Some((signer, until)), ..self }
     }
 
-    /// Stores bytes under a key that names them, unless they are there already. S3 itself checks them against their SHA-256
-    /// before it answers.
+    /// Stores bytes under a key that names them, unless they are there already. S3 itself checks them against their
+    /// SHA-256 before it answers.
     pub async fn put(&self, key: &ObjectKey, file: &File) -> Result<Put> {
         for _ in 0..3 {
             let sent = self.put_object(key, file).if_none_match("*").send().await;
@@ -147,8 +147,8 @@ impl Files {
         }
     }
 
-    /// Computes the checksum, by the algorithm of `declared`, of an object of about `size` bytes: read once from end to end
-    /// and never held whole.
+    /// Computes the checksum, by the algorithm of `declared`, of an object of about `size` bytes: read once from end to
+    /// end and never held whole.
     pub async fn read_back(&self, key: &ObjectKey, size: u64, declared: &Checksum) -> Result<Checksum> {
         let read = async {
             let sent = self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await;
@@ -164,8 +164,8 @@ impl Files {
             .unwrap_or_else(|elapsed| Err(Error::unavailable("reading an object back", elapsed)))
     }
 
-    /// Lists the objects with keys after this one, up to 1,000 versions of them; and after which key to go on, where there
-    /// are more.
+    /// Lists the objects with keys after this one, up to 1,000 versions of them; and after which key to go on, where
+    /// there are more.
     pub async fn list(&self, after: Option<&str>) -> Result<(Vec<Listed>, Option<String>)> {
         let sent = self
             .client

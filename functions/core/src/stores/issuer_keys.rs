@@ -1,7 +1,8 @@
 //! The keys of issuers, beside their tenants in the table of these: what one process fetched all others have.
 //!
-//! The command that adds a tenant writes them, the reconcile function every few minutes, and the api function where a token has a key
-//! that is not known. The latter two need `dynamodb:UpdateItem` for these attributes only, which are none of a tenant's.
+//! The command that adds a tenant writes them, the reconcile function every few minutes, and the api function where a
+//! token has a key that is not known. The latter two need `dynamodb:UpdateItem` for these attributes only, which are
+//! none of a tenant's.
 //!
 //! | `issuer` | `tenant` | what |
 //! |-|-|-|

@@ -89,8 +89,8 @@ impl Files {
         answer.upload_id.ok_or_else(|| Error::unavailable("opening a multipart upload", "S3 gave no upload id"))
     }
 
-    /// URLs for `parts`, none of which outlives the upload's `end` or what signs it. Made here, without a call to S3. They
-    /// sign the host and the Content-Length and nothing else.
+    /// URLs for `parts`, none of which outlives the upload's `end` or what signs it. Made here, without a call to S3.
+    /// They sign the host and the Content-Length and nothing else.
     pub async fn link(
         &self,
         key: &ObjectKey,
@@ -142,9 +142,9 @@ impl Files {
         Ok(Some(answer.parts().iter().map(part).collect()))
     }
 
-    /// Joins the parts into the object, which S3 does only where they have the size planned and the CRC64NVME declared. S3
-    /// may answer 200 with an error inside, take longer than we can wait or have done it when its answer was lost: all of
-    /// that is [`Completion::Working`].
+    /// Joins the parts into the object, which S3 does only where they have the size planned and the CRC64NVME declared.
+    /// S3 may answer 200 with an error inside, take longer than we can wait or have done it when its answer was lost:
+    /// all of that is [`Completion::Working`].
     pub async fn complete(
         &self,
         key: &ObjectKey,

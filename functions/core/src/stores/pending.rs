@@ -1,8 +1,8 @@
 //! The index of what is pending: uploads, contents to verify, orphans to remove.
 //!
-//! It is sparse: an item is in it only while it has the attributes `queue` (one of `QUEUES`, by the document's id, so that
-//! no partition of the index is hot) and `due` (epoch seconds, the time to look after it). The write that makes a thing
-//! pending or settles it writes these too, so the index cannot forget.
+//! It is sparse: an item is in it only while it has the attributes `queue` (one of `QUEUES`, by the document's id, so
+//! that no partition of the index is hot) and `due` (epoch seconds, the time to look after it). The write that makes a
+//! thing pending or settles it writes these too, so the index cannot forget.
 //!
 //! The sweep needs `dynamodb:Query` on the index, and `dynamodb:UpdateItem` and `dynamodb:DeleteItem` on the table.
 
@@ -105,8 +105,8 @@ impl Documents {
         Ok(Page { items, next: answer.last_evaluated_key })
     }
 
-    /// Leases a work item by moving its `due` ahead ([`LOOK_AGAIN`]): after a crash it becomes visible again then. `None`
-    /// where another sweep has leased it, or where nothing is pending any more.
+    /// Leases a work item by moving its `due` ahead ([`LOOK_AGAIN`]): after a crash it becomes visible again then.
+    /// `None` where another sweep has leased it, or where nothing is pending any more.
     pub async fn lease(&self, item: &WorkItem, now: Timestamp) -> Result<Option<Work>> {
         let during = "leasing what is due";
         let sent = self

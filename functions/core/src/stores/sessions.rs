@@ -2,8 +2,8 @@
 //!
 //! In a deployment that has roles for it ([`SessionConfig`]), by credentials that reach no other tenant's items and
 //! objects, so that a fault in our own code cannot either: a session of the tenant's role, tagged with the tenant, by
-//! which the role's policy names partitions and keys (template.yaml). The URLs of parts are signed by a session that may
-//! put parts and nothing else.
+//! which the role's policy names partitions and keys (template.yaml). The URLs of parts are signed by a session that
+//! may put parts and nothing else.
 
 use std::{
     collections::HashMap,
@@ -36,7 +36,7 @@ pub struct TenantStores {
     reach: Reach,
 }
 
-/// Actor which credentials they are reached.
+/// The credentials by which they are reached.
 enum Reach {
     /// The function's own, which reach all tenants.
     Own(Arc<Stores>),

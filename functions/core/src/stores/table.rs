@@ -11,7 +11,8 @@
 //! | `{tenant}#usage` | `counter#{shard}` | how many `uploads` are open, of how many `bytes` together; of each client the same as `uploads#{client}` and `bytes#{client}` |
 //! | `#look-through` | `#look-through` | how far the bucket is listed (a [`Listing`]) |
 //!
-//! An item about which something is pending has `queue` and `due` besides, by which the index lists it; see `pending.rs`.
+//! An item about which something is pending has `queue` and `due` besides, by which the index lists it; see
+//! `pending.rs`.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,8 @@
 //! The tenants' items in DynamoDB: a table of their own, so that what can write documents cannot make tenants.
 //!
-//! The api and the reconcile function need `dynamodb:Query` on it, the latter `dynamodb:GetItem` too. Who adds and removes tenants (`cargo run -- tenant`)
-//! needs `dynamodb:PutItem` and `dynamodb:DeleteItem` besides; for keys see `issuer_keys.rs`.
+//! The api and the reconcile function need `dynamodb:Query` on it, the latter `dynamodb:GetItem` too. Who adds and
+//! removes tenants (`cargo run -- tenant`) needs `dynamodb:PutItem` and `dynamodb:DeleteItem` besides; for keys see
+//! `issuer_keys.rs`.
 //!
 //! | `issuer` | `tenant` | what |
 //! |-|-|-|

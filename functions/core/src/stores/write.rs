@@ -1,7 +1,7 @@
 //! Writes a change of a document: its item and all that goes with it, in one call.
 //!
-//! Needs `dynamodb:PutItem`, `dynamodb:UpdateItem` and `dynamodb:DeleteItem` on the table. (A transaction needs the rights of
-//! the writes that it holds.)
+//! Needs `dynamodb:PutItem`, `dynamodb:UpdateItem` and `dynamodb:DeleteItem` on the table. (A transaction needs the
+//! rights of the writes that it holds.)
 
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ impl Documents {
     /// replaces into the document's history, what it ends into the list of orphans, what it opens and ends
     /// into its tenant's counters, and the entries by which the document is found by the ids of others.
     ///
-    /// [`Written::Lost`] and [`Written::Full`] are certain: nothing of the change has been, at any moment, the document's
-    /// state. After an error nothing is certain.
+    /// [`Written::Lost`] and [`Written::Full`] are certain: nothing of the change has been, at any moment, the
+    /// document's state. After an error nothing is certain.
     pub async fn write(&self, change: &Change, quota: Option<Quota>, now: Timestamp) -> Result<Written> {
         let next = &change.next;
         let put = self.put(next)?;
@@ -91,7 +91,8 @@ impl Documents {
                     continue;
                 }
             };
-            // A try that we know nothing of may have had its effect and been overwritten, so this refusal proves nothing.
+            // A try that we know nothing of may have had its effect and been overwritten, so this refusal proves
+            // nothing.
             return unsure.map_or(certain, Err);
         }
     }
@@ -177,8 +178,8 @@ impl Documents {
         Ok(writes)
     }
 
-    /// Counts what is opened and what has ended, for the tenant and for the document's client; what is opened only where
-    /// both have room.
+    /// Counts what is opened and what has ended, for the tenant and for the document's client; what is opened only
+    /// where both have room.
     fn count(&self, of: &Document, delta: Delta, quota: Option<Quota>) -> Result<Update> {
         let [uploads, bytes] = counts_of_client(&of.client);
         let update = Update::builder()

@@ -38,8 +38,8 @@ pub struct Tenant {
     pub algorithms: Vec<Signature>,
     /// The claims in which scopes are found. A dot leads into an object: `realm_access.roles`.
     pub scope_claims: Vec<String>,
-    /// The text that the issuer puts in front of each scope, as Amazon Cognito puts the resource server's name and a `/`. Scopes
-    /// without it count for nothing.
+    /// The text that the issuer puts in front of each scope, as Amazon Cognito puts the resource server's name and a
+    /// `/`. Scopes without it count for nothing.
     #[serde(default)]
     pub scope_prefix: String,
     /// The claims that name the client. One must be there, and those that are must agree.
@@ -47,14 +47,14 @@ pub struct Tenant {
     /// True if its clients see each other's documents, and go on with each other's uploads.
     #[serde(default)]
     pub shared: bool,
-    /// True if a document that was declared with a checksum S3 does not compute is told to be stored before its bytes were
-    /// compared with it.
+    /// True if a document that was declared with a checksum S3 does not compute is told to be stored before its bytes
+    /// were compared with it.
     #[serde(default)]
     pub trust_unverified: bool,
     /// Its limits.
     pub limits: Limits,
-    /// Goes into the name of every document, so that no outsider can compute its id. It is data: another salt would give
-    /// every repeat another id.
+    /// Goes into the name of every document, so that no outsider can compute its id. It is data: another salt would
+    /// give every repeat another id.
     pub salt: Salt,
     /// The time at which it was removed. Its name is not free since: the documents under it are its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

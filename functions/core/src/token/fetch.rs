@@ -51,14 +51,14 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// One that asks public addresses over TLS, and issuers at these origins anyhow. An origin is a scheme, a host and a
-    /// port; as a port `*` stands for any.
+    /// One that asks public addresses over TLS, and issuers at these origins anyhow. An origin is a scheme, a host and
+    /// a port; as a port `*` stands for any.
     pub fn new(private_origins: Vec<String>) -> Self {
         Self { public: OnceLock::new(), private: OnceLock::new(), private_origins }
     }
 
-    /// Fetches `url`, if that may be asked and answers 200 in time with no more than [`MAX_SIZE`]. `given` is the URL that
-    /// led there and that an operator gave: the issuer's, or that of its keys.
+    /// Fetches `url`, if that may be asked and answers 200 in time with no more than [`MAX_SIZE`]. `given` is the URL
+    /// that led there and that an operator gave: the issuer's, or that of its keys.
     pub async fn get(&self, url: &KeyUrl, given: &KeyUrl) -> Result<Vec<u8>, FetchError> {
         let (url, given) = (url.to_string(), given.to_string());
         let got = self.ask(&url, &given).await;

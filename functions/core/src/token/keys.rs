@@ -1,4 +1,5 @@
-//! The keys of one issuer: which of them can check a signature, and how long they are believed. Pure rules, the time given.
+//! The keys of one issuer: which of them can check a signature, and how long they are believed. Pure rules, the time
+//! given.
 //!
 //! They are in the table of tenants, where the reconcile function writes them every [`FRESH`] and every process finds
 //! them. They serve for [`STALE`]: so long, at most, does a key that its issuer has withdrawn. While the issuer is
@@ -179,8 +180,8 @@ fn without_leading_zeros(base64url: &str) -> Option<String> {
     Some(BASE64URL.encode(&bytes[first..]))
 }
 
-/// Returns whether signatures can be checked with these numbers: an RSA key that is odd and of a sane size, a point that is on
-/// its curve. (Of Ed25519 only the length is known before a signature is checked.)
+/// Returns whether signatures can be checked with these numbers: an RSA key that is odd and of a sane size, a point
+/// that is on its curve. (Of Ed25519 only the length is known before a signature is checked.)
 fn is_sound(parameters: &AlgorithmParameters, key: &DecodingKey) -> Option<bool> {
     let parses = |algorithm: &'static dyn VerificationAlgorithm| {
         let bytes = key.try_get_as_bytes().ok()?;

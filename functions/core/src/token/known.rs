@@ -32,7 +32,7 @@ pub(super) struct Known {
     /// Its tenants; none, for an issuer that no tenant has.
     pub(super) tenants: Arc<[Tenant]>,
     keys: HashMap<KeyPlace, Arc<Keys>>,
-    /// Actor the clock: the monotonic one may stand still in a process that Lambda has frozen.
+    /// By the wall clock: the monotonic one may stand still in a process that Lambda has frozen.
     read: Timestamp,
 }
 

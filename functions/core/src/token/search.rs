@@ -22,8 +22,8 @@ use crate::{
 
 /// The time that an issuer may take for its discovery document and its keys together.
 const BUDGET: Duration = Duration::from_secs(2);
-/// While a request waits, an issuer has as long as this many of its usual answers take, and at least [`LEAST_BUDGET`]: one
-/// that hangs costs little...
+/// While a request waits, an issuer has as long as this many of its usual answers take, and at least [`LEAST_BUDGET`]:
+/// one that hangs costs little...
 const BUDGET_IN_USUAL: u64 = 20;
 const LEAST_BUDGET: Duration = Duration::from_secs(1);
 /// ...and least those who wait for another's fetch.
@@ -34,8 +34,8 @@ const LOOK: Duration = Duration::from_millis(15);
 /// Issuers asked at once.
 const AT_ONCE: usize = 16;
 
-/// Asks an issuer for a key that is not known, if no process has within [`UNKNOWN`]; else waits a while for the one that does. Says
-/// what is known then.
+/// Asks an issuer for a key that is not known, if no process has within [`UNKNOWN`]; else waits a while for the one
+/// that does. Says what is known then.
 pub(super) async fn search(tenants: &Tenants, fetcher: &Fetcher, place: &KeyPlace) -> Result<StoredKeys> {
     let now = Timestamp::now();
     let mut known = match tenants.claim_keys(place, now, UNKNOWN).await? {
@@ -65,7 +65,8 @@ fn usual(known: &StoredKeys, times: u64, least: Duration) -> Duration {
     }
 }
 
-/// Fetches an issuer's keys and writes down what came of it, for everybody. `began` is the time at which they are asked for.
+/// Fetches an issuer's keys and writes down what came of it, for everybody. `began` is the time at which they are asked
+/// for.
 async fn fetch(
     tenants: &Tenants,
     fetcher: &Fetcher,
@@ -103,8 +104,8 @@ pub async fn published(fetcher: &Fetcher, place: &KeyPlace) -> Result<String, Fe
     tokio::time::timeout(BUDGET, ask).await?
 }
 
-/// Reads in an issuer's discovery document where its keys are, each time anew. The document must be the issuer's own (RFC
-/// 8414, section 3.3).
+/// Reads in an issuer's discovery document where its keys are, each time anew. The document must be the issuer's own
+/// (RFC 8414, section 3.3).
 async fn discover(fetcher: &Fetcher, issuer: &Issuer, url: &KeyUrl) -> Result<KeyUrl, FetchError> {
     #[derive(Deserialize)]
     struct Discovery {

@@ -18,8 +18,8 @@ use crate::{
     parts::{DocumentSize, PartPlan},
 };
 
-/// Documents that one message names one after the other, where nothing else names them. One more is refused: a repeat of
-/// it could not be told from the next.
+/// Documents that one message names one after the other, where nothing else names them. One more is refused: a repeat
+/// of it could not be told from the next.
 const GENERATIONS: u32 = 16;
 
 /// The outcome of an offer.
@@ -114,8 +114,8 @@ enum Offered {
     Taken,
 }
 
-/// Offers the file to the document as it turns out to be, and writes what follows: within the first shard of the tenant's
-/// quota that has room.
+/// Offers the file to the document as it turns out to be, and writes what follows: within the first shard of the
+/// tenant's quota that has room.
 async fn offer(
     stores: &Stores,
     document: Document,

@@ -1,5 +1,5 @@
-//! Ends in S3 what no document points to. A failure here is never the sender's: the sweep or the bucket's lifecycle rule ends
-//! what is left.
+//! Ends in S3 what no document points to. A failure here is never the sender's: the sweep or the bucket's lifecycle
+//! rule ends what is left.
 
 use jiff::Timestamp;
 

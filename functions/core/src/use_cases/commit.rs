@@ -114,8 +114,8 @@ fn log(change: &Change) {
     );
 }
 
-/// Returns the state to decide on after another request was first: the first time the one that it left, later the one after
-/// a pause, some 60 ms and twice as long each time, so that many at once do not keep each other from it.
+/// Returns the state to decide on after another request was first: the first time the one that it left, later the one
+/// after a pause, some 60 ms and twice as long each time, so that many at once do not keep each other from it.
 async fn retry(stores: &Stores, current: Box<Document>, attempt: usize) -> Result<Document> {
     if attempt == 0 {
         return Ok(*current);

@@ -53,7 +53,8 @@ pub async fn complete(
     };
     match finish(stores, &document, upload, &caller.stamp(now)).await? {
         Finished::Content(content) => Ok(completed(caller, content)),
-        // An upload that arrived whole in time is stored, however late that is noticed; other parts are not awaited any more.
+        // An upload that arrived whole in time is stored, however late that is noticed; other parts are not awaited any
+        // more.
         Finished::Missing(_) if upload.state_at(now) != UploadState::Uploading => {
             Ok(Completed::Gone(EndReason::Expired))
         }

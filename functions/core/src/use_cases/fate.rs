@@ -19,7 +19,8 @@ pub(super) enum Fate<'a> {
     Unknown,
 }
 
-/// Finds out about the upload that `link` names, or about the last one. At most three reads, however long the history is.
+/// Finds out about the upload that `link` names, or about the last one. At most three reads, however long the history
+/// is.
 pub(super) async fn fate<'a>(stores: &Stores, document: &'a Document, link: Option<&ContentId>) -> Result<Fate<'a>> {
     match document.upload_at(link) {
         UploadAt::Pending(upload) => return Ok(Fate::Pending(upload)),

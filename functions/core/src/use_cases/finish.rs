@@ -56,8 +56,8 @@ pub(super) async fn finish(stores: &Stores, document: &Document, upload: &Upload
     }
 }
 
-/// Finds out what became of an upload that S3 no longer knows: most often another request ended it or took its place since
-/// the item was read, and S3 was told.
+/// Finds out what became of an upload that S3 no longer knows: most often another request ended it or took its place
+/// since the item was read, and S3 was told.
 async fn look_again(stores: &Stores, document: &Document, upload: &Upload) -> Result<Finished> {
     let now = stores.documents.load(&document.key()).await?;
     let now = now.as_ref().unwrap_or(document);

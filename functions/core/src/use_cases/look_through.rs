@@ -1,6 +1,6 @@
-//! The second net. S3 tells of every new object, and a request that dies before its item is written counts on that; but an
-//! event can get lost too, and then a person's document would outlive every rule. So once a day the bucket is listed, and
-//! every object that is new since the last time is looked at as its event would have had it looked at.
+//! The second net. S3 tells of every new object, and a request that dies before its item is written counts on that; but
+//! an event can get lost too, and then a person's document would outlive every rule. So once a day the bucket is
+//! listed, and every object that is new since the last time is looked at as its event would have had it looked at.
 
 use std::time::Instant;
 

@@ -1,12 +1,13 @@
-//! The use cases, one file each. Senders: a document is [stored whole](fn@store_inline), an upload [begun](fn@begin_upload),
-//! its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). Behind their backs: a new object is
-//! [looked at](fn@on_object_created), a checksum [verified](fn@verify), what is due [swept](fn@sweep), the bucket
-//! [looked through](fn@look_through). Operators: [open uploads](fn@open_uploads) are listed and ended.
+//! The use cases, one file each. Senders: a document is [stored whole](fn@store_inline), an upload
+//! [begun](fn@begin_upload), its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). Behind
+//! their backs: a new object is [looked at](fn@on_object_created), a checksum [verified](fn@verify), what is due
+//! [swept](fn@sweep), the bucket [looked through](fn@look_through). Operators: [open uploads](fn@open_uploads) are
+//! listed and ended.
 //!
 //! Between any two calls the process may die. The order of the calls sees to it that what is left behind is either
-//! invisible (an upload that no item points to: the bucket's lifecycle rule ends it) or listed as pending, so that the same
-//! request sent again finishes it, or else the sweep. Only the conditional write of the document's item ([`commit`]) makes
-//! anything true.
+//! invisible (an upload that no item points to: the bucket's lifecycle rule ends it) or listed as pending, so that the
+//! same request sent again finishes it, or else the sweep. Only the conditional write of the document's item
+//! ([`commit`]) makes anything true.
 
 mod abort;
 mod begin_upload;

@@ -88,8 +88,8 @@ pub async fn store_inline(
     }
 }
 
-/// Notes the object of bytes that the document has in another one, so that it is removed. Where that fails, what S3 tells of
-/// the object does it.
+/// Notes the object of bytes that the document has in another one, so that it is removed. Where that fails, what S3
+/// tells of the object does it.
 async fn note_orphan_of(stores: &Stores, document: &Document, content: &Content, put: Put, now: Timestamp) {
     let Put::Stored(Some(s3_version)) = put else {
         return;
@@ -99,8 +99,8 @@ async fn note_orphan_of(stores: &Stores, document: &Document, content: &Content,
     left_to_the_sweep(noted);
 }
 
-/// Returns whether the content may come with another media type than its object has in S3. That is known to be the same only
-/// where it is the current content's, and no later `format` has changed that.
+/// Returns whether the content may come with another media type than its object has in S3. That is known to be the same
+/// only where it is the current content's, and no later `format` has changed that.
 fn is_retyped(document: &Document, content: &Content) -> bool {
     let current = document.content.as_ref();
     current.filter(|current| current.content_id == content.content_id).is_none_or(|current| {

@@ -43,7 +43,8 @@ pub struct Swept {
     pub verified: u64,
     /// Contents read back that are not.
     pub corrupt: u64,
-    /// Uploads completed whose bytes have not the checksum that was declared: refused, as their senders would have been.
+    /// Uploads completed whose bytes have not the checksum that was declared: refused, as their senders would have
+    /// been.
     pub mismatched: u64,
     /// Orphans removed from S3.
     pub removed: u64,

@@ -1,5 +1,5 @@
-//! A checksum was declared over an upload that S3 did not compute, as it cannot compute a SHA-256: the object is read back
-//! once, and only then is the document reported to be stored.
+//! A checksum was declared over an upload that S3 did not compute, as it cannot compute a SHA-256: the object is read
+//! back once, and only then is the document reported to be stored.
 
 use std::time::Instant;
 
