@@ -12,7 +12,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::{access_key::AccessKey, caller::Caller, fault::Wording, guard::Guard, policies::Need, wire::Wire};
+use okd_cli::access_key::AccessKey;
+
+use crate::{caller::Caller, fault::Wording, guard::Guard, policies::Need, signed, wire::Wire};
 
 /// An answer.
 pub type Answer = Response<Full<Bytes>>;
@@ -66,8 +68,8 @@ where
                 }
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await?.to_bytes();
-                let role = port.access_key.role_of(&parts.headers, &parts.uri);
-                let role = role.ok().filter(|_| port.access_key.has_signed(&parts, &body));
+                let role = signed::role_of(&port.access_key, &parts.headers, &parts.uri);
+                let role = role.ok().filter(|_| signed::has_signed(&port.access_key, &parts, &body));
                 // A call that another key signed is meant for AWS.
                 let Some(role) = role else {
                     let body = json!({ "__type": "UnrecognizedClientException", "message": "Not signed with the local access key." });

@@ -1,6 +1,6 @@
 //! The caller of a store: a process of a function, or another client.
 
-use crate::access_key::Role;
+use crate::signed::Role;
 
 /// The caller of a store.
 pub(crate) struct Caller {

@@ -12,12 +12,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use okd_cli::{TENANTS, physical_name};
+
 use crate::{
-    Result, TENANTS,
+    Result,
     aws_json::{self, Answer, Call, Described, Port},
     index_lag::LaggingIndex,
     policies::Need,
-    template::{arn, physical_name},
+    template::arn,
 };
 
 /// The name by which a `Query` of the table of tenants passes the wire: a process makes one in a while, for any

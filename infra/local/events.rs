@@ -15,8 +15,10 @@ use okd_reconcile::event::LOOK_THROUGH;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 
+use okd_cli::REGION;
+
 use crate::{
-    REGION, Result,
+    Result,
     runtime::Function,
     s3::{ObjectCreated, Reason, S3},
     template::Template,

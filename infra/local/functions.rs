@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::{Options, REGION, access_key::AccessKey, runtime::Function, template::Template, wire::Wire};
+use okd_cli::{REGION, access_key::AccessKey};
+
+use crate::{Options, runtime::Function, template::Template, wire::Wire};
 
 /// The variables of every function of the template. Of the services' endpoints those that it names are ours, as
 /// with `sam local --env-vars`.

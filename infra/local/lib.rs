@@ -7,7 +7,6 @@
 //! It cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither reads nor
 //! passes on real credentials.
 
-pub mod access_key;
 pub mod announced;
 pub mod audit;
 pub mod aws_json;
@@ -30,11 +29,11 @@ pub mod s3;
 pub mod sample;
 pub mod sender;
 pub mod setup;
+pub mod signed;
 pub mod soak;
 pub mod stream;
 pub mod sts;
 pub mod template;
-pub mod tenant;
 pub mod welcome;
 pub mod wire;
 
@@ -42,7 +41,6 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
-use access_key::AccessKey;
 use aws_json::Port;
 use bus::Bus;
 use dynamodb::Tables;
@@ -51,6 +49,7 @@ use functions::{environments, functions};
 use guard::Guard;
 use issuer::Issuer;
 use listen::{Host, make_private, serve};
+use okd_cli::{DOCUMENTS, TENANTS, access_key::AccessKey, physical_name, private_issuers, tenant};
 use okd_core::{
     ids::TenantId,
     tenant::{Issuer as IssuerName, Limits, Tenant, UncheckedLimits},
@@ -58,30 +57,15 @@ use okd_core::{
 use policies::Policies;
 use runtime::{Failed, Function};
 use stream::Stream;
-use template::{Template, physical_name};
+use template::Template;
 use wire::Wire;
 
-/// An error that is only to be read by a person.
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
-/// A result with such an error.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub use okd_cli::{Error, Result};
 
-/// The folder of documents unless another is named.
-pub const DATA: &str = ".okd";
 /// The functions' logs in the data folder, a JSON object a line.
 pub const FUNCTIONS_LOG: &str = "functions.log";
 /// The tenant that is there from the start.
 pub const OWN_TENANT: &str = "local-school";
-/// The logical id of the table of tenants.
-const TENANTS: &str = "TenantsTable";
-/// The logical id of the table of documents.
-const DOCUMENTS: &str = "DocumentsTable";
-/// The logical id of the bucket of files.
-const FILES: &str = "FilesBucket";
-/// The host on which everything listens, unless other machines are to reach it.
-pub const LOOPBACK: &str = "127.0.0.1";
-/// The region that the local stores claim to be in: SDKs and other stand-ins know real ones only.
-pub const REGION: &str = "eu-central-1";
 
 /// Options for the start of a [`Cloud`].
 #[derive(Debug, Clone)]
@@ -162,7 +146,7 @@ impl Cloud {
     pub async fn start(options: Options) -> Result<Self> {
         make_private(&options.data)?;
         let given = options.access_key.clone().map(Ok);
-        let access_key = given.unwrap_or_else(|| AccessKey::open(&options.data))?;
+        let access_key = given.unwrap_or_else(|| AccessKey::open(&options.data, || (random_word(), random_word())))?;
         let template = read_template(&options)?;
         let guard = Arc::new(Guard::new(&options.host, &template));
         let host = Host { name: &options.host, port: options.port };
@@ -288,12 +272,6 @@ fn read_template(options: &Options) -> Result<Template> {
     Template::read(&options.template, &parameters)
 }
 
-/// The origins of issuers on this machine: their keys may be fetched although it is private.
-fn private_issuers(host: &str) -> String {
-    let hosts = [LOOPBACK, "localhost", host];
-    hosts.map(|host| format!("http://{host}:*")).join(" ")
-}
-
 /// Puts our own tenant, and its issuer's keys, into the table.
 async fn put_own_tenant(tenants: &okd_core::stores::Tenants, issuer: &Issuer, issuer_url: &str) -> Result<()> {
     let own_tenant = own_tenant(issuer_url)?;
@@ -311,4 +289,9 @@ fn own_tenant(issuer_url: &str) -> Result<Tenant> {
     let mut tenant = Tenant::new(id, issuer, vec![issuer::AUDIENCE.to_owned()]);
     tenant.limits = Limits::try_from(UncheckedLimits { requests_per_second: 10_000, ..UncheckedLimits::default() })?;
     Ok(tenant)
+}
+
+/// A word that cannot be guessed.
+fn random_word() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
 }

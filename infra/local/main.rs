@@ -13,7 +13,8 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use okd_local::{Cloud, Options, Result, demo, runtime::clock, soak, tenant, welcome};
+use okd_cli::tenant;
+use okd_local::{Cloud, Options, Result, demo, runtime::clock, soak, welcome};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -28,7 +29,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// The folder in which documents are kept, across restarts.
-    #[arg(long, default_value = okd_local::DATA)]
+    #[arg(long, default_value = okd_cli::DATA)]
     data: PathBuf,
     /// Keep nothing: use a folder that is removed in the end.
     #[arg(long)]
@@ -130,7 +131,7 @@ fn run(arguments: Arguments) -> Result<()> {
             port: if shows { 0 } else { arguments.port },
             host: match &arguments.command {
                 Some(Command::Stores(stores)) => stores.host.clone(),
-                _ => okd_local::LOOPBACK.to_owned(),
+                _ => okd_cli::LOOPBACK.to_owned(),
             },
             durable: folder.is_none(),
             // The soak strikes it when everything has gone wrong.

@@ -12,11 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::{
-    Result,
-    s3::cors::matches,
-    template::{Template, physical_name},
-};
+use okd_cli::physical_name;
+
+use crate::{Result, s3::cors::matches, template::Template};
 
 /// A right that a call needs: an action such as `s3:PutObject`, and the ARN that it is done to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

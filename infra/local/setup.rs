@@ -4,44 +4,17 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, StreamSpecification, TableDescription,
 };
-use aws_sdk_s3::{
-    config::{BehaviorVersion, Credentials, Region},
-    types::{
-        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, CorsConfiguration,
-        CorsRule, CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
-        VersioningConfiguration,
-    },
+use aws_sdk_s3::types::{
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, CorsConfiguration, CorsRule,
+    CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter, VersioningConfiguration,
 };
 use serde_json::Value;
 
-use crate::{
-    REGION, Result,
-    access_key::AccessKey,
-    template::{Template, physical_name},
-};
+use okd_cli::{REGION, physical_name};
 
-/// A client of the S3 at `url`.
-pub fn s3_client(url: &str, key: &AccessKey) -> aws_sdk_s3::Client {
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(REGION))
-        .credentials_provider(Credentials::new(&key.id, &key.secret, None, None, "local"))
-        .endpoint_url(url)
-        .force_path_style(true)
-        .build();
-    aws_sdk_s3::Client::from_conf(config)
-}
+use crate::{Result, template::Template};
 
-/// A client of the DynamoDB at `url`.
-pub fn dynamodb_client(url: &str, key: &AccessKey) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-        .region(aws_sdk_dynamodb::config::Region::new(REGION))
-        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(&key.id, &key.secret, None, None, "local"))
-        .endpoint_url(url)
-        .build();
-    aws_sdk_dynamodb::Client::from_conf(config)
-}
+pub use okd_cli::stores::{dynamodb_client, s3_client};
 
 /// Makes the buckets that are not there yet, with their versioning and lifecycle.
 pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Result<()> {

@@ -18,8 +18,10 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use okd_cli::REGION;
+
 use crate::{
-    REGION, Result,
+    Result,
     caller::Caller,
     policies::needs_of_stream,
     runtime::Function,

@@ -8,14 +8,16 @@ use http::StatusCode;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use okd_cli::{access_key::AccessKey, physical_name};
+
 use crate::{
     Result,
-    access_key::{AccessKey, Role, Session},
     aws_json::{self, Answer, Call, Described, Port},
     fault::Wording,
     policies::Need,
     s3::percent,
-    template::{Template, arn, physical_name},
+    signed::{Role, Session, begin_session},
+    template::{Template, arn},
 };
 
 /// The name by which a session's begin passes the wire: a process makes one in a while, for any request.
@@ -88,7 +90,7 @@ fn begin(form: &Form, roles: &Roles, key: &AccessKey) -> Result<Answer> {
         tags: tags.collect(),
         until: Timestamp::from_second(Timestamp::now().as_second())? + Duration::from_secs(seconds),
     };
-    let Session { key: AccessKey { id, secret }, token } = key.begin_session(&role)?;
+    let Session { key: AccessKey { id, secret }, token } = begin_session(key, &role)?;
     let (name, until, request) = (&role.name, role.until, Uuid::new_v4());
     Ok(Answer::new(
         format!(

@@ -10,7 +10,9 @@ use std::{collections::BTreeMap, fs, path::Path};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-use crate::{REGION, Result};
+use okd_cli::{REGION, physical_name};
+
+use crate::Result;
 
 /// A template with its parameters, conditions and functions put in place.
 pub struct Template {
@@ -283,12 +285,6 @@ fn only(fields: &Map<String, Value>) -> Option<(&str, &Value)> {
 /// The ARN of a resource of this name, in no service: comparing two of ours needs no more.
 pub fn arn(name: &str) -> String {
     format!("arn:local:{name}")
-}
-
-/// The name here of a table or bucket of this logical id; it says `local`, so that it cannot be
-/// mistaken for the real one.
-pub fn physical_name(logical_id: &str) -> String {
-    format!("local-{}", logical_id.to_lowercase())
 }
 
 fn to_json(yaml: &Yaml<'_>) -> Result<Value> {

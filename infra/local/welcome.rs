@@ -1,6 +1,8 @@
 //! The greeting of `cargo run`: the URLs, a token, and curl lines to paste.
 
-use crate::{Cloud, FUNCTIONS_LOG, REGION, Result, access_key::ACCESS_KEY_FILE, bus::ANNOUNCED, sample};
+use okd_cli::{REGION, access_key::ACCESS_KEY_FILE};
+
+use crate::{Cloud, FUNCTIONS_LOG, Result, bus::ANNOUNCED, sample};
 
 /// The text of `cargo run -- stores` beside the environment that it prints.
 pub fn to_sam_local(cloud: &Cloud) -> String {

@@ -6,7 +6,8 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use okd_local::{Cloud, access_key::AccessKey, setup};
+use okd_cli::access_key::AccessKey;
+use okd_local::{Cloud, setup};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -20,7 +20,7 @@ pub(crate) fn start(change: impl FnOnce(&mut Options)) -> &'static Cloud {
     let mut options = Options {
         data: data_folder(),
         port: 0,
-        host: okd_local::LOOPBACK.to_owned(),
+        host: okd_cli::LOOPBACK.to_owned(),
         durable: false,
         clock: false,
         template: default_template(),

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use okd_local::{access_key::AccessKey, template::physical_name};
+use okd_cli::{access_key::AccessKey, physical_name};
 use okd_model::{Answer, Declared, Verdict, judge};
 use tokio::task::JoinSet;
 

@@ -35,7 +35,7 @@ struct Release {
 }
 
 fn tenants_table() -> String {
-    okd_local::template::physical_name("TenantsTable")
+    okd_cli::physical_name("TenantsTable")
 }
 
 fn folder() -> PathBuf {

@@ -9,7 +9,8 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use okd_local::{Cloud, access_key::AccessKey, setup};
+use okd_cli::access_key::AccessKey;
+use okd_local::{Cloud, setup};
 use okd_model::{
     Answer, Declared, End, Event, Operation,
     promises::{File, Says, Upload},

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use okd_local::{Cloud, access_key::AccessKey, setup};
+use okd_cli::access_key::AccessKey;
+use okd_local::{Cloud, setup};
 use reqwest::{RequestBuilder, Response};
 
 use crate::cloud::{own_cloud, start};

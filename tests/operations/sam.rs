@@ -3,9 +3,9 @@
 
 use std::env;
 
+use okd_cli::access_key::AccessKey;
 use okd_core::checksum::Checksum;
 use okd_local::{
-    access_key::AccessKey,
     audit, sample,
     sender::{Sender, Source},
     setup,

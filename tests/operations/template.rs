@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use okd_cli::{REGION, physical_name};
 use okd_core::{
     metadata::LinkKind,
     stores::{ORPHAN, TENANT_TAG},
 };
 use okd_local::{
-    REGION, default_template,
+    default_template,
     policies::Policies,
-    template::{Template, arn, physical_name},
+    template::{Template, arn},
 };
 use serde_json::json;
 

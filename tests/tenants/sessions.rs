@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use okd_core::ids::TenantId;
 use okd_local::{
     Cloud,
-    access_key::{Role, Session},
     fault::{Call, Fault},
+    signed::{Role, Session, begin_session},
     sts::ASSUME_ROLE,
 };
 use serde_json::Value;
@@ -36,7 +36,7 @@ fn begun() -> Call {
 fn session(cloud: &Cloud, role: &str, tenant: Option<&TenantId>, lifetime: Duration) -> Session {
     let tag = tenant.map(|tenant| ("tenant".to_owned(), tenant.to_string()));
     let role = Role { name: role.to_owned(), tags: tag.into_iter().collect(), until: Timestamp::now() + lifetime };
-    cloud.access_key.begin_session(&role).unwrap()
+    begin_session(&cloud.access_key, &role).unwrap()
 }
 
 /// The stores, by a session's credentials.

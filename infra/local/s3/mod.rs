@@ -63,9 +63,9 @@ use tokio::sync::broadcast;
 pub use calls::Call;
 use store::Store;
 
-use crate::access_key::AccessKey;
 use crate::guard::Guard;
 use crate::wire::Wire;
+use okd_cli::access_key::AccessKey;
 
 /// S3 on a folder. Clones are the same S3.
 #[derive(Clone)]

@@ -28,8 +28,10 @@ use super::calls::Call;
 use super::operations::Operations;
 use super::store::Store;
 use super::{S3, cors, percent};
-use crate::access_key::AccessKey;
+use okd_cli::access_key::AccessKey;
+
 use crate::policies::Need;
+use crate::signed;
 use crate::template::arn;
 use crate::{caller::Caller, fault::Wording};
 
@@ -72,7 +74,7 @@ async fn connection(s3: S3, service: S3Service, key: AccessKey, stream: TcpStrea
     let _ = stream.set_nodelay(true); // only costs time if it fails
     let answer = service_fn(move |request| {
         let (S3 { store, wire, guard }, service) = (s3.clone(), service.clone());
-        let role = key.role_of(request.headers(), request.uri());
+        let role = signed::role_of(&key, request.headers(), request.uri());
         async move {
             if let Some(refusal) = guard.and_then(|guard| guard.refusal(&request)) {
                 return Ok(refusal);
@@ -309,7 +311,7 @@ struct Keys(AccessKey);
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
         let message = "The AWS Access Key Id you provided does not exist in our records.";
-        let secret = self.0.secret_of(access_key).map(SecretKey::from);
+        let secret = signed::secret_of(&self.0, access_key).map(SecretKey::from);
         secret.ok_or_else(|| s3_error!(InvalidAccessKeyId, "{message}"))
     }
 }

@@ -58,7 +58,7 @@ metrics! {
     ColdStarts "Count" true "Processes that began."
     Writes "Count" false "Writes of documents by the api function."
     Refusals "Count" false "Requests refused, by `Problem`."
-    IssuerUnavailable "Count" true "Requests whose token's issuer does not answer, by `Tenant`."
+    IssuerUnavailable "Count" false "Requests whose token's issuer does not answer, by `Tenant`."
     IssuersDown "Count" false "Tenants whose issuer did not answer when its keys were fetched anew."
     SecondsLate "Seconds" false "The delay of the most overdue work item of a sweep. Each sweep says it, be it 0."
     Completed "Count" false "Uploads that were completed behind their senders' backs."

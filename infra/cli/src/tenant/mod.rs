@@ -12,14 +12,13 @@ use okd_core::{
     Stores,
     document::Document,
     ids::TenantId,
-    stores::{self, Documents, Files, Tenants},
+    stores::{Documents, Files, Tenants, connect},
     tenant::Tenant,
     use_cases,
 };
 
 use crate::{
-    DATA, DOCUMENTS, FILES, LOOPBACK, Result, TENANTS, access_key::AccessKey, private_issuers, setup,
-    template::physical_name,
+    DATA, DOCUMENTS, FILES, LOOPBACK, Result, TENANTS, access_key::AccessKey, physical_name, private_issuers, stores,
 };
 
 use add::{Add, add_one, certain};
@@ -114,9 +113,9 @@ impl Clients {
         let local = |offset: u16| format!("http://{host}:{}", port + offset);
         let (dynamodb, s3) = if is_local {
             let key = AccessKey::read(&data).map_err(|error| format!("{error}. {WHICH_CLOUD}"))?;
-            (setup::dynamodb_client(&local(3), &key), setup::s3_client(&local(2), &key))
+            (stores::dynamodb_client(&local(3), &key), stores::s3_client(&local(2), &key))
         } else {
-            let sdk = stores::connect().await;
+            let sdk = connect().await;
             (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_s3::Client::new(&sdk))
         };
         let named = |given: Option<String>, id| given.or_else(|| is_local.then(|| physical_name(id)));
@@ -235,7 +234,7 @@ async fn end(stores: &Stores, open: Vec<Document>) -> Result<String> {
 
 /// Adds a tenant, or puts it in the place of what it was, unless it is that still. What its document ids are made with
 /// stays.
-pub(crate) async fn put(tenants: &Tenants, tenant: Tenant) -> Result<()> {
+pub async fn put(tenants: &Tenants, tenant: Tenant) -> Result<()> {
     let known = tenants.ever().await?;
     let before = known.into_iter().find(|known| known.tenant == tenant.tenant);
     let Some(before) = before else {
