@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sender::{ASSOCIATION, OFFERING, Sender};
+use support::sender::{ASSOCIATION, OFFERING, Sender};
 
 fn exam_result_2025() -> Value {
     json!({

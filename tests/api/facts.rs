@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sender::{ASSOCIATION, OFFERING, Sender, association, file_form, metadata, offer, sha256, with, without};
+use support::sender::{ASSOCIATION, OFFERING, Sender, association, file_form, metadata, offer, sha256, with, without};
 
 const PERSON: &str = "5ab399b8-c499-4da8-af6d-b55e66251f31";
 

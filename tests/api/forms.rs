@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::sender::{Answer, BOUNDARY, Sender, association, form, metadata};
+use support::sender::{Answer, BOUNDARY, Sender, association, form, metadata};
 
 const METADATA: &str = "Content-Disposition: form-data; name=\"metadata\"\r\nContent-Type: application/json";
 const FILE: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"\r\nContent-Type: application/pdf";
@@ -155,12 +155,12 @@ async fn a_body_that_is_compressed_is_refused_before_it_is_read() {
         assert_eq!(answer.headers["accept-encoding"], "identity");
     }
     let request = sender.request("PUT", &association()).header("content-encoding", "Identity");
-    sender.send(request.json(&crate::sender::offer(5))).await.accepted();
+    sender.send(request.json(&support::sender::offer(5))).await.accepted();
 }
 
 #[tokio::test]
 async fn a_form_without_a_file_is_a_broken_call_and_never_an_offer() {
-    let answer = send(&[(METADATA, crate::sender::offer(5).to_string().as_bytes())]).await;
+    let answer = send(&[(METADATA, support::sender::offer(5).to_string().as_bytes())]).await;
     let detail = answer.problem(422, "invalid-form");
     assert!(detail.contains("no part named file"), "{detail}");
 }

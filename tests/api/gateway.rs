@@ -1,6 +1,6 @@
 //! Paths, methods and what surrounds an answer.
 
-use crate::sender::{ASSOCIATION, OFFERING, Sender, association, offer};
+use support::sender::{ASSOCIATION, OFFERING, Sender, association, offer};
 
 #[tokio::test]
 async fn a_path_or_method_that_is_not_in_the_template_is_answered_by_the_gateway() {
@@ -44,7 +44,7 @@ async fn the_logs_hold_no_token_no_signature_and_no_personal_data() {
     let offer = sender.offer_and_send(&metadata, b"12345").await;
     sender.call("POST", offer.body["upload"]["complete"]["href"].as_str().unwrap()).await.ok();
     sender.send(sender.request("PUT", &association()).body("x")).await.problem(415, "unsupported-media-type");
-    let log = crate::cloud::log(sender.cloud);
+    let log = support::cloud::log(sender.cloud);
     assert!(log.contains("\"problem\":\"unsupported-media-type\""));
     for secret in [&sender.token[..20], "X-Amz-Signature", "Geheim", "beoordeling-100245"] {
         assert!(!log.contains(secret), "{secret} is in the log");
@@ -176,7 +176,7 @@ async fn a_change_of_an_enrolments_state_is_told_that_it_is_not_served_yet() {
 #[tokio::test]
 async fn every_answer_is_for_tls_and_for_nobody_to_keep() {
     let sender = Sender::new();
-    let stored = sender.hand_in(&crate::sender::metadata(), b"x").await.ok();
+    let stored = sender.hand_in(&support::sender::metadata(), b"x").await.ok();
     let upload = format!("/okd/v1/documents/{}/upload", stored.id());
     let answers = [
         stored,

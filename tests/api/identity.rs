@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cloud::own_cloud;
-use crate::sender::{Answer, Sender, association, bytes, file_form, form, metadata, offer, sha256, with, without};
+use support::cloud::own_cloud;
+use support::sender::{Answer, Sender, association, bytes, file_form, form, metadata, offer, sha256, with, without};
 
 const TWO_PARTS: usize = (16 << 20) + 5;
 
@@ -155,7 +155,7 @@ async fn an_idempotency_key_with_another_payload_is_refused_and_changes_nothing(
     }
     let mut elsewhere = metadata.clone();
     elsewhere["associationId"] = Value::Null;
-    let path = format!("/okd/v1/associations/{}", crate::sender::OFFERING);
+    let path = format!("/okd/v1/associations/{}", support::sender::OFFERING);
     let request =
         sender.form_request("PUT", &path, file_form(&elsewhere, "", b"student 1")).header("idempotency-key", "k");
     sender.send(request).await.problem(422, "idempotency-key-reused");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::sender::{MIB, Sender, bytes, crc64nvme, metadata, sha256, with, without};
+use support::sender::{MIB, Sender, bytes, crc64nvme, metadata, sha256, with, without};
 
 #[tokio::test]
 async fn a_file_of_exactly_4_mib_is_stored() {
@@ -78,18 +78,18 @@ async fn the_same_metadata_in_another_order_of_keys_is_a_repeat() {
     text.insert(1, ' ');
     let reordered = text.replace("\"associationType\":\"programOfferingAssociation\",", "");
     let reordered = reordered.replacen('{', "{\"associationType\":\"programOfferingAssociation\",", 1);
-    let body = crate::sender::form(&[
+    let body = support::sender::form(&[
         ("content-disposition: form-data; name=\"metadata\"", reordered.as_bytes()),
         ("content-disposition: form-data; name=\"file\"", b"file"),
     ]);
-    sender.send_form(&crate::sender::association(), body).await.ok();
+    sender.send_form(&support::sender::association(), body).await.ok();
     assert_eq!(sender.item(&id).await, item);
 }
 
 #[tokio::test]
 async fn an_idempotency_key_that_is_empty_is_refused() {
     let sender = Sender::new();
-    let request = sender.request("PUT", &crate::sender::association()).header("idempotency-key", "");
+    let request = sender.request("PUT", &support::sender::association()).header("idempotency-key", "");
     let metadata = with(&without(&metadata(), "documentId"), "documentSize", json!(1));
     sender.send(request.json(&metadata)).await.problem(400, "invalid-idempotency-key");
 }

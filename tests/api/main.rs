@@ -6,8 +6,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../cloud/mod.rs"]
-mod cloud;
 mod examples;
 mod facts;
 mod forms;
@@ -15,12 +13,9 @@ mod gateway;
 mod identity;
 mod inline;
 mod metadata;
-#[path = "../cloud/program.rs"]
-mod program;
 mod refusals;
 mod repeats;
 mod restart;
-mod sender;
 mod standard;
 mod tokens;
 mod uploads;

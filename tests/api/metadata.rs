@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sender::{ASSOCIATION, Answer, OFFERING, Sender, association, form, metadata, offer, with, without};
+use support::sender::{ASSOCIATION, Answer, OFFERING, Sender, association, form, metadata, offer, with, without};
 
 /// Form B of this metadata is refused with 422, pointing there.
 async fn refused(metadata: &Value, pointer: &str) -> String {

@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::cloud::own_cloud;
-use crate::sender::{ASSOCIATION, MIB, OFFERING, Sender, association, bytes, form, metadata, offer};
+use support::cloud::own_cloud;
+use support::sender::{ASSOCIATION, MIB, OFFERING, Sender, association, bytes, form, metadata, offer};
 
 #[tokio::test]
 async fn what_is_refused_leaves_no_item_no_object_and_no_multipart_upload() {

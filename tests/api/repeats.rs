@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::sender::{MIB, Sender, bytes, crc64nvme, offer, sha256, with, without};
+use support::sender::{MIB, Sender, bytes, crc64nvme, offer, sha256, with, without};
 
 #[tokio::test]
 async fn pending_and_the_same_checksum_resumes_with_only_the_missing_parts() {
@@ -68,7 +68,7 @@ async fn a_file_stored_inline_need_not_be_sent_again_by_parts() {
 
 #[tokio::test]
 async fn a_file_that_came_by_parts_is_not_stored_again_when_it_comes_whole() {
-    let cloud = crate::cloud::own_cloud();
+    let cloud = support::cloud::own_cloud();
     let sender = Sender::to(cloud);
     let declared = with(&offer(5), "documentChecksum", json!(sha256(b"12345")));
     let first = sender.offer_and_send(&declared, b"12345").await;

@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::{
+use support::{
     program::Program,
     sender::{MIB, association, bytes, offer},
 };
@@ -17,7 +17,7 @@ struct Running {
 
 impl Running {
     fn start(data: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+        let mut command = Command::new(support::executable());
         let command = command.args(["--port", "0", "--data"]).arg(data);
         Self { program: Program::start(command), http: reqwest::Client::new() }
     }
@@ -46,7 +46,7 @@ impl Running {
 
 #[tokio::test]
 async fn an_upload_goes_on_and_is_completed_after_the_plug_was_pulled_twice() {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = tempfile::tempdir_in(support::temporary()).unwrap();
     let data = folder.path().join("data");
     let file = bytes(16 * MIB + 10, 5);
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::sender::{Answer, Sender, association, form, metadata, with};
+use support::sender::{Answer, Sender, association, form, metadata, with};
 
 const PERSON: &str = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
 
@@ -214,7 +214,7 @@ async fn a_document_on_a_person_is_stored_in_both_forms_and_found_by_the_student
 #[tokio::test]
 async fn a_person_that_holds_another_person_is_refused() {
     let sender = Sender::new();
-    for other in [json!("p2"), json!({ "personId": crate::sender::OFFERING })] {
+    for other in [json!("p2"), json!({ "personId": support::sender::OFFERING })] {
         let mut message = dyslexia();
         message["person"] = other;
         let path = format!("/okd/v1/persons/{PERSON}");

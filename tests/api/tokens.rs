@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use okd_local::issuer::Issuer;
 use serde_json::{Value, json};
 
-use crate::sender::{Answer, SHARED, Sender, association, metadata, offer, with, without};
+use support::sender::{Answer, SHARED, Sender, association, metadata, offer, with, without};
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
@@ -285,7 +285,7 @@ async fn every_route_asks_for_a_token() {
     let sender = Sender::new();
     for route in okd_api::ROUTES {
         let (before, rest) = route.path.split_once('{').unwrap();
-        let path = format!("{before}{}{}", crate::sender::OFFERING, rest.split_once('}').unwrap().1);
+        let path = format!("{before}{}{}", support::sender::OFFERING, rest.split_once('}').unwrap().1);
         for method in route.methods {
             let response = sender.request(method, &path).send().await.unwrap();
             assert_eq!(response.status(), 401, "{method} {path}");

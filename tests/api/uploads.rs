@@ -8,8 +8,8 @@ use okd_local::{
 };
 use serde_json::{Value, json};
 
-use crate::cloud::own_cloud;
-use crate::sender::{MIB, Sender, bytes, crc64nvme, metadata, offer, sha256, with, without};
+use support::cloud::own_cloud;
+use support::sender::{MIB, Sender, bytes, crc64nvme, metadata, offer, sha256, with, without};
 
 const TWO_PARTS: usize = 16 * MIB + 100;
 
@@ -316,7 +316,7 @@ async fn a_put_makes_two_aws_calls_in_either_form_and_complete_four() {
         before = calls.len();
         new
     };
-    let metadata = crate::sender::metadata();
+    let metadata = support::sender::metadata();
     sender.hand_in(&metadata, b"file").await.ok();
     // With the document's item the entries by which it is found.
     assert_eq!(since(), ["PutObject", "TransactWriteItems"], "form A, new");
@@ -393,7 +393,7 @@ async fn an_upload_that_an_inline_file_ended_cannot_be_completed() {
     let sender = Sender::new();
     let metadata = offer(10);
     let offered = sender.offer_and_send(&metadata, b"0123456789").await;
-    sender.hand_in(&crate::sender::without(&metadata, "documentSize"), b"file").await.ok();
+    sender.hand_in(&support::sender::without(&metadata, "documentSize"), b"file").await.ok();
     sender.call("POST", offered.href("complete")).await.problem(410, "upload-gone");
 }
 

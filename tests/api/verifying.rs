@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{
+use support::{
     cloud::own_cloud,
     sender::{Answer, Sender, offer, sha256, with},
 };

@@ -20,7 +20,7 @@ use okd_local::{
 };
 use serde_json::{Value, json};
 
-use crate::cloud::own_cloud;
+use support::cloud::own_cloud;
 
 pub(crate) const MIB: usize = 1 << 20;
 /// Two parts, the second a small one.

@@ -19,13 +19,9 @@ macro_rules! tell {
 
 mod bench;
 mod clocks;
-#[path = "../cloud/mod.rs"]
-mod cloud;
 mod matrix;
 mod outside;
 mod policies;
-#[path = "../cloud/program.rs"]
-mod program;
 mod races;
 mod reconcile;
 mod releases;

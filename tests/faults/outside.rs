@@ -16,9 +16,10 @@ use okd_cli::{access_key::AccessKey, physical_name};
 use okd_model::{Answer, Declared, Verdict, judge};
 use tokio::task::JoinSet;
 
+use support::program::Program;
+
 use crate::{
     bench::Sheet,
-    program::Program,
     races::{by_parts, complete},
     witness::{Client, Place, Witness},
 };
@@ -41,7 +42,7 @@ struct Service {
 }
 
 fn start(data: &Path, port: u16) -> Program {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    let mut command = Command::new(support::executable());
     let command = command.args(["--port", &port.to_string(), "--data"]);
     Program::start(command.arg(data))
 }
@@ -144,7 +145,7 @@ async fn history(place: Place, seed: u64, is_calm: Arc<AtomicBool>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a machine of its own for a minute: .ci/run"]
 async fn whatever_the_system_kills_every_answer_is_one_that_the_promises_allow() {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = tempfile::tempdir_in(support::temporary()).unwrap();
     let mut service = Service::start(folder.path().join("data"), free_ports());
     let mut random = fastrand::Rng::with_seed(HISTORIES);
     let mut kills = 0;

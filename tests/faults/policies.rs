@@ -11,9 +11,10 @@ use okd_local::{
     template::Template,
 };
 
+use support::cloud::start;
+
 use crate::{
     bench::{Bench, Paper},
-    cloud::start,
     matrix,
 };
 

@@ -231,7 +231,7 @@ async fn what_a_dead_request_left_and_s3_did_not_tell_of_is_found_within_a_day_a
     bench.cloud.look_through(hours(3)).await.unwrap();
     bench.cloud.strike(hours(6)).await.unwrap();
     assert_eq!(objects().await, 1);
-    let log = crate::cloud::log(bench.cloud);
+    let log = support::cloud::log(bench.cloud);
     assert!(log.contains(r#""Strays":1"#), "{log}");
     let current = bench.document(&stored).await.current;
     assert_eq!(current, Some(sheet.sha256()));
@@ -248,7 +248,7 @@ async fn an_event_that_a_kill_of_the_whole_cloud_left_undelivered_comes_at_the_n
     // What a kill would leave on the disk.
     let copy = bench.cloud.data.with_extension("copy");
     copy_folder(&bench.cloud.data, &copy);
-    let again = crate::cloud::start(|options| options.data = copy);
+    let again = support::cloud::start(|options| options.data = copy);
     again.events.settled().await;
     let later = Timestamp::now() + Duration::from_hours(3);
     again.strike(later).await.unwrap();
@@ -296,7 +296,7 @@ async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
     bench.offer(&paper, &sheet, 1).await;
     bench.offer(&Paper::new(), &sheet, 0).await;
     bench.strike(25 * HOUR).await;
-    let log = crate::cloud::log(bench.cloud);
+    let log = support::cloud::log(bench.cloud);
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let metrics: Vec<Value> = lines.filter(|line| line.get("_aws").is_some()).collect();
     let swept = metrics.iter().find(|line| line.get("Expired").is_some()).unwrap();

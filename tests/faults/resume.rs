@@ -40,7 +40,7 @@ fn sent(bench: &Bench) -> Vec<u32> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_sent_again() {
     let bench = Bench::new();
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = tempfile::tempdir_in(support::temporary()).unwrap();
     let file = sample::file(&folder.path().join("exam.bin"), GIB).await.unwrap();
     let (_, sha256) = sample::digest(&file).await.unwrap();
     bench.know(sha256);

@@ -23,7 +23,7 @@ use okd_local::{
 };
 use serde_json::{Value, json};
 
-use crate::{
+use support::{
     cloud::{log, own_cloud, start},
     sender::{Sender, metadata, offer, sha256, with},
 };
@@ -173,7 +173,7 @@ async fn a_content_found_corrupt_after_it_was_replaced_is_announced_too() {
     let declared = with(&paper, "documentChecksum", json!(sha256(b"other!")));
     let upload = sender.offer_and_send(&declared, b"second").await;
     sender.follow(&upload.body["upload"], "complete").await.accepted();
-    sender.hand_in(&crate::sender::without(&paper, "documentSize"), b"later").await.ok();
+    sender.hand_in(&support::sender::without(&paper, "documentSize"), b"later").await.ok();
     cloud.events.hold(false);
     cloud.events.settled().await;
     cloud.strike(Timestamp::now() + Duration::from_hours(1)).await.unwrap();
@@ -199,7 +199,7 @@ async fn nothing_of_the_person_that_a_document_is_about_is_announced() {
     sender.hand_in(&paper, b"Geheim").await.ok();
     let events = json!(announced(cloud).await).to_string();
     assert!(events.contains("document.stored"), "{events}");
-    for secret in ["Geheim", crate::sender::ASSOCIATION] {
+    for secret in ["Geheim", support::sender::ASSOCIATION] {
         assert!(!events.contains(secret), "{secret} is in {events}");
     }
 }

@@ -6,7 +6,7 @@ use okd_cli::access_key::AccessKey;
 use okd_local::{Cloud, setup};
 use reqwest::{RequestBuilder, Response};
 
-use crate::cloud::{own_cloud, start};
+use support::cloud::{own_cloud, start};
 
 /// The URL of every port that has one.
 fn ports(cloud: &Cloud) -> [String; 5] {

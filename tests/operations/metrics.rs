@@ -6,7 +6,7 @@ use okd_core::metrics::Metric;
 use okd_local::Cloud;
 use serde_json::{Value, json};
 
-use crate::{
+use support::{
     cloud::{log, own_cloud, start},
     sender::{Sender, metadata, offer},
 };

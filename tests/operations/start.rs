@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{
+use support::{
     program::Program,
     sender::{association, offer},
 };
@@ -17,7 +17,7 @@ use crate::{
 fn local() -> Command {
     let mut command = Command::new("sh");
     let line = "umask 022 && exec \"$0\" \"$@\"";
-    command.args(["-c", line, env!("CARGO_BIN_EXE_local")]);
+    command.args(["-c", line]).arg(support::executable());
     command
 }
 
@@ -114,7 +114,7 @@ fn the_key_of_a_data_folder_is_random_and_stays() {
 #[test]
 fn what_is_no_origin_is_refused_before_anything_starts() {
     for bad in ["dms.example", "https://dms.example/upload", "ftp://dms.example", "none"] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+        let mut command = Command::new(support::executable());
         let output = command.args(["--upload-origin", bad]).output().unwrap();
         assert!(!output.status.success(), "{bad}");
         let said = String::from_utf8(output.stderr).unwrap();

@@ -15,7 +15,7 @@ use okd_local::{
 };
 use serde_json::json;
 
-use crate::{
+use support::{
     cloud::start,
     sender::{Sender, association, offer},
 };

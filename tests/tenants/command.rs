@@ -8,17 +8,16 @@ use std::{
 use okd_local::Cloud;
 use serde_json::json;
 
-use crate::{
+use support::{
     cloud::own_cloud,
-    keys::serve_keys,
-    rsa::Rsa,
-    school::serve_issuer,
     sender::{Sender, metadata, offer, with},
 };
 
+use crate::{keys::serve_keys, rsa::Rsa, school::serve_issuer};
+
 fn tenant(cloud: &Cloud, arguments: &[&str]) -> Output {
     let port: u16 = cloud.dynamodb_url.rsplit(':').next().unwrap().parse().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    let mut command = Command::new(support::executable());
     command.args(["tenant", "--port", &(port - 3).to_string(), "--data"]).arg(&cloud.data);
     command.args(arguments).output().unwrap()
 }
@@ -214,7 +213,7 @@ async fn only_keys_that_can_verify_a_token_count() {
 /// What the command says where there is no cloud: port 1 is nobody's, and the second folder has no key.
 fn said_of_no_cloud(cloud: &Cloud) -> [String; 2] {
     [("1", cloud.data.as_path()), ("7080", "nowhere".as_ref())].map(|(port, data)| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+        let mut command = Command::new(support::executable());
         let command = command.args(["tenant", "--port", port, "list", "--data"]);
         let output = command.arg(data).output().unwrap();
         assert!(!output.status.success());

@@ -6,11 +6,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{
+use support::{
     cloud::own_cloud,
-    school::School,
     sender::{Sender, metadata, offer, sha256, with, without},
 };
+
+use crate::school::School;
 
 /// The document's history, as its items have it: each entry's fields, the oldest first.
 async fn history(sender: &Sender, school: &School, id: &str) -> Vec<Value> {
@@ -29,7 +30,7 @@ async fn history(sender: &Sender, school: &School, id: &str) -> Vec<Value> {
 
 /// The log's lines about changes of this document.
 fn logged(sender: &Sender, id: &str) -> Vec<Value> {
-    let log = crate::cloud::log(sender.cloud);
+    let log = support::cloud::log(sender.cloud);
     let lines = log.lines().filter_map(|line| {
         let json = &line[line.find('{')?..];
         serde_json::from_str::<Value>(json).ok()
@@ -125,7 +126,7 @@ async fn a_refusal_is_in_the_log_with_who_was_refused() {
         .call("GET", "/okd/v1/documents/4e12169d-84b9-4d21-a987-f373bbbe4e6e/upload")
         .await
         .problem(404, "no-such-document");
-    let log = crate::cloud::log(cloud);
+    let log = support::cloud::log(cloud);
     let line = log.lines().find(|line| line.contains("\"answered\"")).unwrap();
     let tenant = format!("\"tenant\":\"{}\"", school.tenant.tenant);
     assert!(line.contains(&tenant) && line.contains("\"client\":\"sis\"") && line.contains("\"status\":404"), "{line}");

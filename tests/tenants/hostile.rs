@@ -9,11 +9,14 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{
+use support::{
     cloud::own_cloud,
+    sender::{ASSOCIATION, OFFERING, Sender, association, metadata, offer, with},
+};
+
+use crate::{
     rsa::{Rsa, hs256, unsigned},
     school::{School, serve_issuer},
-    sender::{ASSOCIATION, OFFERING, Sender, association, metadata, offer, with},
 };
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
@@ -651,7 +654,7 @@ fn paths(world: &World) -> Vec<Row> {
         Row::new(format!("header: {name}"), status, problem).bearer(&world.token)
     };
     let good = offer(5).to_string();
-    let keyless = crate::sender::without(&offer(5), "documentId").to_string();
+    let keyless = support::sender::without(&offer(5), "documentId").to_string();
     let upload = format!("/okd/v1/documents/{OFFERING}/upload");
     // What proxies add and what is for the next hop only: whatever it says, the service answers.
     let of_the_way = [

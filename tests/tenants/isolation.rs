@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{
+use support::{
     cloud::own_cloud,
-    school::School,
     sender::{Answer, Sender, bytes, metadata, sha256, with},
 };
+
+use crate::school::School;
 
 /// What somebody has: a stored document, and one whose upload is pending with a part of its two sent.
 struct Property {

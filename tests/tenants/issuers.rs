@@ -10,12 +10,12 @@ use std::{
 use okd_core::{ids::TenantId, tenant::Tenant};
 use serde_json::Value;
 
-use crate::{
+use support::{
     cloud::own_cloud,
-    keys::load,
-    school::know_keys,
     sender::{Sender, metadata},
 };
+
+use crate::{keys::load, school::know_keys};
 
 /// The issuer's process; gone when this is.
 struct Issuer {

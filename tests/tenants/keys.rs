@@ -20,11 +20,14 @@ use okd_local::fault::{Call, Fault};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::{
+use support::{
     cloud::own_cloud,
+    sender::{Answer, Sender, metadata, offer},
+};
+
+use crate::{
     rsa::Rsa,
     school::{School, serve_issuer},
-    sender::{Answer, Sender, metadata, offer},
 };
 
 /// How many processes of the api function there have been.
@@ -160,7 +163,7 @@ async fn the_clock_fetches_keys_so_that_no_request_has_to() {
     school.issuer.go_down(true);
     let later = jiff::Timestamp::now() + Duration::from_mins(12);
     cloud.strike(later).await.unwrap();
-    let log = crate::cloud::log(cloud);
+    let log = support::cloud::log(cloud);
     assert!(log.contains("the issuer of this tenant does not answer"));
     assert!(log.contains(r#""IssuersDown":1"#), "{log}");
 }
@@ -204,7 +207,7 @@ async fn ninety_unsigned_tokens_of_a_tenant_whose_issuer_hangs_cost_little_and_k
     for answer in attack.await.unwrap() {
         answer.problem(503, "issuer-unavailable");
     }
-    let log = crate::cloud::log(cloud);
+    let log = support::cloud::log(cloud);
     let cost_of = |status: u64| {
         let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let answered =
@@ -351,7 +354,7 @@ async fn a_key_set_without_key_ids_is_named_as_the_reason() {
     let answer = sender.hand_in(&metadata(), b"x").await;
     let detail = answer.problem(401, "unauthenticated");
     assert!(detail.contains("whose log says why"), "{detail}");
-    let log = crate::cloud::log(school.cloud);
+    let log = support::cloud::log(school.cloud);
     assert!(log.contains("none of the issuer"), "{log}");
 }
 
@@ -392,7 +395,7 @@ async fn no_address_of_our_own_network_is_asked_for_keys() {
         school.client("sis").hand_in(&metadata(), b"x").await.problem(503, "issuer-unavailable");
         assert!(began.elapsed() < Duration::from_secs(4), "{url} was waited for");
     }
-    let log = crate::cloud::log(cloud);
+    let log = support::cloud::log(cloud);
     assert_eq!(log.matches("is not a public address").count(), 3);
     assert_eq!(log.matches("without TLS").count(), 1);
 }

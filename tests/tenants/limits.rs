@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::{
+use support::{
     cloud::{own_cloud, start},
-    school::{School, limits},
     sender::{Answer, Sender, bytes, metadata, offer, sha256, with},
 };
+
+use crate::school::{School, limits};
 
 fn refused(answer: &Answer) {
     let detail = answer.problem(429, "too-many-uploads");
@@ -74,7 +75,7 @@ async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
     assert_eq!(open(&school).await, (3, 15));
     // ...form A under the same key...
     let inline = papers[4].clone();
-    sender.hand_in(&crate::sender::without(&inline, "documentSize"), b"inline").await.ok();
+    sender.hand_in(&support::sender::without(&inline, "documentSize"), b"inline").await.ok();
     assert_eq!(open(&school).await, (2, 10));
     // ...and its time.
     let tomorrow = Timestamp::now() + Duration::from_hours(25);

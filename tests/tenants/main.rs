@@ -3,8 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../cloud/mod.rs"]
-mod cloud;
 mod command;
 mod history;
 mod hostile;
@@ -15,9 +13,6 @@ mod limits;
 mod refusals;
 mod rsa;
 mod school;
-#[path = "../api/sender.rs"]
-#[expect(dead_code, reason = "the whole system's tests use all of it")]
-mod sender;
 mod sessions;
 mod shapes;
 mod token_endpoint;

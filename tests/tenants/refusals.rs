@@ -3,11 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::{
+use support::{
     cloud::own_cloud,
-    school::{School, serve_issuer},
     sender::{Answer, MIB, Sender, association, metadata, offer, sha256, with},
 };
+
+use crate::school::{School, serve_issuer};
 
 const MADE_UP: &str = "?upload=4e12169d-84b9-4d21-a987-f373bbbe4e6e";
 

@@ -11,7 +11,7 @@ use okd_local::{Cloud, issuer::Issuer};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::sender::Sender;
+use support::sender::Sender;
 
 /// The audience of every school's tokens here.
 pub(crate) const AUDIENCE: &str = "okd";

@@ -15,11 +15,12 @@ use okd_local::{
 };
 use serde_json::Value;
 
-use crate::{
+use support::{
     cloud::start,
-    school::School,
     sender::{MIB, Sender, metadata, offer},
 };
+
+use crate::school::School;
 
 fn cloud_with_sessions() -> &'static Cloud {
     start(|options| {

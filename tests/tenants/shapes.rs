@@ -5,12 +5,12 @@
 use okd_core::tenant::Tenant;
 use serde_json::{Value, json};
 
-use crate::{
+use support::{
     cloud::own_cloud,
-    rsa::Rsa,
-    school::School,
     sender::{Answer, Sender, metadata},
 };
+
+use crate::{rsa::Rsa, school::School};
 
 fn now() -> i64 {
     jiff::Timestamp::now().as_second()

@@ -4,11 +4,12 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::{
+use support::{
     cloud::own_cloud,
-    school::serve_issuer,
     sender::{Sender, metadata},
 };
+
+use crate::school::serve_issuer;
 
 /// Asks for a token; the status, the headers and the body of what is answered.
 async fn ask(url: &str, authorization: Option<&str>, form: &str) -> (u16, HeaderMap, Value) {

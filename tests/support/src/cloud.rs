@@ -8,15 +8,16 @@ use std::{
     },
 };
 
+use crate::{executable, temporary};
 use okd_local::{Cloud, FUNCTIONS_LOG, Options, default_template};
 
 /// A cloud for one test alone, on our own stores.
-pub(crate) fn own_cloud() -> &'static Cloud {
+pub fn own_cloud() -> &'static Cloud {
     start(|_| ())
 }
 
 /// Starts a cloud, its options changed, on a runtime of its own, which outlives the test's.
-pub(crate) fn start(change: impl FnOnce(&mut Options)) -> &'static Cloud {
+pub fn start(change: impl FnOnce(&mut Options)) -> &'static Cloud {
     let mut options = Options {
         data: data_folder(),
         port: 0,
@@ -25,7 +26,7 @@ pub(crate) fn start(change: impl FnOnce(&mut Options)) -> &'static Cloud {
         clock: false,
         template: default_template(),
         parameters: [].into(),
-        executable: env!("CARGO_BIN_EXE_local").into(),
+        executable: executable(),
         s3_endpoint: None,
         dynamodb_endpoint: None,
         access_key: None,
@@ -44,7 +45,7 @@ pub(crate) fn start(change: impl FnOnce(&mut Options)) -> &'static Cloud {
 }
 
 /// What its functions have logged.
-pub(crate) fn log(cloud: &Cloud) -> String {
+pub fn log(cloud: &Cloud) -> String {
     std::fs::read_to_string(cloud.data.join(FUNCTIONS_LOG)).unwrap()
 }
 
@@ -52,8 +53,8 @@ pub(crate) fn log(cloud: &Cloud) -> String {
 /// processes that are gone have left.
 fn data_folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    for entry in std::fs::read_dir(parent).unwrap().flatten() {
+    let parent = temporary();
+    for entry in std::fs::read_dir(&parent).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
         let pid = name.strip_prefix("cloud-").and_then(|rest| rest.split('-').next());
         if pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists()) {

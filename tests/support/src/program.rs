@@ -6,14 +6,14 @@ use std::{
 };
 
 /// The running program; gone when this is.
-pub(crate) struct Program {
-    pub(crate) process: Child,
+pub struct Program {
+    pub process: Child,
     greeting: String,
 }
 
 impl Program {
     /// Starts it and reads its greeting as far as the token.
-    pub(crate) fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut program = Self { process, greeting: String::new() };
         for line in BufReader::new(program.process.stdout.take().unwrap()).lines() {
@@ -28,13 +28,13 @@ impl Program {
     }
 
     /// SIGKILL: nothing of it can tidy up.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 
     /// The word of the greeting that follows this text.
-    pub(crate) fn after(&self, text: &str) -> &str {
+    pub fn after(&self, text: &str) -> &str {
         let rest = self.greeting.split_once(text).unwrap().1;
         rest.split_whitespace().next().unwrap()
     }
