@@ -84,7 +84,7 @@ SWEEPS = 60 * 24 * 30
 INVOCATIONS = 3  # of functions, for a document: api, reconcile, announce
 
 # Series of ours: the sweep's delay is always there, the others in hours in which something happens.
-FEW = 3 + 1 + 2 + 3  # documents by outcome, writes, refusals by problem, what the sweep met
+FEW = 3 + 1 + 2 + 3  # documents by outcome, changes, refusals by problem, what the sweep met
 ALL = 2 * 7 + 1 + 2 + 3 + 17 + 3 + 1  # by form too and their bytes, calls to AWS, cold starts, announced
 
 

@@ -160,9 +160,9 @@ async fn unless_all_metrics_are_asked_for_there_are_those_that_alarms_need_and_n
     cloud.stream.as_ref().unwrap().settled().await.unwrap();
     cloud.strike(jiff::Timestamp::now()).await.unwrap();
     let names: BTreeSet<String> = measured(cloud).iter().map(|metric| metric[1].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names, ["Documents", "SecondsLate", "Writes"].map(str::to_owned).into());
+    assert_eq!(names, ["Documents", "SecondsLate", "Changes"].map(str::to_owned).into());
     assert_eq!(of(cloud, "Documents", "Count"), [json!([["local-AnnounceFunction", "stored"], 1])]);
-    assert_eq!(of(cloud, "Writes", "Count"), [json!([["local-ApiFunction"], 1])]);
+    assert_eq!(of(cloud, "Changes", "Count"), [json!([["local-ApiFunction"], 1])]);
 }
 
 /// Every metric of ours that the alarms and the dashboard name is one that there is, and an alarm needs none that is

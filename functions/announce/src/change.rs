@@ -105,7 +105,9 @@ impl StreamRecord {
         let key = ItemKey { pk: pk.text.clone(), sk: sk.text.clone() };
         match key.parse() {
             Some(Place::Document(_) | Place::Content(_)) => {}
-            None if key.sk == "document" => return Err(format!("{} is the partition of no document", key.pk)),
+            None if key.sk == "document" || key.sk.starts_with("content#") => {
+                return Err(format!("{} is the partition of no document", key.pk));
+            }
             _ => return Ok(nothing),
         }
         match Record::read(&key, item.clone()).map_err(|error| error.to_string())? {

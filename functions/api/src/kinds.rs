@@ -99,7 +99,7 @@ kinds! {
     MetadataTooLarge PAYLOAD_TOO_LARGE "metadata-too-large" "The metadata is too large"
         "The metadata has more bytes than its tenant allows, at most 64 KiB."
         "Send ids instead of expanded objects."
-    UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body is neither a form nor JSON"
+    UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body is of a type that is not taken"
         "The `Content-Type` is neither `multipart/form-data` nor `application/json`, or the body is compressed."
         "Send one of these, without `Content-Encoding`."
     InvalidMetadata UNPROCESSABLE_ENTITY "invalid-metadata" "The metadata breaks a rule"

@@ -29,7 +29,7 @@ use okd_core::{
     Error,
     caller::Caller,
     lambda::{self, Clock},
-    metrics::{Measured, Metric},
+    metrics::Metric,
 };
 use tracing::Instrument;
 
@@ -86,7 +86,11 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
 /// Answers 500 where `answer` panics. Nothing of a request outlives it, so no other sees what was left half done.
 async fn survive(answer: impl Future<Output = Response<Body>>, ids: &RequestIds) -> Response<Body> {
     let answered = AssertUnwindSafe(answer).catch_unwind().await;
-    answered.unwrap_or_else(|_| refuse(&Refusal::Panicked, ids))
+    answered.unwrap_or_else(|_| {
+        let problem = refusal::problem(&Refusal::Panicked);
+        problem.log();
+        problem.render(ids)
+    })
 }
 
 async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body> {
@@ -105,8 +109,13 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
         Err(refusal) => Err(refusal),
     };
     let response = answered.unwrap_or_else(|refusal| {
-        measure(&refusal, &mut measured);
-        refuse(&refusal, ids)
+        let problem = refusal::problem(&refusal);
+        measured.add(&[("Problem", problem.kind.name())], &[(Metric::Refusals, 1)]);
+        if let Refusal::Core(Error::IssuerUnavailable(tenant)) = &refusal {
+            measured.add(&[("Tenant", &tenant.to_string())], &[(Metric::IssuerUnavailable, 1)]);
+        }
+        problem.log();
+        problem.render(ids)
     });
     tracing::info!(
         %method,
@@ -120,22 +129,6 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
     );
     measured.write();
     response
-}
-
-/// Counts a refusal.
-fn measure(refusal: &Refusal, measured: &mut Measured) {
-    let kind = refusal::problem(refusal).kind;
-    measured.add(&[("Problem", kind.name())], &[(Metric::Refusals, 1)]);
-    if let Refusal::Core(Error::IssuerUnavailable(tenant)) = refusal {
-        measured.add(&[("Tenant", &tenant.to_string())], &[(Metric::IssuerUnavailable, 1)]);
-    }
-}
-
-/// Logs a refusal and words it.
-fn refuse(refusal: &Refusal, ids: &RequestIds) -> Response<Body> {
-    let problem = refusal::problem(refusal);
-    problem.log();
-    problem.render(ids)
 }
 
 /// Calls the use case, and cancels it when its time is over. Cancelling a use case is safe: every step tolerates a

@@ -10,8 +10,7 @@ use crate::{
     response::{RequestIds, answer},
 };
 
-/// A problem document in the making.
-#[derive(Debug)]
+/// A problem document in the making. (No `Debug`: an upload in it has URLs that are secrets.)
 pub(crate) struct Problem {
     pub(crate) kind: Kind,
     detail: String,
@@ -21,7 +20,6 @@ pub(crate) struct Problem {
 }
 
 /// The log's part of a problem besides its kind.
-#[derive(Debug)]
 enum Log {
     /// The request was at fault; more of why where there is more than the kind.
     Refused(Option<String>),

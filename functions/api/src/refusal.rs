@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{form::FormFault, kinds::Kind, problem::Problem, response::allow};
 
-/// Why a request gets no ordinary answer.
-#[derive(Debug)]
+/// Why a request gets no ordinary answer. (No `Debug`: an upload in it has URLs that are secrets.)
 pub(crate) enum Refusal {
     /// The core refused it, or failed.
     Core(Error),

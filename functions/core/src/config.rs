@@ -56,7 +56,7 @@ pub struct MetricsConfig {
 
 /// A variable that is missing or malformed.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {variable} is not set; template.yaml sets it")]
+#[error("the environment variable {variable} is not set, or not to what template.yaml may set it to")]
 pub struct ConfigError {
     variable: &'static str,
 }
@@ -105,7 +105,15 @@ impl BusConfig {
 impl MetricsConfig {
     /// Reads the variables named above. A function without one of them must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { function: required("AWS_LAMBDA_FUNCTION_NAME")?, all: required("OKD_METRICS")? == "all" })
+        Ok(Self { function: required("AWS_LAMBDA_FUNCTION_NAME")?, all: all_metrics(&required("OKD_METRICS")?)? })
+    }
+}
+
+fn all_metrics(value: &str) -> Result<bool, ConfigError> {
+    match value {
+        "all" => Ok(true),
+        "few" => Ok(false),
+        _ => Err(ConfigError { variable: "OKD_METRICS" }),
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Content {
     pub size: u64,
     /// The checksums of its bytes; the last of these is only declared while the verification is pending.
     pub checksums: Vec<Checksum>,
-    /// True if the declared checksum has been compared with the bytes.
+    /// The state of the comparison with the declared checksum.
     pub verification: Verification,
     /// The time at which it became the current content.
     pub stored_at: Timestamp,
@@ -77,7 +77,7 @@ impl Content {
     }
 }
 
-/// True if the declared checksum has been compared with the bytes.
+/// The state of the comparison of a content's bytes with its declared checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verification {

@@ -125,7 +125,7 @@ proptest! {
                 called_stored.insert(content.content_id.to_string());
             }
             let Some(change) = take(&document, &history, step, &stamp) else { continue };
-            let Change { next, replaced, ended, archived, counted, linked, unlinked, .. } = change;
+            let Change { next, replaced, ended, archived, deltas, linked, unlinked } = change;
             prop_assert_eq!(next.revision, document.revision + 1);
             let sequence = |document: &Document| document.content.as_ref().map(|content| content.sequence);
             if sequence(&next) == sequence(&document) {
@@ -150,10 +150,10 @@ proptest! {
             }
             let unverified = next.content.as_ref().is_some_and(|content| content.unverified().is_some());
             prop_assert_eq!(next.due().is_some(), next.pending_upload().is_some() || unverified);
-            for count in counted {
-                let (uploads, bytes) = &mut counters[usize::from(count.shard)];
-                *uploads += count.uploads;
-                *bytes += count.bytes;
+            for delta in deltas {
+                let (uploads, bytes) = &mut counters[usize::from(delta.shard)];
+                *uploads += delta.uploads;
+                *bytes += delta.bytes;
             }
             let open = next.pending_upload();
             for (counter, counted) in counters.into_iter().enumerate() {

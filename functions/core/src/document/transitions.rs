@@ -34,7 +34,7 @@ pub struct Change {
     /// The ids by which it no longer is.
     pub unlinked: Vec<Link>,
     /// The changes of the counts of the tenant's open uploads.
-    pub counted: Vec<Delta>,
+    pub deltas: Vec<Delta>,
 }
 
 impl Change {
@@ -60,7 +60,7 @@ impl Change {
             archived,
             linked: links.difference(&old_links).cloned().collect(),
             unlinked: old_links.difference(&links).cloned().collect(),
-            counted: deltas(counted(before), counted(&next)),
+            deltas: deltas(counted(before), counted(&next)),
             next,
         }
     }

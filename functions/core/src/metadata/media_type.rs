@@ -112,7 +112,7 @@ fn is_a_kind_of(by_name: &str, by_bytes: &str) -> bool {
         "text/xml" | "text/html" | "text/x-shellscript" => {
             by_name.starts_with("text/") || by_name.ends_with("xml") || by_name.ends_with("json")
         }
-        // Names of two or three letters, as in "BMI;19" and "MZ;1".
+        // Signatures of two or three letters, with which a text may begin too: "BMI;19" and "MZ;1".
         "image/bmp" | "application/vnd.microsoft.portable-executable" | "audio/mpeg" => by_name.starts_with("text/"),
         _ => false,
     }

@@ -1,8 +1,8 @@
-//! The calls to AWS of one event, and the time that each took.
+//! What is noted while one event is handled: its calls to AWS, the time that each took, and the changes that it wrote.
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -20,28 +20,42 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
 tokio::task_local! {
-    /// The calls of the event that this task handles: one process may handle several events at once.
+    /// The notes of the event that this task handles: of another one, handled at the same time, they must hold nothing.
     static CALLS: Calls;
 }
 
-/// The names of calls, and how many milliseconds each took.
+/// What is noted while an event is handled.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    /// The names of calls to AWS, and how many milliseconds each took.
+    pub(super) calls: Vec<(String, u64)>,
+    /// Changes of documents that were written.
+    pub(super) changes: u64,
+}
+
+/// The notes of one event.
 #[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<(String, u64)>>>);
+pub struct Calls(Arc<Mutex<Noted>>);
 
 impl Calls {
-    /// Notes the calls that `event` makes.
+    /// Notes the calls that `event` makes, as long as it spawns no task.
     pub fn of<F: Future>(&self, event: F) -> impl Future<Output = F::Output> + use<F> {
         CALLS.scope(self.clone(), event)
     }
 
-    /// Takes the calls that were noted.
-    pub(super) fn take(&self) -> Vec<(String, u64)> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes what was noted.
+    pub(super) fn take(&self) -> Noted {
+        std::mem::take(&mut self.lock())
     }
 
-    fn push(&self, name: String, milliseconds: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name, milliseconds));
+    fn lock(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Notes that a change of a document was written. Outside of any event nothing is noted.
+pub fn note_change() {
+    let _ = CALLS.try_with(|calls| calls.lock().changes += 1);
 }
 
 /// Times the calls of an AWS client that is built with it, retries included: `S3.PutObject`.
@@ -83,7 +97,7 @@ impl Intercept for TimesCalls {
             let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             let name = format!("{}.{}", call.service(), call.name());
             // A call outside of any event, such as one at the start, is not measured.
-            let _ = CALLS.try_with(|calls| calls.push(name, milliseconds));
+            let _ = CALLS.try_with(|calls| calls.lock().calls.push((name, milliseconds)));
         }
         Ok(())
     }

@@ -12,16 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-pub use calls::{Calls, TimesCalls};
+pub use calls::{Calls, TimesCalls, note_change};
 
 use crate::config::MetricsConfig;
+use calls::Noted;
 
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "OKD";
 /// A line may have a metric in so many values at most (CloudWatch's limit).
 const MOST_VALUES: usize = 100;
-/// Calls that write what is to be announced.
-const WRITES: [&str; 2] = ["DynamoDB.PutItem", "DynamoDB.TransactWriteItems"];
 
 /// Defines [`Metric`]: each with its unit, and whether it is there only where all metrics are asked for.
 macro_rules! metrics {
@@ -56,7 +55,7 @@ macro_rules! metrics {
 
 metrics! {
     ColdStarts "Count" true "Processes that began."
-    Writes "Count" false "Writes of documents by the api function."
+    Changes "Count" false "Changes of documents that were written, by the function that wrote them."
     Refusals "Count" false "Requests refused, by `Problem`."
     IssuerUnavailable "Count" false "Requests whose token's issuer does not answer, by `Tenant`."
     IssuersDown "Count" false "Tenants whose issuer did not answer when its keys were fetched anew."
@@ -155,9 +154,8 @@ impl Measured {
     /// Writes it all down: where all is asked for also the time of each call to AWS.
     #[expect(clippy::print_stdout, reason = "it is what CloudWatch reads")]
     pub fn write(mut self) {
-        let calls = self.calls.take();
-        let writes = calls.iter().filter(|(name, _)| WRITES.contains(&name.as_str())).count();
-        self.add(&[], &[(Metric::Writes, writes as u64)]);
+        let Noted { calls, changes } = self.calls.take();
+        self.add(&[], &[(Metric::Changes, changes)]);
         if self.all {
             self.add_calls(calls);
         }

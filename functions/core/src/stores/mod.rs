@@ -54,7 +54,7 @@ fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config.interceptor(TimesCalls).build())
 }
 
-/// Connects to every store: with the credentials of the environment, and over the same connections for all
+/// The configuration of every store's client: with the credentials of the environment, and over the same connections for all
 /// credentials.
 pub async fn connect() -> SdkConfig {
     // Small calls, tried quickly and often: three of them and a completion (10 s) must end before the

@@ -6,7 +6,7 @@
 //! | `{tenant}#{dmsDocumentId}` | `content#{sequence}` | a [`Content`] that was current before |
 //! | `{tenant}#{dmsDocumentId}` | `version#{contentId}` | the `sequence` of the last such content of this id |
 //! | `{tenant}#{dmsDocumentId}` | `history#{revision}` | older [`HistoryEntry`]s of the document's history |
-//! | `{tenant}#orphan#{dmsDocumentId}` | `{name}` | a [`Orphan`], until it is removed from S3 |
+//! | `{tenant}#orphan#{dmsDocumentId}` | `{name}` | an [`Orphan`], until it is removed from S3 |
 //! | `{tenant}#association#{id}`, `...#offering#...`, `...#person#...`, `...#student#...` | `{dmsDocumentId}` | nothing more: the document is found by this id (a [`Link`]) |
 //! | `{tenant}#usage` | `counter#{shard}` | how many `uploads` are open, of how many `bytes` together; of each client the same as `uploads#{client}` and `bytes#{client}` |
 //! | `#look-through` | `#look-through` | how far the bucket is listed (a [`Listing`]) |
@@ -25,7 +25,7 @@ use crate::{
     document::{Content, Document, HistoryEntry, Orphan},
     ids::{ContentId, DocumentKey, TenantId},
     listing::Listing,
-    metadata::Link,
+    metadata::{Link, LinkKind},
 };
 
 /// The number of queues that the index of pending items has.
@@ -117,7 +117,10 @@ impl ItemKey {
         if let Some((kind, id)) = rest.split_once('#') {
             return match kind {
                 ORPHAN => Some(Place::Orphan(DocumentKey::parse(tenant, id)?)),
-                _ => Some(Place::Link(DocumentKey::parse(tenant, &self.sk)?)),
+                _ if LinkKind::ALL.iter().any(|known| known.as_str() == kind) => {
+                    Some(Place::Link(DocumentKey::parse(tenant, &self.sk)?))
+                }
+                _ => None,
             };
         }
         let key = DocumentKey::parse(tenant, rest)?;
@@ -181,10 +184,11 @@ pub enum Record {
 }
 
 impl Record {
-    /// Reads an item of this key. An error says which item it is.
+    /// Reads an item of this key. An error says which item it is, without what may tell of a person.
     pub fn read(key: &ItemKey, item: impl Into<serde_dynamo::Item>) -> Result<Self> {
-        let ItemKey { pk, sk } = key;
-        let failed = |error: String| Error::unavailable("reading an item", format!("the item {sk} of {pk}: {error}"));
+        let (sk, tenant) = (&key.sk, key.pk.split('#').next().unwrap_or_default());
+        let failed =
+            |error: String| Error::unavailable("reading an item", format!("the item {sk} of {tenant}: {error}"));
         let place = key.parse().ok_or_else(|| failed("no key of ours".to_owned()))?;
         let item = item.into();
         let read = || -> serde_dynamo::Result<Self> {
@@ -291,7 +295,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{checksum::Checksum, metadata::LinkKind};
+    use crate::checksum::Checksum;
 
     #[test]
     fn every_key_reads_back_as_what_it_was_made_of() {
@@ -317,8 +321,15 @@ mod tests {
 
     #[test]
     fn a_key_that_we_never_made_means_nothing() {
-        for (pk, sk) in [("", ""), ("school", "document"), ("school#x", "document"), ("School#x#y", "z"), ("a/b", "c")]
-        {
+        const ID: &str = "00000000-0000-0000-0000-000000000007";
+        for (pk, sk) in [
+            ("", ""),
+            ("school", "document"),
+            ("school#x", "document"),
+            ("School#x#y", "z"),
+            ("a/b", "c"),
+            ("school#other#x", ID),
+        ] {
             let key = ItemKey { pk: pk.to_owned(), sk: sk.to_owned() };
             assert_eq!(key.parse(), None, "{key:?}");
         }

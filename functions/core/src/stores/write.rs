@@ -30,7 +30,7 @@ use crate::{
 
 /// The time to wait after each try of a conditional write.
 const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::ZERO];
-/// The number of tries of a write that others stand in the way of.
+/// The number of times that a write is repeated because another transaction was at work on the same item.
 const CONFLICTS: u32 = 10;
 
 /// The end of a conditional write.
@@ -73,7 +73,13 @@ impl Documents {
                     current if current == *next => return Ok(Written::Done),
                     current => Ok(Written::Lost(Box::new(current))),
                 },
-                Ok(Sent::Full(place)) => Ok(Written::Full(shard_at(change, place, more.len()))),
+                Ok(Sent::Full(place)) => match shard_at(change, place, more.len()) {
+                    Some(shard) => Ok(Written::Full(shard)),
+                    None => Err(Error::unavailable(
+                        "writing a document's item with others",
+                        "a write without a condition was refused",
+                    )),
+                },
                 // One of two transactions on one item has no effect: ours, this time.
                 Ok(Sent::Conflict) if conflicts < CONFLICTS => {
                     let pause = fastrand::u64(5..30) << conflicts.min(4);
@@ -171,7 +177,7 @@ impl Documents {
             writes.push(TransactWriteItem::builder().delete(delete).build());
         }
         // Last, so that a refused one is known by its place.
-        for &delta in &change.counted {
+        for &delta in &change.deltas {
             let update = self.count(&change.next, delta, quota)?;
             writes.push(TransactWriteItem::builder().update(update).build());
         }
@@ -227,10 +233,10 @@ impl Documents {
 }
 
 /// The shard whose count stood at this place of a transaction of the document's item and so many more writes.
-fn shard_at(change: &Change, place: usize, more: usize) -> u8 {
-    let counts_begin = 1 + more - change.counted.len();
-    let refused = place.checked_sub(counts_begin).and_then(|place| change.counted.get(place));
-    refused.map_or(0, |delta| delta.shard)
+fn shard_at(change: &Change, place: usize, more: usize) -> Option<u8> {
+    let counts_begin = 1 + more - change.deltas.len();
+    let refused = place.checked_sub(counts_begin).and_then(|place| change.deltas.get(place));
+    refused.map(|delta| delta.shard)
 }
 
 fn building(error: aws_sdk_dynamodb::error::BuildError) -> Error {

@@ -45,8 +45,8 @@ impl Issuer {
     }
 }
 
-/// The URL of keys or of a discovery document: an `https` or `http` URL with a host and no user. If that host
-/// may be asked is decided when it is.
+/// The URL of keys or of a discovery document: an `https` or `http` URL with a host and no user. The fetcher decides
+/// whether that host may be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyUrl(String);

@@ -346,7 +346,7 @@ mod tests {
     fn keys_serve_15_minutes_and_a_day_while_their_issuer_is_down() {
         let minute = 60_000;
         let keys = json!([ec(&json!({}))]);
-        // Minutes before now at which they were fetched and a fetch failed; and if they serve.
+        // Minutes before now at which they were fetched and a fetch failed; whether they serve.
         for (fetched, failed, serves) in [
             (0, None, true),
             (14, None, true),

@@ -15,7 +15,7 @@ use crate::{
     tenant::{Issuer, KeyPlace, Tenant},
 };
 
-/// The time that what was read of an issuer is believed: so late, at most, a tenant that was added, changed or removed
+/// The time for which an issuer's items are believed once read: so late, at most, a tenant that was added, changed or removed
 /// is so for everybody.
 const BELIEVED: Duration = Duration::from_mins(1);
 /// Issuers remembered at once; invented issuers cost a read, and no more.

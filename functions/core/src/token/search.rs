@@ -29,7 +29,7 @@ const LEAST_BUDGET: Duration = Duration::from_secs(1);
 /// ...and least those who wait for another's fetch.
 const WAIT_IN_USUAL: u64 = 4;
 const LEAST_WAIT: Duration = Duration::from_millis(250);
-/// The time between two looks whether the other is done.
+/// The time between two looks at the other process's progress.
 const LOOK: Duration = Duration::from_millis(15);
 /// Issuers asked at once.
 const AT_ONCE: usize = 16;

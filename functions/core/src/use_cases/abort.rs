@@ -17,12 +17,12 @@ use crate::{
 
 /// Ends the open upload of one of the caller's documents. Where nothing is open there is nothing to do.
 ///
-/// `link` names the upload that is meant; no other one is touched.
+/// `named` names the upload that is meant; no other one is touched.
 pub async fn abort(
     stores: &Stores,
     caller: &Caller,
     id: DocumentId,
-    link: Option<&ContentId>,
+    named: Option<&ContentId>,
     now: Timestamp,
 ) -> Result<()> {
     let stamp = caller.stamp(now);
@@ -30,7 +30,7 @@ pub async fn abort(
     let mut commit = Commit::of(stores, document, now);
     loop {
         let document = commit.document();
-        let change = match document.upload_at(link) {
+        let change = match document.upload_at(named) {
             UploadAt::Pending(upload) => document.end_upload(upload, EndReason::Aborted, &stamp),
             UploadAt::Ended(upload, _) => {
                 // Perhaps by this request's first try, which got no further than the item.
@@ -38,14 +38,14 @@ pub async fn abort(
                 return Ok(());
             }
             UploadAt::Current(_) | UploadAt::Elsewhere => {
-                return match fate(stores, document, link).await? {
+                return match fate(stores, document, named).await? {
                     Fate::Unknown => Err(Error::NoSuchUpload),
                     _ => Ok(()),
                 };
             }
         };
         // The item first: from here on no complete can make the upload a content.
-        if commit.write(&change).await? {
+        if commit.write(change).await? {
             return Ok(());
         }
     }

@@ -130,7 +130,7 @@ async fn offer(
     loop {
         let document = commit.document();
         document.check_repeat(request.name(), &fresh.metadata, None)?;
-        // Its state before may be of a type that this token is not for.
+        // The document may be of a class that this token has no scope for.
         caller.require(document)?;
         let shard = quota.shards_to_try(document.shard(), own).find(|shard| !full.contains(shard));
         let fresh = Upload { shard, ..fresh.clone() };
@@ -144,7 +144,7 @@ async fn offer(
                 None => {
                     // S3 has forgotten it: note that, then decide again.
                     let ended = document.end_upload(&upload, EndReason::Aborted, stamp);
-                    commit.write(&ended).await?;
+                    commit.write(ended).await?;
                     continue;
                 }
             },
@@ -153,7 +153,7 @@ async fn offer(
             return Ok(offered);
         };
         document.check_contents()?;
-        match commit.write_within(&change, Some(quota)).await? {
+        match commit.write_within(change, Some(quota)).await? {
             Attempt::Written => return Ok(offered),
             Attempt::Lost => {}
             Attempt::Full(shard) => full.push(shard),

@@ -16,7 +16,7 @@ pub(super) async fn discard(stores: &Stores, document: &Document, upload: &Uploa
     left_to_the_sweep(end_in_s3(stores, &key, &upload.upload_id).await);
 }
 
-/// Ends in S3 an upload that is listed as a orphan. Where it never had a part it is that no longer: an upload begun and
+/// Ends in S3 an upload that is listed as an orphan. Where it never had a part it is that no longer: an upload begun and
 /// aborted over and over must not fill the list.
 pub(super) async fn clean_up(stores: &Stores, document: &Document, upload: &Upload, now: Timestamp) {
     let clean_up = async {

@@ -3,32 +3,32 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::cleanup::clean_up;
 use crate::{
     Error, Result, Stores,
     document::{Change, Document, HistoryEntry},
+    metrics::note_change,
     quota::Quota,
     stores::Written,
 };
 
-/// The number of times that a request decides on one document.
-const ATTEMPTS: usize = 8;
+/// The number of times that a request loses against others on one document before it gives up.
+const LOSSES: usize = 8;
 
 /// A document on which a use case decides until what it decided is written. The loop is the use case's:
 ///
 /// ```text
 /// loop {
 ///     let change = decide(commit.document());
-///     if commit.write(&change).await? { return Ok(..); }
+///     if commit.write(change).await? { return Ok(..); }
 /// }
 /// ```
 pub(super) struct Commit<'a> {
     stores: &'a Stores,
     now: Timestamp,
     document: Document,
-    attempt: usize,
+    losses: usize,
 }
 
 /// The end of one attempt.
@@ -44,7 +44,7 @@ pub(super) enum Attempt {
 impl<'a> Commit<'a> {
     /// Begins with this state of the document.
     pub(super) fn of(stores: &'a Stores, document: Document, now: Timestamp) -> Self {
-        Self { stores, now, document, attempt: 0 }
+        Self { stores, now, document, losses: 0 }
     }
 
     /// The document to decide on: its newest state that is known.
@@ -53,7 +53,7 @@ impl<'a> Commit<'a> {
     }
 
     /// Writes what was decided. `false` where another request was first: then decide again.
-    pub(super) async fn write(&mut self, change: &Change) -> Result<bool> {
+    pub(super) async fn write(&mut self, change: Change) -> Result<bool> {
         match self.write_within(change, None).await? {
             Attempt::Written => Ok(true),
             Attempt::Lost => Ok(false),
@@ -62,22 +62,33 @@ impl<'a> Commit<'a> {
     }
 
     /// The same, where a change that opens an upload must stay within a quota.
-    pub(super) async fn write_within(&mut self, change: &Change, quota: Option<Quota>) -> Result<Attempt> {
-        match write(self.stores, change, quota, self.now).await? {
+    pub(super) async fn write_within(&mut self, change: Change, quota: Option<Quota>) -> Result<Attempt> {
+        match write(self.stores, &change, quota, self.now).await? {
             Written::Done => {
-                self.document = change.next.clone();
+                self.document = change.next;
                 Ok(Attempt::Written)
             }
             Written::Full(shard) => Ok(Attempt::Full(shard)),
             Written::Lost(current) => {
-                self.attempt += 1;
-                if self.attempt == ATTEMPTS {
-                    return Err(Error::Contended);
-                }
-                self.document = retry(self.stores, current, self.attempt - 1).await?;
+                self.document = self.after_a_loss(*current).await?;
                 Ok(Attempt::Lost)
             }
         }
+    }
+
+    /// Returns the state to decide on after another request was first: the first time the one that it left, later the one
+    /// after a pause, some 60 ms and twice as long each time, so that many at once do not keep each other from it.
+    async fn after_a_loss(&mut self, current: Document) -> Result<Document> {
+        self.losses += 1;
+        match self.losses {
+            1 => return Ok(current),
+            LOSSES => return Err(Error::Contended),
+            _ => {}
+        }
+        let pause = fastrand::u64(10..50) << (self.losses - 1).min(5);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let document = self.stores.documents.load(&current.key()).await?;
+        document.ok_or(Error::NotFound)
     }
 }
 
@@ -86,6 +97,7 @@ async fn write(stores: &Stores, change: &Change, quota: Option<Quota>, now: Time
     let written = stores.documents.write(change, quota, now).await?;
     if matches!(written, Written::Done) {
         log(change);
+        note_change();
         if let Some(ended) = &change.ended {
             clean_up(stores, &change.next, ended, now).await;
         }
@@ -112,16 +124,4 @@ fn log(change: &Change) {
         %at,
         "a document was changed"
     );
-}
-
-/// Returns the state to decide on after another request was first: the first time the one that it left, later the one
-/// after a pause, some 60 ms and twice as long each time, so that many at once do not keep each other from it.
-async fn retry(stores: &Stores, current: Box<Document>, attempt: usize) -> Result<Document> {
-    if attempt == 0 {
-        return Ok(*current);
-    }
-    let random = 10 + Uuid::new_v4().as_bytes()[0] % 40;
-    tokio::time::sleep(Duration::from_millis(u64::from(random) << attempt.min(5))).await;
-    let document = stores.documents.load(&current.key()).await?;
-    document.ok_or(Error::NotFound)
 }

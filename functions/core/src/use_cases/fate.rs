@@ -19,10 +19,10 @@ pub(super) enum Fate<'a> {
     Unknown,
 }
 
-/// Finds out about the upload that `link` names, or about the last one. At most three reads, however long the history
+/// Finds out about the upload that `named` names, or about the last one. At most three reads, however long the history
 /// is.
-pub(super) async fn fate<'a>(stores: &Stores, document: &'a Document, link: Option<&ContentId>) -> Result<Fate<'a>> {
-    match document.upload_at(link) {
+pub(super) async fn fate<'a>(stores: &Stores, document: &'a Document, named: Option<&ContentId>) -> Result<Fate<'a>> {
+    match document.upload_at(named) {
         UploadAt::Pending(upload) => return Ok(Fate::Pending(upload)),
         UploadAt::Ended(_, reason) => return Ok(Fate::Ended(reason)),
         UploadAt::Current(content) => return Ok(Fate::Content(Box::new(content.clone()))),
@@ -30,7 +30,7 @@ pub(super) async fn fate<'a>(stores: &Stores, document: &'a Document, link: Opti
         UploadAt::Elsewhere => {}
     }
     let key = document.key();
-    let Some(content_id) = link else {
+    let Some(content_id) = named else {
         let past = stores.documents.newest_past(&key).await?;
         return Ok(past.map_or(Fate::Unknown, |content| Fate::Content(Box::new(content))));
     };

@@ -121,7 +121,7 @@ async fn settle(
             Fate::Pending(upload) => decide(document, upload),
             ended => return Ok(outcome(ended)),
         };
-        if commit.write(&change).await? {
+        if commit.write(change).await? {
             return Ok(finished);
         }
     }

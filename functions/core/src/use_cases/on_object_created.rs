@@ -63,7 +63,7 @@ pub async fn on_object_created(
             }
         }
         UploadAt::Current(_) => verify_new(stores, document, &content_id, now).await,
-        // Ended, and so listed as a orphan.
+        // Ended, and so listed as an orphan.
         UploadAt::Ended(..) => Ok(Created::Known),
         UploadAt::Elsewhere if points_to(stores, &document, &content_id).await? => Ok(Created::Known),
         UploadAt::Elsewhere => note_stray(stores, &key, content_id, s3_version, now).await,

@@ -25,7 +25,7 @@ pub async fn end_upload(stores: &Stores, document: Document, now: Timestamp) -> 
     let mut commit = Commit::of(stores, document, now);
     while let UploadAt::Pending(upload) = commit.document().upload_at(None) {
         let change = commit.document().end_upload(upload, EndReason::Aborted, &stamp);
-        if commit.write(&change).await? {
+        if commit.write(change).await? {
             break;
         }
     }

@@ -27,21 +27,21 @@ pub enum UploadStatus {
     Ended(EndReason),
 }
 
-/// Looks the upload of one of the caller's documents up; `link` names the one that is meant.
+/// Looks the upload of one of the caller's documents up; `named` names the one that is meant.
 pub async fn status(
     stores: &Stores,
     caller: &Caller,
     id: DocumentId,
-    link: Option<&ContentId>,
+    named: Option<&ContentId>,
     now: Timestamp,
 ) -> Result<UploadStatus> {
     let document = load(stores, caller, id).await?;
-    if let Some(status) = look(stores, caller, &document, link, now).await? {
+    if let Some(status) = look(stores, caller, &document, named, now).await? {
         return Ok(status);
     }
     // Most often another request has ended it, or taken its place, since the item was read.
     let document = load(stores, caller, id).await?;
-    let status = look(stores, caller, &document, link, now).await?;
+    let status = look(stores, caller, &document, named, now).await?;
     Ok(status.unwrap_or(UploadStatus::Ended(EndReason::Aborted)))
 }
 
@@ -50,10 +50,10 @@ async fn look(
     stores: &Stores,
     caller: &Caller,
     document: &Document,
-    link: Option<&ContentId>,
+    named: Option<&ContentId>,
     now: Timestamp,
 ) -> Result<Option<UploadStatus>> {
-    let status = match fate(stores, document, link).await? {
+    let status = match fate(stores, document, named).await? {
         Fate::Pending(upload) => match upload.state_at(now) {
             UploadState::Uploading => {
                 let view = view(stores, document, upload, &caller.limits, now).await?;

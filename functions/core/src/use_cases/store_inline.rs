@@ -72,7 +72,7 @@ pub async fn store_inline(
         if document.check_repeat(request.name(), metadata, Some(&content))? {
             return Ok(id);
         }
-        // Its state before may be of a type that this token is not for.
+        // The document may be of a class that this token has no scope for.
         caller.require(document)?;
         if !document.needs_the_object_of(&content) {
             let put = std::mem::replace(&mut put, Put::There);
@@ -82,7 +82,7 @@ pub async fn store_inline(
             return Ok(id);
         };
         document.check_contents()?;
-        if commit.write(&change).await? {
+        if commit.write(change).await? {
             return Ok(id);
         }
     }

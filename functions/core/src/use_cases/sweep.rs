@@ -240,7 +240,7 @@ async fn expire(turn: &Turn<'_>, document: &Document, upload: &Upload) -> Result
     let change = document.end_upload(upload, EndReason::Expired, &Stamp::of_the_service(now));
     let mut commit = Commit::of(turn.stores, document.clone(), now);
     // An upload that another request has changed may be going on again: the next sweep sees.
-    Ok(if commit.write(&change).await? { Outcome::Expired } else { Outcome::Waiting })
+    Ok(if commit.write(change).await? { Outcome::Expired } else { Outcome::Waiting })
 }
 
 /// Removes from S3 what no document points to.

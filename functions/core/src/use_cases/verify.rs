@@ -44,7 +44,7 @@ pub async fn verify(stores: &Stores, document: Document, content_id: &ContentId,
         let Some(change) = change else {
             return Ok(Verified::Nothing);
         };
-        if commit.write(&change).await? {
+        if commit.write(change).await? {
             return Ok(found(&key, content_id, holds));
         }
     }
