@@ -1,6 +1,6 @@
 //! AWS's JSON protocol, which DynamoDB and `EventBridge` speak: a POST whose header `X-Amz-Target` names the operation.
 //! (STS speaks its older Query protocol, in which the body does; what is around that is the same.)
-//! The services stand behind the [`Wire`].
+//! The services stand behind the [`FaultProxy`].
 
 use std::{fmt::Display, future::Future, sync::Arc};
 
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use okd_cli::access_key::AccessKey;
 
-use crate::{caller::Caller, fault::Wording, guard::Guard, policies::Need, signed, wire::Wire};
+use crate::{caller::Caller, fault::Wording, fault_proxy::FaultProxy, guard::Guard, policies::Need, signed};
 
 /// An answer.
 pub type Answer = Response<Full<Bytes>>;
@@ -31,7 +31,7 @@ pub struct Call {
     pub body: Bytes,
 }
 
-/// A call as it passes the wire: its operation's name there, and what it needs of its caller's policy.
+/// A call as it passes the fault proxy: its operation's name there, and what it needs of its caller's policy.
 pub type Described = (String, Vec<Need>);
 
 /// A port that a service answers on, and what every call there meets first.
@@ -43,12 +43,12 @@ pub struct Port {
     /// The key that signs calls.
     pub access_key: AccessKey,
     /// Between functions and services.
-    pub wire: Arc<Wire>,
+    pub faults: Arc<FaultProxy>,
     /// The wording of an answer that is not the service's own.
     pub word: fn(Wording) -> Answer,
 }
 
-/// Has `effect` answer calls, behind the wire, until the process ends.
+/// Has `effect` answer calls, behind the fault proxy, until the process ends.
 pub async fn serve<E>(port: Port, describe: fn(&Call) -> Described, effect: impl Fn(Call) -> E + Clone + Send + 'static)
 where
     E: Future<Output = Answer> + Send + 'static,
@@ -78,7 +78,7 @@ where
                 let caller = Caller::of(&parts.headers, role);
                 let call = read(parts.headers, body);
                 let (operation, needs) = describe(&call);
-                let answer = port.wire.pass(&caller, &operation, &needs, port.word, effect(call));
+                let answer = port.faults.pass(&caller, &operation, &needs, port.word, effect(call));
                 let answer = answer.await;
                 answer.ok_or_else(|| crate::Error::from("the connection is made to break"))
             }

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use okd_core::checksum::Checksum;
 
 use crate::{
-    Cloud, Result, audit, sample,
+    Cloud, Result, invariants, sample,
     sender::{Sender, Source},
 };
 
@@ -87,7 +87,7 @@ async fn compare(cloud: &Cloud, id: &str, expected: Checksum) -> Result<()> {
         return Err(format!("{id} has not one object").into());
     };
     let key = object.key().unwrap_or_default();
-    let (_, found) = audit::digest(s3, bucket, key).await?;
+    let (_, found) = invariants::digest(s3, bucket, key).await?;
     if found != expected {
         return Err(format!("{id} differs: sent {expected}, stored {found}").into());
     }

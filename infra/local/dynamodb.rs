@@ -1,4 +1,4 @@
-//! DynamoDB on SQLite: the `dynoxide-rs` engine, called inside this process, behind the [wire](crate::wire).
+//! DynamoDB on SQLite: the `dynoxide-rs` engine, called inside this process, behind the [fault proxy](crate::fault_proxy).
 
 use std::{
     path::Path,
@@ -22,14 +22,14 @@ use crate::{
     template::arn,
 };
 
-/// The name by which a `Query` of the table of tenants passes the wire: a process makes one in a while, for any
+/// The name by which a `Query` of the table of tenants passes the fault proxy: a process makes one in a while, for any
 /// request.
 pub const TENANTS_READ: &str = "QueryTenants";
 
 /// The tables, here or elsewhere.
 #[derive(Clone)]
 pub enum Tables {
-    /// In a file, by the engine in this process. It has no port of its own that could be called past the wire.
+    /// In a file, by the engine in this process. It has no port of its own that could be called past the fault proxy.
     Inside(Database, Arc<Mutex<Index>>),
     /// In another DynamoDB, by its URL.
     Elsewhere(reqwest::Client, String),
@@ -81,7 +81,7 @@ impl Tables {
     }
 }
 
-/// Answers calls from `tables`, over the wire, until the process ends; notifies `written` of each that may have
+/// Answers calls from `tables`, over the fault proxy, until the process ends; notifies `written` of each that may have
 /// written.
 pub async fn serve(port: Port, tables: Tables, written: Arc<Notify>) {
     let effect = move |call: Call| {

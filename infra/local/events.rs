@@ -19,10 +19,10 @@ use okd_cli::REGION;
 
 use crate::{
     Result,
+    fault_proxy::FaultProxy,
     runtime::Function,
     s3::{ObjectCreated, Reason, S3},
     template::Template,
-    wire::Wire,
 };
 
 /// A file in the data folder.
@@ -36,12 +36,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The way of events from S3 to the functions.
 pub struct Events {
-    wire: Arc<Wire>,
+    faults: Arc<FaultProxy>,
     subscribers: Vec<Arc<Function>>,
     s3: Option<S3>,
     /// Holds the number of the object up to which all events are delivered, for the next start after a kill.
     told: PathBuf,
-    held: AtomicBool,
+    paused: AtomicBool,
     /// Events delivered, lost or given up.
     done: AtomicUsize,
     changed: Notify,
@@ -52,18 +52,18 @@ impl Events {
     pub(crate) fn start(
         template: &Template,
         function: impl Fn(&str) -> Option<Arc<Function>>,
-        wire: Arc<Wire>,
+        faults: Arc<FaultProxy>,
         s3: Option<S3>,
         folder: &Path,
     ) -> Arc<Self> {
         let rules = template.events("EventBridgeRule");
         let of_objects = rules.filter(|(_, rule)| rule["Pattern"]["detail-type"][0] == "Object Created");
         let events = Arc::new(Self {
-            wire,
+            faults,
             subscribers: of_objects.filter_map(|(name, _)| function(name)).collect(),
             s3,
             told: folder.join(TOLD),
-            held: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
             done: AtomicUsize::new(0),
             changed: Notify::new(),
         });
@@ -82,13 +82,13 @@ impl Events {
     }
 
     /// Keeps events back, or lets them go again.
-    pub fn hold(&self, held: bool) {
-        self.held.store(held, Ordering::SeqCst);
+    pub fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
         self.changed.notify_waiters();
     }
 
     /// Returns when no event of an object that is there is under way.
-    pub async fn settled(&self) {
+    pub async fn drained(&self) {
         let told = || self.s3.as_ref().map_or(0, S3::events_told);
         while self.done.load(Ordering::SeqCst) < told() {
             // Not every change finds us listening.
@@ -134,12 +134,12 @@ async fn collect(
 async fn deliver(events: Arc<Events>, mut queue: mpsc::UnboundedReceiver<ObjectCreated>) {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     while let Some(created) = queue.recv().await {
-        while events.held.load(Ordering::SeqCst) {
+        while events.paused.load(Ordering::SeqCst) {
             let changed = events.changed.notified();
             let _ = tokio::time::timeout(Duration::from_millis(20), changed).await;
         }
         let event = object_created(&created).to_string();
-        let times = events.wire.pass_event();
+        let times = events.faults.pass_event();
         let (events, turns) = (events.clone(), turns.clone());
         tokio::spawn(async move {
             let _turn = turns.acquire().await;

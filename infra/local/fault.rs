@@ -1,4 +1,4 @@
-//! Calls to the stores, events, and the faults that they can meet on the [wire](crate::wire).
+//! Calls to the stores, events, and the faults that they can meet on the [fault proxy](crate::fault_proxy).
 
 /// One call, or one event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,9 +24,9 @@ pub enum Fault {
     Late,
     /// It has its effect, and the answer gets lost.
     LoseAnswer,
-    /// Nothing happens, and there is no answer. Not in storms: it takes too long.
+    /// Nothing happens, and there is no answer. Not in chaos: it takes too long.
     Hang,
-    /// It has its effect, and there is no answer. Not in storms either.
+    /// It has its effect, and there is no answer. Not in chaos either.
     HangAfter,
     /// `CompleteMultipartUpload` only: 200, and an error inside.
     FailInside,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use okd_cli::{REGION, access_key::AccessKey};
 
-use crate::{Options, runtime::Function, template::Template, wire::Wire};
+use crate::{Options, fault_proxy::FaultProxy, runtime::Function, template::Template};
 
 /// The variables of every function of the template. Of the services' endpoints those that it names are ours, as
 /// with `sam local --env-vars`.
@@ -30,7 +30,7 @@ pub(crate) fn functions(
     options: &Options,
     environments: &BTreeMap<String, BTreeMap<String, String>>,
     access_key: &AccessKey,
-    wire: &Arc<Wire>,
+    faults: &Arc<FaultProxy>,
 ) -> BTreeMap<String, Arc<Function>> {
     let lambda = [
         ("AWS_ACCESS_KEY_ID", access_key.id.as_str()),
@@ -42,7 +42,7 @@ pub(crate) fn functions(
         environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let timeout = Duration::from_secs(properties["Timeout"].as_u64().unwrap_or(3));
         let memory = properties["MemorySize"].as_u64().unwrap_or(128);
-        let function = Function::new(name, options, environment, timeout, memory, wire.clone());
+        let function = Function::new(name, options, environment, timeout, memory, faults.clone());
         (name.to_owned(), Arc::new(function))
     };
     template.functions().map(function).collect()

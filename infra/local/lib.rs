@@ -2,13 +2,12 @@
 //!
 //! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [`s3`] on a folder,
 //! [`dynamodb`] on SQLite, their [`events`] and [`stream`], the [`bus`], [`sts`] and a token [`issuer`], put together
-//! as `template.yaml` says; and between functions and stores a [`wire`] on which tests make things go wrong. A
+//! as `template.yaml` says; and between functions and stores a [`fault_proxy`] on which tests make things go wrong. A
 //! [`guard`] keeps web pages out, modes of files and [an access key](access_key) keep out other users of the machine.
 //! It cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither reads nor
 //! passes on real credentials.
 
 pub mod announced;
-pub mod audit;
 pub mod aws_json;
 pub mod bus;
 mod caller;
@@ -16,11 +15,13 @@ pub mod demo;
 pub mod dynamodb;
 pub mod events;
 pub mod fault;
+pub mod fault_proxy;
 mod functions;
 mod gate;
 pub mod gateway;
 pub mod guard;
 mod index_lag;
+pub mod invariants;
 pub mod issuer;
 mod listen;
 pub mod policies;
@@ -35,7 +36,6 @@ pub mod stream;
 pub mod sts;
 pub mod template;
 pub mod welcome;
-pub mod wire;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -45,6 +45,7 @@ use aws_json::Port;
 use bus::Bus;
 use dynamodb::Tables;
 use events::Events;
+use fault_proxy::FaultProxy;
 use functions::{environments, functions};
 use guard::Guard;
 use issuer::Issuer;
@@ -58,7 +59,6 @@ use policies::Policies;
 use runtime::{Failed, Function};
 use stream::Stream;
 use template::Template;
-use wire::Wire;
 
 pub use okd_cli::{Error, Result};
 
@@ -78,7 +78,7 @@ pub struct Options {
     pub host: String,
     /// True if an answer waits until what it says is on the disk, and not only in the system's memory.
     pub durable: bool,
-    /// True if the template's schedules run by themselves; if not, only [`Cloud::strike`] strikes the clock.
+    /// True if the template's schedules run by themselves; if not, only [`Cloud::tick`] invokes them.
     pub clock: bool,
     /// The template to read.
     pub template: PathBuf,
@@ -132,7 +132,7 @@ pub struct Cloud {
     /// Our own DynamoDB, or the way to another.
     pub tables: Tables,
     /// Between the functions and their stores.
-    pub wire: Arc<Wire>,
+    pub faults: Arc<FaultProxy>,
     /// Between S3 and the functions.
     pub events: Arc<Events>,
     /// Between our own DynamoDB and the functions.
@@ -155,12 +155,12 @@ impl Cloud {
         let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
         serve(issuer_listener, issuer.clone().router(), &guard);
 
-        let wire = Arc::new(Wire::new(Policies::of(&template)?));
+        let faults = Arc::new(FaultProxy::new(Policies::of(&template)?));
         let (s3_url, s3) = match &options.s3_endpoint {
             Some(endpoint) => (endpoint.clone(), None),
             None => {
                 let s3 = s3::S3::open(&options.data.join("s3"), options.durable)?;
-                let s3 = s3.behind(wire.clone()).guarded_by(guard.clone());
+                let s3 = s3.behind(faults.clone()).guarded_by(guard.clone());
                 let url = serve_s3(&s3, &host, &access_key).await?;
                 (url, Some(s3))
             }
@@ -172,7 +172,7 @@ impl Cloud {
             word,
             guard: guard.clone(),
             access_key: access_key.clone(),
-            wire: wire.clone(),
+            faults: faults.clone(),
         };
         let (listener, dynamodb_url) = host.bind(3).await?;
         let written = Arc::new(Notify::new());
@@ -191,7 +191,7 @@ impl Cloud {
             ("AWS_ENDPOINT_URL_EVENTBRIDGE", bus_url.as_str()),
         ];
         let environments = environments(&template, &endpoints.into());
-        let functions = functions(&template, &options, &environments, &access_key, &wire);
+        let functions = functions(&template, &options, &environments, &access_key, &faults);
         let s3_client = setup::s3_client(&s3_url, &access_key);
         let dynamodb_client = setup::dynamodb_client(&dynamodb_url, &access_key);
         setup::create_buckets(&template, &s3_client).await?;
@@ -200,10 +200,10 @@ impl Cloud {
         put_own_tenant(&tenants, &issuer, &issuer_url).await?;
 
         let function = |name: &str| functions.get(name).cloned();
-        let events = Events::start(&template, function, wire.clone(), s3.clone(), &options.data);
+        let events = Events::start(&template, function, faults.clone(), s3.clone(), &options.data);
         let stream = match options.dynamodb_endpoint {
             Some(_) => None,
-            None => Stream::start(&template, function, &tables, written, &wire).await?,
+            None => Stream::start(&template, function, &tables, written, &faults).await?,
         };
         if options.clock {
             events::schedule(&template, function)?;
@@ -223,7 +223,7 @@ impl Cloud {
             s3,
             data: options.data.clone(),
             tables: served,
-            wire,
+            faults,
             events,
             stream,
             environments,
@@ -234,7 +234,7 @@ impl Cloud {
     }
 
     /// Strikes the clock of the reconcile function, which then says `time`, and waits until it has swept.
-    pub async fn strike(&self, time: jiff::Timestamp) -> Result<(), Failed> {
+    pub async fn tick(&self, time: jiff::Timestamp) -> Result<(), Failed> {
         self.reconcile(events::clock(time)).await
     }
 

@@ -74,7 +74,7 @@ impl FromStr for Origin {
 enum Command {
     /// Send a small PDF inline and a large file in parts, read both back and compare.
     Demo(demo::Arguments),
-    /// Hand in thousands of documents while calls fail, processes die and events get lost, and check the books.
+    /// Hand in thousands of documents while calls fail, processes die and events get lost, and check the invariants.
     Soak(soak::Arguments),
     /// Start the same where containers reach it, and print the environment that `sam local --env-vars` wants.
     Stores(Stores),
@@ -134,7 +134,7 @@ fn run(arguments: Arguments) -> Result<()> {
                 _ => okd_cli::LOOPBACK.to_owned(),
             },
             durable: folder.is_none(),
-            // The soak strikes it when everything has gone wrong.
+            // The soak has it tick when everything has gone wrong.
             clock: !soaks,
             template: arguments.template,
             parameters: parameters(&arguments.upload_origin),

@@ -162,7 +162,7 @@ impl Policies {
     }
 
     /// The rights that no function has asked for yet, and those that functions asked for in vain.
-    pub(crate) fn audit(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
+    pub(crate) fn check_invariants(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
         let idle = self.allowed.difference(&self.needed);
         (idle.cloned().collect(), self.refused.iter().cloned().collect())
     }

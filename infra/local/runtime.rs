@@ -36,8 +36,8 @@ use tokio::{
 
 use crate::{
     FUNCTIONS_LOG, Options, Result,
+    fault_proxy::FaultProxy,
     guard::{self, Guard},
-    wire::Wire,
 };
 
 /// The time that a process may take before it asks for work: Lambda allows it 10 s.
@@ -61,7 +61,7 @@ pub struct Function {
     environment: BTreeMap<String, String>,
     timeout: Duration,
     memory_mb: u64,
-    wire: Arc<Wire>,
+    faults: Arc<FaultProxy>,
     started: AtomicUsize,
     /// The permits to start a process: a crowd of requests would start one each, and all of them be slow together.
     starting: Semaphore,
@@ -91,9 +91,9 @@ struct Invocation {
 
 /// One process and its Runtime API endpoint; both end when this is dropped.
 struct Process {
-    /// Its name on the wire.
+    /// Its name on the fault proxy.
     name: String,
-    wire: Arc<Wire>,
+    faults: Arc<FaultProxy>,
     /// A fault kills it here, and waits until it is dead.
     killed: mpsc::Receiver<oneshot::Sender<()>>,
     child: Child,
@@ -106,13 +106,13 @@ struct Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.serving.abort();
-        self.wire.unregister(&self.name);
+        self.faults.unregister(&self.name);
     }
 }
 
 /// The state of an endpoint: the source of work, and the receiver of the answer to what was given out.
 struct Endpoint {
-    /// Told when the process asks for work.
+    /// Outcome when the process asks for work.
     ready: Notify,
     work: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     waiting: Mutex<Option<oneshot::Sender<Outcome>>>,
@@ -128,7 +128,7 @@ impl Function {
         environment: BTreeMap<String, String>,
         timeout: Duration,
         memory_mb: u64,
-        wire: Arc<Wire>,
+        faults: Arc<FaultProxy>,
     ) -> Self {
         Self {
             name: name.to_owned(),
@@ -137,7 +137,7 @@ impl Function {
             environment,
             timeout,
             memory_mb,
-            wire,
+            faults,
             started: AtomicUsize::new(0),
             starting: Semaphore::new(available_parallelism().map_or(2, NonZero::get)),
             skew: AtomicI64::new(0),
@@ -238,7 +238,7 @@ impl Function {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{number}", self.name);
         let (kill, killed) = mpsc::channel(1);
-        self.wire.register(&name, kill);
+        self.faults.register(&name, kill);
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let mut child = Command::new(&self.executable)
             .args(["function", &self.name])
@@ -246,7 +246,7 @@ impl Function {
             .envs(&self.environment)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env(CLOCK_AHEAD, self.clock_ahead(number).to_string())
-            // The SDK puts it into the user agent of each call, and so the wire knows whose it is.
+            // The SDK puts it into the user agent of each call, and so the fault proxy knows whose it is.
             .env("AWS_SDK_UA_APP_ID", &name)
             .env("AWS_LAMBDA_FUNCTION_NAME", format!("local-{}", self.name))
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory_mb.to_string())
@@ -260,7 +260,7 @@ impl Function {
             .kill_on_drop(true)
             .spawn()?;
         let process =
-            Process { name, wire: self.wire.clone(), killed, _stdin: child.stdin.take(), child, work, serving };
+            Process { name, faults: self.faults.clone(), killed, _stdin: child.stdin.take(), child, work, serving };
         Ok((process, endpoint))
     }
 

@@ -41,7 +41,7 @@ pub struct Sender {
     token: String,
     /// The time for which it goes on asking.
     pub patience: Duration,
-    /// Told the length of each part that has arrived.
+    /// Outcome the length of each part that has arrived.
     pub arrived: Box<dyn Fn(u64) + Send + Sync>,
 }
 

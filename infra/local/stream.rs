@@ -23,10 +23,10 @@ use okd_cli::REGION;
 use crate::{
     Result,
     caller::Caller,
+    fault_proxy::FaultProxy,
     policies::needs_of_stream,
     runtime::Function,
     template::{Template, word},
-    wire::Wire,
 };
 
 /// Until a batch is tried again for the first time; then twice as long each time, up to...
@@ -48,7 +48,7 @@ pub struct Stream {
     function: Arc<Function>,
     filters: Vec<Value>,
     batch: u64,
-    held: AtomicBool,
+    paused: AtomicBool,
     /// The random numbers by which batches come twice and their records in any order.
     shuffled: Mutex<Option<fastrand::Rng>>,
     written: Arc<Notify>,
@@ -69,14 +69,14 @@ impl Stream {
         function: impl Fn(&str) -> Option<Arc<Function>>,
         file: &Path,
         written: Arc<Notify>,
-        wire: &Wire,
+        faults: &FaultProxy,
     ) -> Result<Option<Arc<Self>>> {
         let Some((name, source)) = template.events("DynamoDB").next() else {
             return Ok(None);
         };
         // Lambda reads it with the function's rights.
         let needs = needs_of_stream(&word(&source["Stream"]));
-        if !wire.allows(&Caller::process(format!("{name}-stream")), &needs) {
+        if !faults.allows(&Caller::process(format!("{name}-stream")), &needs) {
             return Err(format!("the policy of {name} does not let it read the stream").into());
         }
         let filters = source["FilterCriteria"]["Filters"].as_array();
@@ -87,7 +87,7 @@ impl Stream {
             function: function(name).ok_or("no function is fed with the stream")?,
             filters: filters.map(|filter| known(filter?)).collect::<Result<_>>()?,
             batch: source["BatchSize"].as_u64().unwrap_or(100),
-            held: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
             shuffled: Mutex::default(),
             written,
             delivered: Notify::new(),
@@ -98,8 +98,8 @@ impl Stream {
     }
 
     /// Keeps the records back, or lets them go again.
-    pub fn hold(&self, held: bool) {
-        self.held.store(held, Ordering::SeqCst);
+    pub fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
         self.written.notify_one();
     }
 
@@ -111,7 +111,7 @@ impl Stream {
     }
 
     /// Returns when the function is done with every record that is there; an error when it is not for too long.
-    pub async fn settled(&self) -> Result<()> {
+    pub async fn drained(&self) -> Result<()> {
         let began = Instant::now();
         while !self.read().await?.is_empty() {
             if began.elapsed() > PATIENCE {
@@ -126,7 +126,7 @@ impl Stream {
     async fn feed(self: Arc<Self>) {
         let mut pause = PAUSE;
         loop {
-            let fed = if self.held.load(Ordering::SeqCst) { Ok(true) } else { self.feed_once().await };
+            let fed = if self.paused.load(Ordering::SeqCst) { Ok(true) } else { self.feed_once().await };
             match fed {
                 Ok(true) => self.written.notified().await,
                 Ok(false) => pause = PAUSE,

@@ -20,7 +20,7 @@ use crate::{
     template::{Template, arn},
 };
 
-/// The name by which a session's begin passes the wire: a process makes one in a while, for any request.
+/// The name by which a session's begin passes the fault proxy: a process makes one in a while, for any request.
 pub const ASSUME_ROLE: &str = "AssumeRole";
 /// The time that a session lives at least and, where a role begins it, at most.
 const LIFETIMES: std::ops::RangeInclusive<u64> = 900..=3600;

@@ -102,7 +102,7 @@ async fn once_it_is_stored_the_same_offer_without_any_key_means_another_document
     let declared = with(&metadata, "documentChecksum", json!(sha256(b"first")));
     let offered = sender.offer_and_send(&declared, b"first").await;
     sender.complete(&offered).await.ok();
-    sender.cloud.events.settled().await;
+    sender.cloud.events.drained().await;
     assert_eq!(sender.offer(&declared).await.ok().id(), offered.id());
 }
 
@@ -262,13 +262,13 @@ async fn a_key_whose_bytes_are_only_declared_yet_takes_the_file_itself() {
     let sender = Sender::to(cloud);
     let metadata = without(&offer(5), "documentId");
     let metadata = with(&metadata, "documentChecksum", json!(sha256(b"right")));
-    cloud.events.hold(true);
+    cloud.events.pause(true);
     let wrong = offer_with(&sender, "k", &metadata).await.accepted();
     let upload = &wrong.body["upload"];
     sender.send_parts(upload, b"wrong", None).await;
     sender.follow(upload, "complete").await.accepted();
     hand_in_with(&sender, "k", &metadata, b"right").await.ok();
-    cloud.events.hold(false);
+    cloud.events.pause(false);
     let objects = sender.objects(&wrong.id()).await;
     assert_eq!(objects.len(), 2, "{objects:?}");
     let other = with(&metadata, "documentChecksum", json!(sha256(b"other")));

@@ -96,8 +96,8 @@ async fn a_file_that_came_by_parts_is_not_stored_again_when_it_comes_whole() {
     assert_ne!(version().await, by_parts);
     // What was put for nothing is removed.
     let later = jiff::Timestamp::now() + std::time::Duration::from_hours(3);
-    cloud.events.settled().await;
-    cloud.strike(later).await.unwrap();
+    cloud.events.drained().await;
+    cloud.tick(later).await.unwrap();
     assert_eq!(sender.objects(&id).await.len(), 2);
 }
 

@@ -305,7 +305,7 @@ async fn a_put_makes_two_aws_calls_in_either_form_and_complete_four() {
     let mut before = 0;
     let mut since = || {
         // What the new objects' events make of themselves is not the sender's to wait for.
-        let calls = cloud.wire.calls().into_iter();
+        let calls = cloud.faults.calls().into_iter();
         let calls: Vec<String> = calls
             // Whose token it is, a process asks once in a while.
             .filter(|call| call.operation != TENANTS_READ)
@@ -364,13 +364,13 @@ async fn a_sender_that_is_overtaken_while_it_asks_is_told_that_and_not_that_it_w
         let paper = with(&offer(5), "documentId", json!(link));
         let first = sender.offer_and_send(&paper, b"first").await;
         let list = Call { from: "ApiFunction".to_owned(), operation: "ListParts".to_owned() };
-        let struck = |cloud: &okd_local::Cloud| -> u64 { cloud.wire.struck().iter().map(|(_, count)| count).sum() };
-        let before = struck(cloud);
-        cloud.wire.plant(list, 0, 1, Fault::Late);
+        let hits = |cloud: &okd_local::Cloud| -> u64 { cloud.faults.hits().iter().map(|(_, count)| count).sum() };
+        let before = hits(cloud);
+        cloud.faults.inject(list, 0, 1, Fault::Late);
         let (asks, upload) = (sender.clone(), first.body["upload"].clone());
         let asked = tokio::spawn(async move { asks.follow(&upload, link).await });
         let listed = async {
-            while struck(cloud) == before {
+            while hits(cloud) == before {
                 tokio::task::yield_now().await;
             }
         };
@@ -411,7 +411,7 @@ async fn completing_again_what_was_stored_and_then_replaced_is_the_same_200() {
 async fn bytes_that_were_joined_and_then_aborted_do_not_stay() {
     let cloud = own_cloud();
     // The new object's event would have it stored, and might be quicker than the abort.
-    cloud.events.hold(true);
+    cloud.events.pause(true);
     let sender = Sender::to(cloud);
     let offered = sender.offer_and_send(&offer(5), b"12345").await;
     join_behind_its_back(&sender, &offered.id()).await;
@@ -445,7 +445,7 @@ async fn a_made_up_upload_costs_no_more_where_the_document_was_replaced_often() 
         let file = format!("file {number}");
         sender.hand_in(&without(&metadata, "documentSize"), file.as_bytes()).await.ok();
     }
-    let before = sender.cloud.wire.calls().len();
+    let before = sender.cloud.faults.calls().len();
     let made_up = first.href("status").split_once("?upload=").unwrap().0;
     let made_up = format!("{made_up}?upload=4e12169d-84b9-4d21-a987-f373bbbe4e6e");
     let answer = sender.call("GET", &made_up).await;
@@ -453,7 +453,7 @@ async fn a_made_up_upload_costs_no_more_where_the_document_was_replaced_often() 
     // The upload of before all these is found as cheaply.
     let status = sender.call("GET", first.href("status")).await.ok();
     assert_eq!(status.body["upload"]["state"], "stored");
-    let calls = sender.cloud.wire.calls().split_off(before);
+    let calls = sender.cloud.faults.calls().split_off(before);
     let calls = calls.iter().filter(|call| call.from == "ApiFunction");
     let calls: Vec<&str> = calls.map(|call| call.operation.as_str()).collect();
     assert_eq!(calls, ["Query", "GetItem", "Query", "Query", "GetItem", "GetItem"]);

@@ -21,7 +21,7 @@ async fn nobody_is_told_stored_before_the_bytes_were_compared_and_the_right_file
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
     let metadata = with(&offer(5), "documentChecksum", json!(sha256(b"right")));
-    cloud.events.hold(true);
+    cloud.events.pause(true);
     let wrong = sender.offer_and_send(&metadata, b"wrong").await;
     let completed = sender.call("POST", wrong.href("complete")).await;
     is_verifying(&completed);
@@ -33,8 +33,8 @@ async fn nobody_is_told_stored_before_the_bytes_were_compared_and_the_right_file
     let corrected = with(&metadata, "documentName", json!("beter.pdf"));
     is_verifying(&sender.offer(&corrected).await);
 
-    cloud.events.hold(false);
-    cloud.events.settled().await;
+    cloud.events.pause(false);
+    cloud.events.drained().await;
     let refused = sender.call("POST", wrong.href("complete")).await;
     refused.problem(422, "checksum-mismatch");
     let right = sender.offer_and_send(&metadata, b"right").await;
@@ -48,12 +48,12 @@ async fn a_file_that_comes_whole_is_stored_at_once_whatever_is_being_verified() 
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
     let declaring = with(&offer(5), "documentChecksum", json!(sha256(b"right")));
-    cloud.events.hold(true);
+    cloud.events.pause(true);
     let wrong = sender.offer_and_send(&declaring, b"wrong").await;
     is_verifying(&sender.call("POST", wrong.href("complete")).await);
     sender.hand_in(&declaring, b"right").await.ok();
     // What it replaced is another matter.
     is_verifying(&sender.call("POST", wrong.href("complete")).await);
     sender.offer(&declaring).await.ok();
-    cloud.events.hold(false);
+    cloud.events.pause(false);
 }

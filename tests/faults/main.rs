@@ -1,5 +1,5 @@
-//! Nothing is lost: the whole system while things go wrong. The [wire](okd_local::wire) between functions and
-//! stores kills, fails, delays and loses on order; what must hold in the end is [`okd_local::audit`]'s.
+//! Nothing is lost: the whole system while things go wrong. The [wire](okd_local::fault_proxy) between functions and
+//! stores kills, fails, delays and loses on order; what must hold in the end is [`okd_local::invariants`]'s.
 //!
 //! [`matrix`] tries every fault on every call of every use case, [`races`] draws orders of the calls of several
 //! at once from seeds, [`resume`] kills a large upload again and again, [`reconcile`] and [`sweep`] say what the
@@ -17,8 +17,8 @@ macro_rules! tell {
     }};
 }
 
-mod bench;
 mod clocks;
+mod harness;
 mod matrix;
 mod outside;
 mod policies;

@@ -1,5 +1,5 @@
 //! The crash matrix: each use case is run once to learn its calls, then once for each call and each fault. After
-//! each, its sender has asked until it was told, the clock has struck once, and the books are closed.
+//! each, its sender has asked until it was told, the clock has ticked once, and the invariants are checked.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,15 +8,15 @@ use std::{
 };
 
 use okd_local::{
-    audit::{Books, Stored},
     dynamodb::TENANTS_READ,
     fault::{Call, EVENT, Fault},
+    invariants::{Findings, Stored},
     sender::{Refused, Sender, Source},
 };
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::bench::{Bench, Paper, Sheet, TWO_PARTS};
+use crate::harness::{Harness, Paper, Sheet, TWO_PARTS};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Clouds at once: most of the time each waits for something.
@@ -94,7 +94,7 @@ const CASES: [Case; 30] = [
 
 /// One document on its way through a case.
 struct Run<'a> {
-    bench: &'a Bench,
+    harness: &'a Harness,
     paper: Paper,
     first: Sheet,
     second: Sheet,
@@ -103,7 +103,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(bench: &'a Bench, case: Case) -> Self {
+    fn new(harness: &'a Harness, case: Case) -> Self {
         let size = match case {
             Case::PartsResumed | Case::PartsOverUpload | Case::SweptExpired => TWO_PARTS,
             _ => 100,
@@ -115,10 +115,10 @@ impl<'a> Run<'a> {
             _ => paper,
         };
         Self {
-            bench,
+            harness,
             paper,
-            first: bench.sheet(size),
-            second: bench.sheet(size),
+            first: harness.sheet(size),
+            second: harness.sheet(size),
             id: String::new(),
             upload: Value::Null,
         }
@@ -126,10 +126,10 @@ impl<'a> Run<'a> {
 
     /// What there is before anything goes wrong.
     async fn set_the_scene(&mut self, case: Case) {
-        let (bench, paper) = (self.bench, &self.paper);
+        let (harness, paper) = (self.harness, &self.paper);
         let (first, second) = (&self.first, &self.second);
         // Whether an object's event or its item is quicker must not be left to chance.
-        bench.cloud.events.hold(true);
+        harness.cloud.events.pause(true);
         match case {
             Case::InlineNew | Case::InlineUnnamed | Case::PartsNew | Case::PartsUnnamed | Case::PartsVerified => {}
             Case::InlineRepeated
@@ -137,78 +137,78 @@ impl<'a> Run<'a> {
             | Case::InlineReplaces
             | Case::PartsReplace
             | Case::PartsWrongCrc
-            | Case::PartsWrongSha => self.id = bench.inline(paper, first).await,
+            | Case::PartsWrongSha => self.id = harness.inline(paper, first).await,
             Case::InlineOlderAgain => {
-                bench.inline(paper, first).await;
-                self.id = bench.inline(paper, second).await;
+                harness.inline(paper, first).await;
+                self.id = harness.inline(paper, second).await;
             }
             Case::InlineOverUpload | Case::PartsOverUpload => {
-                (self.id, _) = bench.offer(paper, second, 1).await;
+                (self.id, _) = harness.offer(paper, second, 1).await;
             }
             Case::PartsResumed => {
                 let declaring = paper.declaring(first.sha256());
-                (self.id, _) = bench.offer(&declaring, first, 1).await;
+                (self.id, _) = harness.offer(&declaring, first, 1).await;
             }
             Case::PartsKnown => {
                 let declaring = paper.declaring(first.crc64nvme());
-                self.id = bench.by_parts(&declaring, first).await;
+                self.id = harness.by_parts(&declaring, first).await;
             }
             Case::Aborted | Case::SweptExpired => {
-                bench.inline(paper, &bench.sheet(100)).await;
-                (self.id, self.upload) = bench.offer(paper, second, 1).await;
+                harness.inline(paper, &harness.sheet(100)).await;
+                (self.id, self.upload) = harness.offer(paper, second, 1).await;
             }
             Case::PartsForgotten => {
-                (self.id, self.upload) = bench.offer(paper, first, 1).await;
-                bench.have_s3_forget(&self.id).await;
+                (self.id, self.upload) = harness.offer(paper, first, 1).await;
+                harness.have_s3_forget(&self.id).await;
             }
             Case::AbortedJoined => {
-                bench.lose_an_event(0);
-                (self.id, self.upload) = bench.offer(paper, first, 1).await;
-                bench.next("CompleteMultipartUpload", Fault::KillAfter);
+                harness.lose_an_event(0);
+                (self.id, self.upload) = harness.offer(paper, first, 1).await;
+                harness.next("CompleteMultipartUpload", Fault::KillAfter);
                 let complete = &self.upload["complete"];
-                bench.impatient.follow(complete).await.unwrap_err();
+                harness.impatient.follow(complete).await.unwrap_err();
             }
             Case::SweptForgotten => {
-                bench.inline(paper, first).await;
-                (self.id, _) = bench.offer(paper, second, 1).await;
-                bench.have_s3_forget(&self.id).await;
+                harness.inline(paper, first).await;
+                (self.id, _) = harness.offer(paper, second, 1).await;
+                harness.have_s3_forget(&self.id).await;
             }
-            Case::SweptComplete => (self.id, _) = bench.offer(paper, first, 1).await,
+            Case::SweptComplete => (self.id, _) = harness.offer(paper, first, 1).await,
             Case::Announced => {
-                self.id = bench.by_parts(&paper.declaring(first.crc64nvme()), first).await;
+                self.id = harness.by_parts(&paper.declaring(first.crc64nvme()), first).await;
             }
             Case::InlineKnown => {
                 let declaring = paper.declaring(first.sha256());
-                self.id = bench.by_parts(&declaring, first).await;
+                self.id = harness.by_parts(&declaring, first).await;
             }
             Case::LookedThrough => {
-                bench.lose_an_event(0);
-                bench.strand(paper, first).await;
+                harness.lose_an_event(0);
+                harness.strand(paper, first).await;
             }
             Case::SweptVerified => {
-                bench.lose_an_event(0);
+                harness.lose_an_event(0);
                 let declaring = paper.declaring(first.sha256());
-                self.id = bench.by_parts(&declaring, first).await;
+                self.id = harness.by_parts(&declaring, first).await;
             }
             Case::SweptCorrupt => {
-                bench.inline(paper, first).await;
-                bench.lose_an_event(1);
-                let declaring = paper.declaring(bench.sheet(1).sha256());
-                self.id = bench.by_parts(&declaring, second).await;
+                harness.inline(paper, first).await;
+                harness.lose_an_event(1);
+                let declaring = paper.declaring(harness.sheet(1).sha256());
+                self.id = harness.by_parts(&declaring, second).await;
             }
-            Case::SweptOrphan => self.id = bench.leave_over(paper, first).await,
-            Case::SweptStray | Case::StrayResent => bench.strand(paper, first).await,
+            Case::SweptOrphan => self.id = harness.leave_over(paper, first).await,
+            Case::SweptStray | Case::StrayResent => harness.strand(paper, first).await,
         }
-        bench.cloud.events.hold(false);
-        bench.cloud.events.settled().await;
+        harness.cloud.events.pause(false);
+        harness.cloud.events.drained().await;
     }
 
     /// What is to go wrong, asked by `sender` until it is answered or gives up; then the events of it.
     async fn act(&mut self, case: Case, sender: &Sender) -> okd_local::Result<()> {
-        self.bench.cloud.events.hold(true);
+        self.harness.cloud.events.pause(true);
         let done = self.ask(case, sender).await;
-        self.bench.cloud.events.hold(false);
-        self.bench.cloud.events.settled().await;
+        self.harness.cloud.events.pause(false);
+        self.harness.cloud.events.drained().await;
         let id = done?;
         assert!(self.id.is_empty() || self.id == id, "two ids: {} and {id}", self.id);
         self.id = id;
@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
     }
 
     async fn ask(&self, case: Case, sender: &Sender) -> okd_local::Result<String> {
-        let (bench, paper) = (self.bench, &self.paper);
+        let (harness, paper) = (self.harness, &self.paper);
         let (first, second) = (&self.first, &self.second);
         let inline = async |sheet: &Sheet| sender.hand_in_inline(&paper.0, &sheet.0).await;
         let by_parts = async |paper: &Paper, sheet: &Sheet| {
@@ -246,14 +246,14 @@ impl<'a> Run<'a> {
             Case::PartsReplace => by_parts(paper, second).await,
             Case::PartsKnown => by_parts(&paper.declaring(first.crc64nvme()), first).await,
             Case::PartsWrongCrc => {
-                let wrong = paper.declaring(bench.sheet(1).crc64nvme());
+                let wrong = paper.declaring(harness.sheet(1).crc64nvme());
                 let refused = by_parts(&wrong, second).await.unwrap_err();
                 let refused = refused.downcast::<Refused>()?;
                 assert_eq!(refused.status, 422);
                 Ok(self.id.clone())
             }
             Case::PartsWrongSha => {
-                let wrong = paper.declaring(bench.sheet(1).sha256());
+                let wrong = paper.declaring(harness.sheet(1).sha256());
                 by_parts(&wrong, second).await
             }
             Case::PartsForgotten => {
@@ -267,21 +267,21 @@ impl<'a> Run<'a> {
                 Ok(self.id.clone())
             }
             Case::SweptExpired | Case::SweptForgotten => {
-                bench.strike(25 * HOUR).await;
+                harness.tick(25 * HOUR).await;
                 Ok(self.id.clone())
             }
             Case::LookedThrough => {
-                bench.look_through(3 * HOUR).await;
+                harness.look_through(3 * HOUR).await;
                 // What could not be looked at is a day later.
-                bench.look_through(28 * HOUR).await;
+                harness.look_through(28 * HOUR).await;
                 Ok(self.id.clone())
             }
             Case::Announced => {
-                bench.announce().await;
+                harness.announce().await;
                 Ok(self.id.clone())
             }
             Case::SweptComplete | Case::SweptVerified | Case::SweptCorrupt | Case::SweptOrphan | Case::SweptStray => {
-                bench.strike(3 * HOUR).await;
+                harness.tick(3 * HOUR).await;
                 Ok(self.id.clone())
             }
         }
@@ -303,18 +303,18 @@ impl<'a> Run<'a> {
     }
 
     /// What must hold also where nobody was told anything.
-    async fn check_books(&self) -> Books {
-        let books = self.bench.close().await;
-        assert!(books.documents.len() <= 1, "{:?}", books.documents);
-        for stored in books.documents.values() {
+    async fn check_invariants(&self) -> Findings {
+        let findings = self.harness.close().await;
+        assert!(findings.documents.len() <= 1, "{:?}", findings.documents);
+        for stored in findings.documents.values() {
             assert!(!stored.uploading && !stored.unverified, "{stored:?}");
         }
-        books
+        findings
     }
 
     async fn check(&self, case: Case) {
-        let books = self.check_books().await;
-        let stored = books.documents.get(&self.id).cloned().unwrap_or_default();
+        let findings = self.check_invariants().await;
+        let stored = findings.documents.get(&self.id).cloned().unwrap_or_default();
         if let Case::Aborted | Case::SweptExpired = case {
             assert!(stored.current.is_some() && stored.past.is_empty(), "{stored:?}");
             return;
@@ -352,27 +352,27 @@ const OF_TWO: [Case; 5] =
 const PAIRS: usize = 120;
 
 /// Runs every case without faults.
-pub(crate) async fn run_every_case(bench: &Bench) {
+pub(crate) async fn run_every_case(harness: &Harness) {
     for case in CASES {
-        calls_of(bench, case).await;
+        calls_of(harness, case).await;
     }
 }
 
 /// Runs a case without faults; gives the calls that were made.
-async fn calls_of(bench: &Bench, case: Case) -> Vec<Call> {
-    let mut run = Run::new(bench, case);
+async fn calls_of(harness: &Harness, case: Case) -> Vec<Call> {
+    let mut run = Run::new(harness, case);
     run.set_the_scene(case).await;
-    let before = bench.cloud.wire.calls().len();
-    run.act(case, &bench.sender).await.unwrap();
-    let made = bench.cloud.wire.calls().split_off(before);
+    let before = harness.cloud.faults.calls().len();
+    run.act(case, &harness.sender).await.unwrap();
+    let made = harness.cloud.faults.calls().split_off(before);
     run.check(case).await;
-    bench.clear().await;
+    harness.clear().await;
     made
 }
 
 /// Runs a case without faults and says which there could be.
-async fn learn(bench: &Bench, case: Case) -> Vec<Cell> {
-    let made = calls_of(bench, case).await;
+async fn learn(harness: &Harness, case: Case) -> Vec<Cell> {
+    let made = calls_of(harness, case).await;
     let mut seen: BTreeMap<Call, usize> = BTreeMap::new();
     let mut cells = Vec::new();
     // Whose token it is, a process asks when it happens to have forgotten.
@@ -411,18 +411,18 @@ fn pairs(cells: &VecDeque<Cell>) -> Vec<Cell> {
 
 /// The faults that a call can meet, for how many tries, and whether its sender gives up then.
 fn faults_of(call: &Call) -> Vec<(Fault, usize, bool)> {
-    let planted = |fault| (fault, 1, false);
+    let injected = |fault| (fault, 1, false);
     if call.from.is_empty() {
         return if call.operation == EVENT {
-            Fault::OF_EVENTS.map(planted).into()
+            Fault::OF_EVENTS.map(injected).into()
         } else {
-            [Fault::Fail, Fault::Throttle, Fault::LoseAnswer].map(planted).into()
+            [Fault::Fail, Fault::Throttle, Fault::LoseAnswer].map(injected).into()
         };
     }
-    let mut faults: Vec<_> = Fault::OF_CALLS.map(planted).into();
+    let mut faults: Vec<_> = Fault::OF_CALLS.map(injected).into();
     faults.extend([(Fault::Fail, TRIES, false), (Fault::LoseAnswer, TRIES, false)]);
     if call.operation == "CompleteMultipartUpload" {
-        faults.push(planted(Fault::FailInside));
+        faults.push(injected(Fault::FailInside));
     }
     if call.from == "ApiFunction" {
         faults.extend([(Fault::KillBefore, 1, true), (Fault::KillAfter, 1, true), (Fault::LoseAnswer, TRIES, true)]);
@@ -430,30 +430,30 @@ fn faults_of(call: &Call) -> Vec<(Fault, usize, bool)> {
     faults
 }
 
-/// Tries one cell; says whether its fault struck.
-async fn attempt(bench: &Bench, cell: &Cell) -> bool {
-    let mut run = Run::new(bench, cell.case);
+/// Tries one cell; says whether its fault was met.
+async fn attempt(harness: &Harness, cell: &Cell) -> bool {
+    let mut run = Run::new(harness, cell.case);
     run.set_the_scene(cell.case).await;
-    let wire = &bench.cloud.wire;
-    wire.plant(cell.call.clone(), cell.nth, cell.times, cell.fault);
+    let faults = &harness.cloud.faults;
+    faults.inject(cell.call.clone(), cell.nth, cell.times, cell.fault);
     if let Some((call, nth, fault)) = &cell.second {
-        wire.plant(call.clone(), *nth, 1, *fault);
+        faults.inject(call.clone(), *nth, 1, *fault);
     }
-    let before: u64 = wire.struck().iter().map(|(_, count)| count).sum();
+    let before: u64 = faults.hits().iter().map(|(_, count)| count).sum();
     if cell.given_up {
-        // Told or not: what was told is checked where the sender asks on.
-        let _ = run.act(cell.case, &bench.impatient).await;
+        // Outcome or not: what was told is checked where the sender asks on.
+        let _ = run.act(cell.case, &harness.impatient).await;
     } else {
-        run.act(cell.case, &bench.sender).await.unwrap();
+        run.act(cell.case, &harness.sender).await.unwrap();
     }
-    wire.weed();
-    let after: u64 = wire.struck().iter().map(|(_, count)| count).sum();
+    faults.clear();
+    let after: u64 = faults.hits().iter().map(|(_, count)| count).sum();
     if cell.given_up {
-        run.check_books().await;
+        run.check_invariants().await;
     } else {
         run.check(cell.case).await;
     }
-    bench.clear().await;
+    harness.clear().await;
     after > before
 }
 
@@ -461,9 +461,9 @@ async fn attempt(bench: &Bench, cell: &Cell) -> bool {
 async fn whatever_fails_at_whatever_call_nothing_is_lost_doubled_mixed_or_left() {
     let began = Instant::now();
     let mut cells = VecDeque::new();
-    let bench = Bench::new();
+    let harness = Harness::new();
     for case in CASES {
-        cells.extend(learn(&bench, case).await);
+        cells.extend(learn(&harness, case).await);
     }
     cells.extend(pairs(&cells));
     let (count, cells) = (cells.len(), Arc::new(Mutex::new(cells)));
@@ -472,16 +472,16 @@ async fn whatever_fails_at_whatever_call_nothing_is_lost_doubled_mixed_or_left()
     for _ in 0..CLOUDS {
         let (cells, results) = (cells.clone(), results.clone());
         clouds.spawn(async move {
-            let mut bench = Arc::new(Bench::new());
+            let mut harness = Arc::new(Harness::new());
             loop {
                 let Some(cell) = cells.lock().unwrap().pop_front() else {
                     return;
                 };
-                let (used, tried) = (bench.clone(), cell.clone());
+                let (used, tried) = (harness.clone(), cell.clone());
                 // In a task of its own, so that one that fails does not hide what the others come to.
                 let outcome = tokio::spawn(async move { attempt(&used, &tried).await }).await;
                 if outcome.is_err() {
-                    bench = Arc::new(Bench::new());
+                    harness = Arc::new(Harness::new());
                 }
                 results.lock().unwrap().push((cell, outcome));
             }
@@ -492,9 +492,9 @@ async fn whatever_fails_at_whatever_call_nothing_is_lost_doubled_mixed_or_left()
     let mut table: BTreeMap<(bool, Case), [usize; 3]> = BTreeMap::new();
     for (cell, outcome) in results.lock().unwrap().iter() {
         let row = (cell.second.is_some(), cell.case);
-        let [held, missed, failed] = table.entry(row).or_default();
+        let [paused, missed, failed] = table.entry(row).or_default();
         match outcome {
-            Ok(true) => *held += 1,
+            Ok(true) => *paused += 1,
             // The calls were not the ones that were learned: nothing went wrong, so nothing is proven.
             Ok(false) => {
                 tell!("not met: {cell:?}");
@@ -507,13 +507,13 @@ async fn whatever_fails_at_whatever_call_nothing_is_lost_doubled_mixed_or_left()
         }
     }
     let total = |index: usize| table.values().map(|row| row[index]).sum::<usize>();
-    tell!("the crash matrix: (use case, call, fault) cells that held, were not met, failed");
-    for ((twice, case), [held, missed, failed]) in &table {
+    tell!("the crash matrix: (use case, call, fault) cells that paused, were not met, failed");
+    for ((twice, case), [paused, missed, failed]) in &table {
         let case = format!("{case:?}{}", if *twice { ", two faults" } else { "" });
-        tell!("  {case:<30} {held:>4} {missed:>4} {failed:>4}");
+        tell!("  {case:<30} {paused:>4} {missed:>4} {failed:>4}");
     }
-    let (held, missed, failed) = (total(0), total(1), total(2));
-    tell!("  {count} cells in {:.0?}: {held} held, {missed} not met, {failed} failed", began.elapsed());
+    let (paused, missed, failed) = (total(0), total(1), total(2));
+    tell!("  {count} cells in {:.0?}: {paused} paused, {missed} not met, {failed} failed", began.elapsed());
     assert_eq!(failed, 0);
-    assert!(held >= 200 && missed * 20 <= count);
+    assert!(paused >= 200 && missed * 20 <= count);
 }

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use support::program::Program;
 
 use crate::{
-    bench::Sheet,
+    harness::Sheet,
     races::{by_parts, complete},
     witness::{Client, Place, Witness},
 };

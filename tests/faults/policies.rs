@@ -14,7 +14,7 @@ use okd_local::{
 use support::cloud::start;
 
 use crate::{
-    bench::{Bench, Paper},
+    harness::{Harness, Paper},
     matrix,
 };
 
@@ -24,12 +24,12 @@ async fn compare(parameters: &[(&str, &str)]) {
     let parameters = parameters.map(|&(name, value)| (name.to_owned(), value.to_owned()));
     let parameters = parameters.collect();
     let cloud = start(|options| options.parameters = parameters);
-    let mut bench = Bench::of(cloud);
+    let mut harness = Harness::of(cloud);
     // What is not allowed does not become so.
-    bench.sender.patience = Duration::from_secs(2);
-    matrix::run_every_case(&bench).await;
+    harness.sender.patience = Duration::from_secs(2);
+    matrix::run_every_case(&harness).await;
     come_with_an_unknown_key(cloud).await;
-    let (idle, in_vain) = bench.cloud.wire.audit_policies();
+    let (idle, in_vain) = harness.cloud.faults.audit_policies();
     assert_eq!(idle, [] as [Allowed; 0], "allowed, and needed by no use case");
     assert_eq!(in_vain, [] as [(String, Need); 0], "needed, and not allowed");
 }

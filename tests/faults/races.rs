@@ -1,4 +1,4 @@
-//! Two to eight clients on one document at once. The wire lets their calls to the stores through one by one, in an
+//! Two to eight clients on one document at once. The fault proxy lets their calls to the stores through one by one, in an
 //! order drawn from a seed: as many as asked for, and what fails can be tried again with its seed. What every request
 //! was answered goes before the judge (`tests/model`), who knows the promises and none of the code.
 
@@ -12,7 +12,7 @@ use okd_model::{
 use tokio::task::JoinSet;
 
 use crate::{
-    bench::{Bench, Paper, Sheet},
+    harness::{Harness, Paper, Sheet},
     witness::{Client, Place, Witness},
 };
 
@@ -40,9 +40,9 @@ enum Racer {
     Look,
     /// Looks at what is stored, time and again.
     Read,
-    /// The clock strikes, an hour later. (Not more: a request that is still alive two hours later, when orphans
+    /// The clock ticks, an hour later. (Not more: a request that is still alive two hours later, when orphans
     /// are removed, there is none.)
-    Strike,
+    Tick,
 }
 
 fn draw(random: &mut fastrand::Rng) -> Racer {
@@ -59,7 +59,7 @@ fn draw(random: &mut fastrand::Rng) -> Racer {
         14..16 => Racer::Abort,
         16 => Racer::Look,
         17 => Racer::Read,
-        _ => Racer::Strike,
+        _ => Racer::Tick,
     }
 }
 
@@ -74,7 +74,7 @@ macro_rules! until_answered {
     };
 }
 
-async fn race(bench: Arc<Bench>, client: Client, racer: Racer, pending: Upload) {
+async fn race(harness: Arc<Harness>, client: Client, racer: Racer, pending: Upload) {
     match racer {
         Racer::Inline(file, says) => until_answered!(client.hand_in(file, says)),
         Racer::Parts(file, declared) => by_parts(&client, file, declared).await,
@@ -90,7 +90,7 @@ async fn race(bench: Arc<Bench>, client: Client, racer: Racer, pending: Upload) 
                 client.read().await;
             }
         }
-        Racer::Strike => client.strike(bench.cloud, HOUR).await,
+        Racer::Tick => client.tick(harness.cloud, HOUR).await,
     }
 }
 
@@ -117,10 +117,10 @@ pub(crate) async fn by_parts(client: &Client, file: File, declared: Declared) {
 }
 
 /// One race, all of it drawn from the seed.
-async fn run(bench: &Arc<Bench>, seed: u64) {
+async fn run(harness: &Arc<Harness>, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let sheets: Vec<Sheet> = (0..3).map(|_| bench.sheet(100)).collect();
-    let witness = Arc::new(Witness::new(Place::of(bench.cloud), sheets));
+    let sheets: Vec<Sheet> = (0..3).map(|_| harness.sheet(100)).collect();
+    let witness = Arc::new(Witness::new(Place::of(harness.cloud), sheets));
     let first = witness.client(0);
     if random.bool() {
         first.hand_in(1, 1).await;
@@ -132,27 +132,27 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
         first.send(pending, 0).await;
     }
     if random.bool() {
-        bench.expire_within_the_hour(&witness.id()).await;
+        harness.expire_within_the_hour(&witness.id()).await;
     }
     let racers: Vec<Racer> = (0..random.usize(2..=8)).map(|_| draw(&mut random)).collect();
     eprintln!("seed {seed}: {racers:?}");
 
     // Now and then calls fail besides.
     let percent = if seed.is_multiple_of(5) { 8 } else { 0 };
-    bench.cloud.wire.storm(seed, percent);
-    bench.cloud.tables.lag(seed.is_multiple_of(3).then_some(seed)).unwrap();
-    let held = bench.cloud.wire.hold(seed, racers.len());
+    harness.cloud.faults.chaos(seed, percent);
+    harness.cloud.tables.lag(seed.is_multiple_of(3).then_some(seed)).unwrap();
+    let paused = harness.cloud.faults.interleave(seed, racers.len());
     let mut racing = JoinSet::new();
     for (racer, who) in racers.into_iter().zip(1..) {
-        racing.spawn(race(bench.clone(), witness.client(who), racer, pending));
+        racing.spawn(race(harness.clone(), witness.client(who), racer, pending));
     }
     racing.join_all().await;
-    drop(held);
-    bench.cloud.events.settled().await;
-    bench.cloud.wire.storm(seed, 0);
-    bench.cloud.tables.lag(None).unwrap();
+    drop(paused);
+    harness.cloud.events.drained().await;
+    harness.cloud.faults.chaos(seed, 0);
+    harness.cloud.tables.lag(None).unwrap();
     let shuffled = seed.is_multiple_of(2).then_some(seed);
-    bench.cloud.stream.as_ref().unwrap().shuffle(shuffled);
+    harness.cloud.stream.as_ref().unwrap().shuffle(shuffled);
 
     // Whatever is current comes once more while another upload is open.
     if let Some((file, says)) = first.read().await
@@ -161,12 +161,12 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
         first.hand_in(file, says).await;
         first.look(upload).await;
     }
-    let settled = witness.begin(0, Operation::Strike);
-    let books = bench.close().await;
+    let settled = witness.begin(0, Operation::Tick);
+    let findings = harness.close().await;
     settled.end(Answer::Done);
     first.read().await;
     first.look(pending).await;
-    assert!(books.documents.len() <= 1, "{:?}", books.documents);
+    assert!(findings.documents.len() <= 1, "{:?}", findings.documents);
     match judge(&witness.history()) {
         Verdict::Possible => {}
         Verdict::Undecided => panic!("the judge gives up"),
@@ -175,18 +175,18 @@ async fn run(bench: &Arc<Bench>, seed: u64) {
             panic!("this cannot be:\n{}", story.join("\n"));
         }
     }
-    bench.clear().await;
+    harness.clear().await;
 }
 
 /// The cloud for this seed: the clocks of its functions are wrong, where the seed says so.
-fn bench_of(seed: u64) -> Arc<Bench> {
-    let bench = Bench::new();
+fn bench_of(seed: u64) -> Arc<Harness> {
+    let harness = Harness::new();
     if seed % 4 >= 2 {
-        for function in bench.cloud.functions.values() {
+        for function in harness.cloud.functions.values() {
             function.skew(SKEW_SECONDS);
         }
     }
-    Arc::new(bench)
+    Arc::new(harness)
 }
 
 /// How many schedules: more, where it is asked for.
@@ -196,14 +196,14 @@ fn schedules() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_the_order_every_answer_is_one_that_the_promises_allow_and_the_books_are_in_order() {
+async fn whatever_the_order_every_answer_is_one_that_the_promises_allow_and_the_invariants_hold() {
     let mut clouds = JoinSet::new();
     for cloud in 0..CLOUDS {
         clouds.spawn(async move {
-            let bench = bench_of(cloud as u64);
+            let harness = bench_of(cloud as u64);
             for seed in (0..schedules()).skip(cloud).step_by(CLOUDS) {
-                let bench = bench.clone();
-                let raced = tokio::spawn(async move { run(&bench, seed).await }).await;
+                let harness = harness.clone();
+                let raced = tokio::spawn(async move { run(&harness, seed).await }).await;
                 assert!(raced.is_ok(), "seed {seed} went wrong: try OKD_SEED={seed} and the test one_race");
             }
         });
@@ -224,22 +224,22 @@ async fn one_race() {
 /// tries again, the upload that it opened is the document.
 #[tokio::test]
 async fn an_upload_opened_by_a_request_that_did_not_hear_of_it_and_completed_by_another_stays() {
-    let bench = Arc::new(Bench::new());
-    let sheet = bench.sheet(100);
+    let harness = Arc::new(Harness::new());
+    let sheet = harness.sheet(100);
     let paper = Paper::new().declaring(sheet.sha256());
-    bench.next("TransactWriteItems", Fault::HangAfter);
+    harness.next("TransactWriteItems", Fault::HangAfter);
     let metadata = paper.of_size(&sheet).0;
-    let (first, bench_of_first) = (metadata.clone(), bench.clone());
+    let (first, bench_of_first) = (metadata.clone(), harness.clone());
     let first = tokio::spawn(async move { bench_of_first.sender.offer(&first).await.unwrap() });
     let opened = async {
-        while bench.cloud.wire.struck().is_empty() {
+        while harness.cloud.faults.hits().is_empty() {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), opened).await.unwrap();
-    bench.cloud.wire.quiet().await;
-    let id = bench.by_parts(&paper, &sheet).await;
+    harness.cloud.faults.idle().await;
+    let id = harness.by_parts(&paper, &sheet).await;
     let (status, answer) = first.await.unwrap();
     assert_eq!((status, &answer["dmsDocumentId"]), (200, &id.as_str().into()), "{answer}");
-    assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
+    assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));
 }

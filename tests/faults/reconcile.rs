@@ -5,93 +5,93 @@ use std::{path::Path, time::Duration};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use okd_core::checksum::Checksum;
-use okd_local::{audit::Stored, fault::Fault, setup};
+use okd_local::{fault::Fault, invariants::Stored, setup};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Paper, Sheet, TWO_PARTS, call};
+use crate::harness::{Harness, Paper, Sheet, TWO_PARTS, call};
 
 const HOUR: Duration = Duration::from_hours(1);
 
-async fn state(bench: &Bench, upload: &Value) -> Value {
-    let (status, answer) = bench.sender.follow(&upload["status"]).await.unwrap();
+async fn state(harness: &Harness, upload: &Value) -> Value {
+    let (status, answer) = harness.sender.follow(&upload["status"]).await.unwrap();
     assert_eq!(status, 200, "{answer}");
     answer["upload"].clone()
 }
 
-async fn complete(bench: &Bench, upload: &Value) -> (u16, Value) {
-    bench.sender.follow(&upload["complete"]).await.unwrap()
+async fn complete(harness: &Harness, upload: &Value) -> (u16, Value) {
+    harness.sender.follow(&upload["complete"]).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_sender_that_dies_after_its_last_part_has_its_document_stored_by_one_sweep() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(TWO_PARTS));
-    let (id, upload) = bench.offer(&paper, &sheet, 2).await;
-    let received = state(&bench, &upload).await;
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(TWO_PARTS));
+    let (id, upload) = harness.offer(&paper, &sheet, 2).await;
+    let received = state(&harness, &upload).await;
     assert_eq!((&received["state"], &received["parts"]), (&json!("received"), &json!([])));
-    bench.strike(HOUR).await;
+    harness.tick(HOUR).await;
     let stored = json!({ "state": "stored", "documentSize": TWO_PARTS });
-    assert_eq!(state(&bench, &upload).await, stored);
-    assert_eq!(complete(&bench, &upload).await.0, 200);
-    assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
+    assert_eq!(state(&harness, &upload).await, stored);
+    assert_eq!(complete(&harness, &upload).await.0, 200);
+    assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));
 }
 
 #[tokio::test]
 async fn an_upload_is_left_alone_until_its_time_is_over_and_then_expires_and_leaves_nothing() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(TWO_PARTS));
-    let (_, upload) = bench.offer(&paper, &sheet, 1).await;
-    bench.strike(23 * HOUR).await;
-    assert_eq!(state(&bench, &upload).await["partsReceived"], 1);
-    bench.strike(25 * HOUR).await;
-    assert_eq!(state(&bench, &upload).await, json!({ "state": "expired" }));
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(TWO_PARTS));
+    let (_, upload) = harness.offer(&paper, &sheet, 1).await;
+    harness.tick(23 * HOUR).await;
+    assert_eq!(state(&harness, &upload).await["partsReceived"], 1);
+    harness.tick(25 * HOUR).await;
+    assert_eq!(state(&harness, &upload).await, json!({ "state": "expired" }));
     let source = okd_local::sender::Source::Bytes(sheet.0.clone());
-    let sent = bench.sender.send_parts(&source, &upload).await.unwrap();
+    let sent = harness.sender.send_parts(&source, &upload).await.unwrap();
     assert!(!sent, "S3 takes parts of an upload that has expired");
-    let (status, problem) = complete(&bench, &upload).await;
+    let (status, problem) = complete(&harness, &upload).await;
     assert_eq!((status, &problem["type"]), (410, &json!("urn:problem-type:okd:upload-gone")));
-    assert_eq!(bench.close().await.objects, 0);
+    assert_eq!(harness.close().await.objects, 0);
 }
 
 #[tokio::test]
 async fn what_arrived_whole_before_its_time_was_over_is_stored_however_late_that_is_noticed() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    let (id, upload) = bench.offer(&paper, &sheet, 1).await;
-    bench.strike(25 * HOUR).await;
-    assert_eq!(state(&bench, &upload).await["state"], "stored");
-    assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(100));
+    let (id, upload) = harness.offer(&paper, &sheet, 1).await;
+    harness.tick(25 * HOUR).await;
+    assert_eq!(state(&harness, &upload).await["state"], "stored");
+    assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));
 }
 
 /// A document whose declared SHA-256 is another file's, after it was read back.
-async fn corrupt(bench: &Bench, paper: &Paper, sheet: &Sheet) -> (String, Value) {
-    let declaring = paper.declaring(bench.sheet(1).sha256());
-    let (id, upload) = bench.offer(&declaring, sheet, 1).await;
-    bench.cloud.events.hold(true);
-    let (status, answer) = complete(bench, &upload).await;
+async fn corrupt(harness: &Harness, paper: &Paper, sheet: &Sheet) -> (String, Value) {
+    let declaring = paper.declaring(harness.sheet(1).sha256());
+    let (id, upload) = harness.offer(&declaring, sheet, 1).await;
+    harness.cloud.events.pause(true);
+    let (status, answer) = complete(harness, &upload).await;
     assert_eq!((status, &answer["upload"]["state"]), (202, &json!("verifying")), "{answer}");
-    bench.cloud.events.hold(false);
-    bench.cloud.events.settled().await;
+    harness.cloud.events.pause(false);
+    harness.cloud.events.drained().await;
     (id, upload)
 }
 
 #[tokio::test]
 async fn a_declared_sha256_that_holds_is_verified_when_s3_tells_of_the_object() {
-    let bench = Bench::new();
-    let sheet = bench.sheet(100);
+    let harness = Harness::new();
+    let sheet = harness.sheet(100);
     let paper = Paper::new().declaring(sheet.sha256());
-    bench.cloud.events.hold(true);
-    let id = bench.by_parts(&paper, &sheet).await;
-    assert!(pending(&bench, &id).await);
-    bench.cloud.events.hold(false);
-    bench.cloud.events.settled().await;
-    assert!(!pending(&bench, &id).await);
-    assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
+    harness.cloud.events.pause(true);
+    let id = harness.by_parts(&paper, &sheet).await;
+    assert!(pending(&harness, &id).await);
+    harness.cloud.events.pause(false);
+    harness.cloud.events.drained().await;
+    assert!(!pending(&harness, &id).await);
+    assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));
 }
 
 /// Whether the document says that its verification is pending.
-async fn pending(bench: &Bench, id: &str) -> bool {
-    let item = bench.item(id).await;
+async fn pending(harness: &Harness, id: &str) -> bool {
+    let item = harness.item(id).await;
     let verification = item["content"].as_m().unwrap()["verification"].as_s().unwrap().clone();
     assert!(["pending", "done"].contains(&verification.as_str()), "{verification}");
     verification == "pending"
@@ -99,25 +99,25 @@ async fn pending(bench: &Bench, id: &str) -> bool {
 
 #[tokio::test]
 async fn a_declared_sha256_that_does_not_hold_makes_the_previous_document_current_again() {
-    let bench = Bench::new();
-    let (paper, good, bad) = (Paper::new(), bench.sheet(100), bench.sheet(100));
-    bench.inline(&paper, &good).await;
-    let (id, upload) = corrupt(&bench, &paper, &bad).await;
-    assert_eq!(state(&bench, &upload).await, json!({ "state": "corrupt" }));
-    let (status, problem) = complete(&bench, &upload).await;
+    let harness = Harness::new();
+    let (paper, good, bad) = (Paper::new(), harness.sheet(100), harness.sheet(100));
+    harness.inline(&paper, &good).await;
+    let (id, upload) = corrupt(&harness, &paper, &bad).await;
+    assert_eq!(state(&harness, &upload).await, json!({ "state": "corrupt" }));
+    let (status, problem) = complete(&harness, &upload).await;
     assert_eq!((status, &problem["type"]), (422, &json!("urn:problem-type:okd:checksum-mismatch")));
-    let stored = bench.document(&id).await;
+    let stored = harness.document(&id).await;
     assert_eq!((stored.current, stored.corrupt), (Some(good.sha256()), 1));
     // The right file, sent at last.
-    bench.by_parts(&paper.declaring(bad.sha256()), &bad).await;
-    assert_eq!(bench.document(&id).await.current, Some(bad.sha256()));
+    harness.by_parts(&paper.declaring(bad.sha256()), &bad).await;
+    assert_eq!(harness.document(&id).await.current, Some(bad.sha256()));
 }
 
 /// Has the document's content look as where S3 told no checksum: `declared` is all that there is, and has to be
 /// compared.
-async fn only_declare(bench: &Bench, id: &str, declared: Checksum) {
-    let dynamodb = setup::dynamodb_client(&bench.cloud.dynamodb_url, &bench.cloud.access_key);
-    let update = dynamodb.update_item().table_name(&bench.cloud.table);
+async fn only_declare(harness: &Harness, id: &str, declared: Checksum) {
+    let dynamodb = setup::dynamodb_client(&harness.cloud.dynamodb_url, &harness.cloud.access_key);
+    let update = dynamodb.update_item().table_name(&harness.cloud.table);
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let update = update.key("pk", text(&format!("local-school#{id}")));
     let update = update.key("sk", text("document"));
@@ -130,128 +130,128 @@ async fn only_declare(bench: &Bench, id: &str, declared: Checksum) {
 
 #[tokio::test]
 async fn a_declared_crc64nvme_that_s3_does_not_compute_is_compared_by_reading_too() {
-    let bench = Bench::new();
+    let harness = Harness::new();
     for (declared_right, state_then) in [(true, "stored"), (false, "corrupt")] {
-        let (paper, sheet) = (Paper::new(), bench.sheet(100));
-        let (id, upload) = bench.offer(&paper, &sheet, 1).await;
-        bench.cloud.events.hold(true);
-        assert_eq!(complete(&bench, &upload).await.0, 200);
-        let declared = if declared_right { sheet.clone() } else { bench.sheet(1) };
-        only_declare(&bench, &id, declared.crc64nvme()).await;
-        assert_eq!(complete(&bench, &upload).await.0, 202);
-        bench.cloud.events.hold(false);
-        bench.cloud.events.settled().await;
-        assert_eq!(state(&bench, &upload).await["state"], state_then);
+        let (paper, sheet) = (Paper::new(), harness.sheet(100));
+        let (id, upload) = harness.offer(&paper, &sheet, 1).await;
+        harness.cloud.events.pause(true);
+        assert_eq!(complete(&harness, &upload).await.0, 200);
+        let declared = if declared_right { sheet.clone() } else { harness.sheet(1) };
+        only_declare(&harness, &id, declared.crc64nvme()).await;
+        assert_eq!(complete(&harness, &upload).await.0, 202);
+        harness.cloud.events.pause(false);
+        harness.cloud.events.drained().await;
+        assert_eq!(state(&harness, &upload).await["state"], state_then);
     }
 }
 
 #[tokio::test]
 async fn an_upload_that_s3_does_not_come_to_join_expires_all_the_same() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    let (id, upload) = bench.offer(&paper, &sheet, 1).await;
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(100));
+    let (id, upload) = harness.offer(&paper, &sheet, 1).await;
     let join = call("ReconcileFunction", "CompleteMultipartUpload");
     for (later, expected) in [(HOUR, "received"), (25 * HOUR, "expired")] {
         // The SDK itself tries three times.
-        bench.cloud.wire.plant(join.clone(), 0, 3, Fault::FailInside);
-        bench.strike(later).await;
-        assert_eq!(bench.cloud.wire.weed(), 0);
-        assert_eq!(state(&bench, &upload).await["state"], expected);
+        harness.cloud.faults.inject(join.clone(), 0, 3, Fault::FailInside);
+        harness.tick(later).await;
+        assert_eq!(harness.cloud.faults.clear(), 0);
+        assert_eq!(state(&harness, &upload).await["state"], expected);
     }
-    assert_eq!(bench.document(&id).await, Stored::default());
+    assert_eq!(harness.document(&id).await, Stored::default());
 }
 
 #[tokio::test]
 async fn a_first_document_that_turns_out_corrupt_leaves_none_and_says_so() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    let (id, upload) = corrupt(&bench, &paper, &sheet).await;
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(100));
+    let (id, upload) = corrupt(&harness, &paper, &sheet).await;
     let without_link = json!({ "method": "GET", "href": format!("/okd/v1/documents/{id}/upload") });
     for link in [&upload["status"], &without_link] {
-        let (_, answer) = bench.sender.follow(link).await.unwrap();
+        let (_, answer) = harness.sender.follow(link).await.unwrap();
         assert_eq!(answer["upload"]["state"], "corrupt");
     }
-    let stored = bench.document(&id).await;
+    let stored = harness.document(&id).await;
     assert_eq!((stored.current, stored.corrupt), (None, 1));
 }
 
 #[tokio::test]
 async fn a_content_that_was_replaced_before_it_was_verified_is_verified_all_the_same() {
-    let bench = Bench::new();
-    let (paper, bad, good) = (Paper::new(), bench.sheet(100), bench.sheet(100));
-    bench.lose_an_event(0);
-    bench.by_parts(&paper.declaring(bench.sheet(1).sha256()), &bad).await;
-    let id = bench.inline(&paper, &good).await;
-    let stored = bench.document(&id).await;
+    let harness = Harness::new();
+    let (paper, bad, good) = (Paper::new(), harness.sheet(100), harness.sheet(100));
+    harness.lose_an_event(0);
+    harness.by_parts(&paper.declaring(harness.sheet(1).sha256()), &bad).await;
+    let id = harness.inline(&paper, &good).await;
+    let stored = harness.document(&id).await;
     assert_eq!((stored.current, stored.past, stored.corrupt), (Some(good.sha256()), vec![], 1));
 }
 
 #[tokio::test]
 async fn an_event_that_comes_twice_or_late_changes_nothing() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    bench.cloud.wire.plant(call("", okd_local::fault::EVENT), 0, 2, Fault::Twice);
-    bench.cloud.events.hold(true);
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(100));
+    harness.cloud.faults.inject(call("", okd_local::fault::EVENT), 0, 2, Fault::Twice);
+    harness.cloud.events.pause(true);
     let declaring = paper.declaring(sheet.sha256());
-    let id = bench.by_parts(&declaring, &sheet).await;
-    let other = bench.sheet(100);
-    bench.inline(&paper, &other).await;
-    let stored = bench.document(&id).await;
+    let id = harness.by_parts(&declaring, &sheet).await;
+    let other = harness.sheet(100);
+    harness.inline(&paper, &other).await;
+    let stored = harness.document(&id).await;
     assert_eq!((stored.current, stored.past), (Some(other.sha256()), vec![sheet.sha256()]));
 }
 
 #[tokio::test]
 async fn what_a_dead_request_left_is_removed_and_the_same_file_sent_again_meanwhile_stays() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    bench.strand(&paper, &sheet).await;
-    bench.strand(&Paper::new(), &bench.sheet(100)).await;
-    bench.cloud.events.settled().await;
-    let id = bench.inline(&paper, &sheet).await;
-    let books = bench.close().await;
-    assert_eq!((books.objects, books.documents[&id].current), (1, Some(sheet.sha256())));
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(100));
+    harness.strand(&paper, &sheet).await;
+    harness.strand(&Paper::new(), &harness.sheet(100)).await;
+    harness.cloud.events.drained().await;
+    let id = harness.inline(&paper, &sheet).await;
+    let findings = harness.close().await;
+    assert_eq!((findings.objects, findings.documents[&id].current), (1, Some(sheet.sha256())));
 }
 
 #[tokio::test]
 async fn what_a_dead_request_left_and_s3_did_not_tell_of_is_found_within_a_day_and_removed() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    let stored = bench.inline(&paper, &sheet).await;
-    bench.cloud.events.settled().await;
-    bench.lose_an_event(0);
-    bench.strand(&Paper::new(), &bench.sheet(100)).await;
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(100));
+    let stored = harness.inline(&paper, &sheet).await;
+    harness.cloud.events.drained().await;
+    harness.lose_an_event(0);
+    harness.strand(&Paper::new(), &harness.sheet(100)).await;
     let hours = |hours| Timestamp::now() + Duration::from_hours(hours);
-    bench.cloud.strike(hours(3)).await.unwrap();
+    harness.cloud.tick(hours(3)).await.unwrap();
     let objects = async || {
-        let s3 = setup::s3_client(&bench.cloud.s3_url, &bench.cloud.access_key);
-        let listed = s3.list_objects_v2().bucket(&bench.cloud.bucket);
+        let s3 = setup::s3_client(&harness.cloud.s3_url, &harness.cloud.access_key);
+        let listed = s3.list_objects_v2().bucket(&harness.cloud.bucket);
         listed.send().await.unwrap().contents().len()
     };
     assert_eq!(objects().await, 2, "nobody has told of the second");
-    bench.cloud.look_through(hours(3)).await.unwrap();
-    bench.cloud.strike(hours(6)).await.unwrap();
+    harness.cloud.look_through(hours(3)).await.unwrap();
+    harness.cloud.tick(hours(6)).await.unwrap();
     assert_eq!(objects().await, 1);
-    let log = support::cloud::log(bench.cloud);
+    let log = support::cloud::log(harness.cloud);
     assert!(log.contains(r#""Strays":1"#), "{log}");
-    let current = bench.document(&stored).await.current;
+    let current = harness.document(&stored).await.current;
     assert_eq!(current, Some(sheet.sha256()));
 }
 
 #[tokio::test]
 async fn an_event_that_a_kill_of_the_whole_cloud_left_undelivered_comes_at_the_next_start() {
-    let bench = Bench::new();
-    bench.inline(&Paper::new(), &bench.sheet(100)).await;
-    bench.cloud.events.settled().await;
-    bench.cloud.events.hold(true);
-    bench.strand(&Paper::new(), &bench.sheet(100)).await;
-    bench.cloud.wire.quiet().await;
+    let harness = Harness::new();
+    harness.inline(&Paper::new(), &harness.sheet(100)).await;
+    harness.cloud.events.drained().await;
+    harness.cloud.events.pause(true);
+    harness.strand(&Paper::new(), &harness.sheet(100)).await;
+    harness.cloud.faults.idle().await;
     // What a kill would leave on the disk.
-    let copy = bench.cloud.data.with_extension("copy");
-    copy_folder(&bench.cloud.data, &copy);
+    let copy = harness.cloud.data.with_extension("copy");
+    copy_folder(&harness.cloud.data, &copy);
     let again = support::cloud::start(|options| options.data = copy);
-    again.events.settled().await;
+    again.events.drained().await;
     let later = Timestamp::now() + Duration::from_hours(3);
-    again.strike(later).await.unwrap();
+    again.tick(later).await.unwrap();
     let s3 = setup::s3_client(&again.s3_url, &again.access_key);
     let listed = s3.list_objects_v2().bucket(&again.bucket).send().await;
     assert_eq!(listed.unwrap().contents().len(), 1);
@@ -272,31 +272,31 @@ fn copy_folder(from: &Path, to: &Path) {
 
 #[tokio::test]
 async fn an_event_that_cannot_be_read_is_done_with_and_a_failing_one_comes_again() {
-    let bench = Bench::new();
-    let reconcile = &bench.cloud.functions["ReconcileFunction"];
+    let harness = Harness::new();
+    let reconcile = &harness.cloud.functions["ReconcileFunction"];
     for event in ["null", "{}", r#"{"source":"aws.s3","detail-type":"Object Created"}"#] {
         assert!(reconcile.invoke(event.into()).await.is_ok(), "{event}");
     }
-    let sheet = bench.sheet(100);
+    let sheet = harness.sheet(100);
     // Twice it fails to read the item, three tries each; the third delivery finds it.
     let read = call("ReconcileFunction", "GetItem");
-    bench.cloud.events.hold(true);
-    let id = bench.by_parts(&Paper::new().declaring(sheet.sha256()), &sheet).await;
-    bench.cloud.wire.plant(read, 0, 6, Fault::Fail);
-    bench.cloud.events.hold(false);
-    bench.cloud.events.settled().await;
-    assert_eq!(bench.cloud.wire.weed(), 0);
-    assert!(!pending(&bench, &id).await);
+    harness.cloud.events.pause(true);
+    let id = harness.by_parts(&Paper::new().declaring(sheet.sha256()), &sheet).await;
+    harness.cloud.faults.inject(read, 0, 6, Fault::Fail);
+    harness.cloud.events.pause(false);
+    harness.cloud.events.drained().await;
+    assert_eq!(harness.cloud.faults.clear(), 0);
+    assert!(!pending(&harness, &id).await);
 }
 
 #[tokio::test]
 async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    bench.offer(&paper, &sheet, 1).await;
-    bench.offer(&Paper::new(), &sheet, 0).await;
-    bench.strike(25 * HOUR).await;
-    let log = support::cloud::log(bench.cloud);
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(100));
+    harness.offer(&paper, &sheet, 1).await;
+    harness.offer(&Paper::new(), &sheet, 0).await;
+    harness.tick(25 * HOUR).await;
+    let log = support::cloud::log(harness.cloud);
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let metrics: Vec<Value> = lines.filter(|line| line.get("_aws").is_some()).collect();
     let swept = metrics.iter().find(|line| line.get("Expired").is_some()).unwrap();
@@ -311,12 +311,12 @@ async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
 
 #[tokio::test]
 async fn two_dead_requests_of_the_same_file_leave_two_versions_of_one_object_and_both_are_removed() {
-    let bench = Bench::new();
-    let (paper, sheet) = (Paper::new(), bench.sheet(100));
-    bench.strand(&paper, &sheet).await;
+    let harness = Harness::new();
+    let (paper, sheet) = (Paper::new(), harness.sheet(100));
+    harness.strand(&paper, &sheet).await;
     // The second finds the object there, stores it as a version of its own, and dies too.
     let put = call("ApiFunction", "PutObject");
-    bench.cloud.wire.plant(put, 1, 1, Fault::KillAfter);
-    bench.impatient.hand_in_inline(&paper.0, &sheet.0).await.unwrap_err();
-    assert_eq!(bench.close().await.objects, 0);
+    harness.cloud.faults.inject(put, 1, 1, Fault::KillAfter);
+    harness.impatient.hand_in_inline(&paper.0, &sheet.0).await.unwrap_err();
+    assert_eq!(harness.close().await.objects, 0);
 }

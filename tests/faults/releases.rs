@@ -16,7 +16,7 @@ use okd_local::{bus::ANNOUNCED, fault::Fault, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Paper, Sheet};
+use crate::harness::{Harness, Paper, Sheet};
 
 /// What a release left behind.
 #[derive(Serialize, Deserialize)]
@@ -43,79 +43,79 @@ fn folder() -> PathBuf {
 }
 
 /// Documents in every state that an item can be in.
-async fn leave_behind(bench: &Bench) -> Release {
+async fn leave_behind(harness: &Harness) -> Release {
     let mut stored = Vec::new();
     let mut open = Vec::new();
     let mut is_stored = |paper: &Paper, id: String, sheet: &Sheet| {
         stored.push((paper.0.clone(), id, STANDARD.encode(&sheet.0)));
     };
-    let random = |size: usize| bench.sheet(size);
+    let random = |size: usize| harness.sheet(size);
 
     let (paper, sheet) = (Paper::new().of_student("1"), random(100));
-    let id = bench.inline(&paper, &sheet).await;
+    let id = harness.inline(&paper, &sheet).await;
     is_stored(&paper, id, &sheet);
     // So many changes that the item has no room for all of them.
     let paper = Paper::new();
     let mut last = (String::new(), random(1));
     for size in 0..22 {
         let sheet = random(100 + size);
-        last = (bench.inline(&paper, &sheet).await, sheet);
+        last = (harness.inline(&paper, &sheet).await, sheet);
     }
     is_stored(&paper, last.0, &last.1);
     let (paper, sheet) = (Paper::new(), random(200));
-    let id = bench.by_parts(&paper, &sheet).await;
-    bench.offer(&paper, &random(201), 0).await;
+    let id = harness.by_parts(&paper, &sheet).await;
+    harness.offer(&paper, &random(201), 0).await;
     is_stored(&paper, id, &sheet);
     // Not yet verified, and found to be corrupt.
-    bench.cloud.events.hold(true);
+    harness.cloud.events.pause(true);
     let (paper, sheet) = (Paper::new(), random(202));
     let declaring = paper.declaring(sheet.sha256());
-    let id = bench.by_parts(&declaring, &sheet).await;
+    let id = harness.by_parts(&declaring, &sheet).await;
     is_stored(&declaring, id, &sheet);
-    bench.cloud.events.hold(false);
-    bench.cloud.events.settled().await;
+    harness.cloud.events.pause(false);
+    harness.cloud.events.drained().await;
     let corrupt = Paper::new();
-    let id = bench.by_parts(&corrupt.declaring(random(1).sha256()), &random(203)).await;
-    bench.cloud.events.settled().await;
+    let id = harness.by_parts(&corrupt.declaring(random(1).sha256()), &random(203)).await;
+    harness.cloud.events.drained().await;
     open.push((corrupt.0, id));
-    bench.cloud.events.hold(true);
+    harness.cloud.events.pause(true);
     let (paper, sheet) = (Paper::new(), random(204));
     let declaring = paper.declaring(sheet.sha256());
-    let id = bench.by_parts(&declaring, &sheet).await;
+    let id = harness.by_parts(&declaring, &sheet).await;
     is_stored(&declaring, id, &sheet);
     // What is left over, of an upload and of a request.
     let paper = Paper::new();
-    let id = bench.leave_over(&paper, &random(205)).await;
+    let id = harness.leave_over(&paper, &random(205)).await;
     open.push((paper.0, id));
-    bench.next("DeleteObject", Fault::Never);
+    harness.next("DeleteObject", Fault::Never);
     let paper = Paper::new();
-    let (id, upload) = bench.offer(&paper, &random(206), 1).await;
-    bench.sender.follow(&upload["abort"]).await.unwrap();
+    let (id, upload) = harness.offer(&paper, &random(206), 1).await;
+    harness.sender.follow(&upload["abort"]).await.unwrap();
     open.push((paper.0, id));
     let paper = Paper::new();
-    let (id, _) = bench.offer(&paper, &random(207), 1).await;
+    let (id, _) = harness.offer(&paper, &random(207), 1).await;
     open.push((paper.0, id));
-    bench.cloud.wire.weed();
+    harness.cloud.faults.clear();
 
-    let dynamodb = setup::dynamodb_client(&bench.cloud.dynamodb_url, &bench.cloud.access_key);
+    let dynamodb = setup::dynamodb_client(&harness.cloud.dynamodb_url, &harness.cloud.access_key);
     let scan = async |table: &str| {
         let scan = dynamodb.scan().table_name(table).send().await.unwrap();
         serde_dynamo::from_items(scan.items.unwrap()).unwrap()
     };
-    let (tenants, items) = (scan(&tenants_table()).await, scan(&bench.cloud.table).await);
-    let s3 = setup::s3_client(&bench.cloud.s3_url, &bench.cloud.access_key);
+    let (tenants, items) = (scan(&tenants_table()).await, scan(&harness.cloud.table).await);
+    let s3 = setup::s3_client(&harness.cloud.s3_url, &harness.cloud.access_key);
     let mut objects = BTreeMap::new();
-    let listed = s3.list_objects_v2().bucket(&bench.cloud.bucket).send().await.unwrap();
+    let listed = s3.list_objects_v2().bucket(&harness.cloud.bucket).send().await.unwrap();
     for object in listed.contents() {
         let key = object.key().unwrap();
-        let got = s3.get_object().bucket(&bench.cloud.bucket).key(key).send().await.unwrap();
+        let got = s3.get_object().bucket(&harness.cloud.bucket).key(key).send().await.unwrap();
         let bytes = got.body.collect().await.unwrap().to_vec();
         objects.insert(key.to_owned(), STANDARD.encode(bytes));
     }
-    bench.announce().await;
-    let announced = fs::read_to_string(bench.cloud.data.join(ANNOUNCED)).unwrap();
+    harness.announce().await;
+    let announced = fs::read_to_string(harness.cloud.data.join(ANNOUNCED)).unwrap();
     let announced = announced.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    Release { stored, open, announced, issuer: bench.cloud.issuer_url.clone(), tenants, items, objects }
+    Release { stored, open, announced, issuer: harness.cloud.issuer_url.clone(), tenants, items, objects }
 }
 
 /// What an item is: `document`, `history` and so on by its sort key, or else, as `orphan`, by its partition.
@@ -164,19 +164,19 @@ fn recorded() -> Vec<(String, Release)> {
     read.collect()
 }
 
-async fn put_back(bench: &Bench, release: &Release) {
-    let s3 = setup::s3_client(&bench.cloud.s3_url, &bench.cloud.access_key);
-    bench.cloud.events.hold(true);
+async fn put_back(harness: &Harness, release: &Release) {
+    let s3 = setup::s3_client(&harness.cloud.s3_url, &harness.cloud.access_key);
+    harness.cloud.events.pause(true);
     for (key, bytes) in &release.objects {
         let bytes = STANDARD.decode(bytes).unwrap();
-        bench.know(okd_core::checksum::Checksum::sha256(&bytes));
-        let put = s3.put_object().bucket(&bench.cloud.bucket).key(key).body(bytes.into());
+        harness.know(okd_core::checksum::Checksum::sha256(&bytes));
+        let put = s3.put_object().bucket(&harness.cloud.bucket).key(key).body(bytes.into());
         put.send().await.unwrap();
     }
-    let dynamodb = setup::dynamodb_client(&bench.cloud.dynamodb_url, &bench.cloud.access_key);
+    let dynamodb = setup::dynamodb_client(&harness.cloud.dynamodb_url, &harness.cloud.access_key);
     let put = async |table: &str, items: &[Value]| {
         // This cloud's issuer has another URL.
-        let items = json!(items).to_string().replace(&release.issuer, &bench.cloud.issuer_url);
+        let items = json!(items).to_string().replace(&release.issuer, &harness.cloud.issuer_url);
         for item in serde_json::from_str::<Vec<Value>>(&items).unwrap() {
             let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(item).unwrap();
             dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
@@ -185,38 +185,38 @@ async fn put_back(bench: &Bench, release: &Release) {
     let tenants: Vec<Value> =
         release.tenants.iter().filter(|item| item["tenant"] == okd_local::OWN_TENANT).cloned().collect();
     put(&tenants_table(), &tenants).await;
-    put(&bench.cloud.table, &release.items).await;
+    put(&harness.cloud.table, &release.items).await;
     let announced: Vec<String> = release.announced.iter().map(|event| format!("{event}\n")).collect();
-    fs::write(bench.cloud.data.join(ANNOUNCED), announced.concat()).unwrap();
-    bench.cloud.events.hold(false);
-    bench.cloud.events.settled().await;
+    fs::write(harness.cloud.data.join(ANNOUNCED), announced.concat()).unwrap();
+    harness.cloud.events.pause(false);
+    harness.cloud.events.drained().await;
 }
 
 #[tokio::test]
 async fn what_every_release_left_is_found_repeated_and_replaced_by_this_one() {
     for (version, release) in recorded() {
-        let bench = Bench::new();
-        put_back(&bench, &release).await;
+        let harness = Harness::new();
+        put_back(&harness, &release).await;
         for (message, id, file) in &release.stored {
             let (paper, sheet) = (Paper(message.clone()), Sheet(STANDARD.decode(file).unwrap().into()));
-            assert_eq!(&bench.inline(&paper, &sheet).await, id, "{version} knew {message} as");
+            assert_eq!(&harness.inline(&paper, &sheet).await, id, "{version} knew {message} as");
         }
         for (message, id) in &release.open {
-            let sheet = bench.sheet(100);
-            assert_eq!(&bench.by_parts(&Paper(message.clone()), &sheet).await, id, "{version} knew {message} as");
-            assert_eq!(bench.document(id).await.current, Some(sheet.sha256()));
+            let sheet = harness.sheet(100);
+            assert_eq!(&harness.by_parts(&Paper(message.clone()), &sheet).await, id, "{version} knew {message} as");
+            assert_eq!(harness.document(id).await.current, Some(sheet.sha256()));
         }
-        let books = bench.close().await;
+        let findings = harness.close().await;
         for (message, id, file) in &release.stored {
             let sha256 = Sheet(STANDARD.decode(file).unwrap().into()).sha256();
-            assert_eq!(books.documents[id].current, Some(sha256), "of {message}, which {version} stored");
+            assert_eq!(findings.documents[id].current, Some(sha256), "of {message}, which {version} stored");
         }
     }
 }
 
 #[tokio::test]
 async fn what_this_release_writes_has_every_field_that_an_earlier_one_reads() {
-    let now = fields_of(&leave_behind(&Bench::new()).await);
+    let now = fields_of(&leave_behind(&Harness::new()).await);
     for (version, release) in recorded() {
         for (field, kind) in fields_of(&release) {
             assert_eq!(now.get(&field), Some(&kind), "{field} of {version}");
@@ -227,7 +227,7 @@ async fn what_this_release_writes_has_every_field_that_an_earlier_one_reads() {
 #[tokio::test]
 #[ignore = "to be run before a release"]
 async fn record_this_release() {
-    let release = leave_behind(&Bench::new()).await;
+    let release = leave_behind(&Harness::new()).await;
     let file = folder().join(concat!(env!("CARGO_PKG_VERSION"), ".json"));
     fs::create_dir_all(folder()).unwrap();
     fs::write(file, serde_json::to_string_pretty(&release).unwrap() + "\n").unwrap();

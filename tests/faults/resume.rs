@@ -11,15 +11,15 @@ use okd_local::{
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::bench::{Bench, Paper};
+use crate::harness::{Harness, Paper};
 
 const GIB: u64 = 1 << 30;
 const KILLS: usize = 5;
 
 /// The numbers of the parts that S3 has.
-async fn there(bench: &Bench) -> BTreeSet<u32> {
-    let s3 = okd_local::setup::s3_client(&bench.cloud.s3_url, &bench.cloud.access_key);
-    let bucket = &bench.cloud.bucket;
+async fn there(harness: &Harness) -> BTreeSet<u32> {
+    let s3 = okd_local::setup::s3_client(&harness.cloud.s3_url, &harness.cloud.access_key);
+    let bucket = &harness.cloud.bucket;
     let open = s3.list_multipart_uploads().bucket(bucket).send().await.unwrap();
     let Some(upload) = open.uploads().first() else {
         return BTreeSet::new();
@@ -31,19 +31,19 @@ async fn there(bench: &Bench) -> BTreeSet<u32> {
 }
 
 /// The numbers of the parts that S3 was sent whole, in order.
-fn sent(bench: &Bench) -> Vec<u32> {
-    let calls = bench.cloud.s3.as_ref().unwrap().calls();
+fn sent(harness: &Harness) -> Vec<u32> {
+    let calls = harness.cloud.s3.as_ref().unwrap().calls();
     let parts = calls.iter().filter(|call| call.operation == "UploadPart" && call.status == 200);
     parts.filter_map(|call| call.part_number).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_sent_again() {
-    let bench = Bench::new();
+    let harness = Harness::new();
     let folder = tempfile::tempdir_in(support::temporary()).unwrap();
     let file = sample::file(&folder.path().join("exam.bin"), GIB).await.unwrap();
     let (_, sha256) = sample::digest(&file).await.unwrap();
-    bench.know(sha256);
+    harness.know(sha256);
     let paper = Paper::new().declaring(sha256).with("documentSize", json!(GIB));
     let mut random = fastrand::Rng::with_seed(fastrand::u64(..));
     eprintln!("seed {}", random.get_seed());
@@ -53,11 +53,11 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
         if round % 2 == 1 {
             let operation = *random.choice(["CreateMultipartUpload", "TransactWriteItems"].as_slice()).unwrap();
             let fault = *random.choice([Fault::KillBefore, Fault::KillAfter].as_slice()).unwrap();
-            bench.next(operation, fault);
+            harness.next(operation, fault);
         }
-        let (before, already) = (there(&bench).await, sent(&bench).len());
+        let (before, already) = (there(&harness).await, sent(&harness).len());
         let enough = Arc::new(Notify::new());
-        let sending = tokio::spawn(send(&bench, &paper, &file, random.usize(3..10), enough.clone()));
+        let sending = tokio::spawn(send(&harness, &paper, &file, random.usize(3..10), enough.clone()));
         tokio::select! {
             () = enough.notified() => {}
             () = tokio::time::sleep(Duration::from_mins(1)) => panic!("the sender gets nowhere"),
@@ -65,38 +65,38 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
         // In the middle of the parts after those: the connections break.
         sending.abort();
         assert!(sending.await.is_err(), "it was not killed in time");
-        let again: Vec<u32> = sent(&bench)[already..].iter().copied().filter(|part| before.contains(part)).collect();
+        let again: Vec<u32> = sent(&harness)[already..].iter().copied().filter(|part| before.contains(part)).collect();
         assert!(again.is_empty(), "round {round} sent the parts {again:?} again");
-        bench.cloud.wire.weed();
+        harness.cloud.faults.clear();
         // A part that S3 has been sent whole arrives, though its sender is gone.
-        bench.cloud.wire.quiet().await;
+        harness.cloud.faults.idle().await;
     }
-    let (before, already) = (there(&bench).await, sent(&bench).len());
+    let (before, already) = (there(&harness).await, sent(&harness).len());
     assert!(before.len() >= 3 * KILLS, "{before:?}");
-    bench.next("CompleteMultipartUpload", Fault::KillAfter);
-    let id = bench.sender.hand_in_by_parts(&paper.0, &Source::File(file)).await.unwrap().id;
-    let last: BTreeSet<u32> = sent(&bench)[already..].iter().copied().collect();
+    harness.next("CompleteMultipartUpload", Fault::KillAfter);
+    let id = harness.sender.hand_in_by_parts(&paper.0, &Source::File(file)).await.unwrap().id;
+    let last: BTreeSet<u32> = sent(&harness)[already..].iter().copied().collect();
     let missing: BTreeSet<u32> = (1..=64).filter(|part| !before.contains(part)).collect();
     assert_eq!(last, missing);
 
-    bench.cloud.events.settled().await;
-    let peak = bench.cloud.functions["ReconcileFunction"].peak_memory();
+    harness.cloud.events.drained().await;
+    let peak = harness.cloud.functions["ReconcileFunction"].peak_memory();
     tell!("the reconcile function's peak memory while it verified 1 GiB: {} MiB", peak >> 20);
     assert!(peak > 0 && peak < 64 << 20, "{peak}");
-    let stored = bench.document(&id).await;
+    let stored = harness.document(&id).await;
     assert_eq!((stored.current, stored.unverified), (Some(sha256), false));
 }
 
 /// Hands the file in, and says when `count` parts have arrived this time.
 fn send(
-    bench: &Bench,
+    harness: &Harness,
     paper: &Paper,
     file: &Path,
     count: usize,
     enough: Arc<Notify>,
 ) -> impl Future<Output = okd_local::Result<String>> + use<> {
-    let token = bench.cloud.issuer.token("test-sis", "okd:examdocuments").unwrap();
-    let mut sender = Sender::new(&bench.cloud.url, token);
+    let token = harness.cloud.issuer.token("test-sis", "okd:examdocuments").unwrap();
+    let mut sender = Sender::new(&harness.cloud.url, token);
     let arrived = std::sync::atomic::AtomicUsize::new(0);
     sender.arrived = Box::new(move |_| {
         if arrived.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1 == count {

@@ -5,14 +5,14 @@ use std::{collections::HashMap, time::Duration};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use jiff::Timestamp;
 
-use crate::bench::{Bench, Paper};
+use crate::harness::{Harness, Paper};
 
 /// Pending uploads like the real one `id`, due in a year.
-async fn pretend(bench: &Bench, id: &str, count: usize) {
-    let dynamodb = okd_local::setup::dynamodb_client(&bench.cloud.dynamodb_url, &bench.cloud.access_key);
-    let table = &bench.cloud.table;
+async fn pretend(harness: &Harness, id: &str, count: usize) {
+    let dynamodb = okd_local::setup::dynamodb_client(&harness.cloud.dynamodb_url, &harness.cloud.access_key);
+    let table = &harness.cloud.table;
     let text = |value: String| AttributeValue::S(value);
-    let item = bench.item(id).await;
+    let item = harness.item(id).await;
     let due = Timestamp::now() + Duration::from_hours(365 * 24);
     let another = |number: usize| {
         let id = uuid::Uuid::from_u128(number as u128);
@@ -35,17 +35,17 @@ async fn pretend(bench: &Bench, id: &str, count: usize) {
 
 #[tokio::test]
 async fn of_10_000_pending_uploads_a_sweep_touches_the_10_that_are_due_and_asks_each_queue_once() {
-    let bench = Bench::new();
-    let sheet = bench.sheet(100);
+    let harness = Harness::new();
+    let sheet = harness.sheet(100);
     let mut ids = Vec::new();
     for _ in 0..10 {
-        ids.push(bench.offer(&Paper::new(), &sheet, 0).await.0);
+        ids.push(harness.offer(&Paper::new(), &sheet, 0).await.0);
     }
-    pretend(&bench, &ids[0], 10_000).await;
-    let before = bench.cloud.wire.calls().len();
-    bench.strike(Duration::from_mins(30)).await;
+    pretend(&harness, &ids[0], 10_000).await;
+    let before = harness.cloud.faults.calls().len();
+    harness.tick(Duration::from_mins(30)).await;
     let mut counts: HashMap<String, usize> = HashMap::new();
-    for call in bench.cloud.wire.calls().split_off(before) {
+    for call in harness.cloud.faults.calls().split_off(before) {
         if call.from == "ReconcileFunction" {
             *counts.entry(call.operation).or_default() += 1;
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use okd_local::{fault::Fault, sender::Refused};
 
-use crate::bench::{Bench, Paper, call};
+use crate::harness::{Harness, Paper, call};
 
 /// More than any SDK tries.
 const FOREVER: usize = 100;
@@ -13,56 +13,56 @@ const GATEWAY: Duration = Duration::from_secs(29);
 #[tokio::test]
 async fn complete_says_202_while_s3_takes_long_or_its_answer_is_lost_and_finds_out_the_next_time() {
     for fault in [Fault::Hang, Fault::LoseAnswer] {
-        let bench = Bench::new();
-        let sheet = bench.sheet(100);
-        let (id, upload) = bench.offer(&Paper::new(), &sheet, 1).await;
-        bench.cloud.events.hold(true);
+        let harness = Harness::new();
+        let sheet = harness.sheet(100);
+        let (id, upload) = harness.offer(&Paper::new(), &sheet, 1).await;
+        harness.cloud.events.pause(true);
         let join = call("ApiFunction", "CompleteMultipartUpload");
-        bench.cloud.wire.plant(join, 0, FOREVER, fault);
+        harness.cloud.faults.inject(join, 0, FOREVER, fault);
         let began = Instant::now();
-        let (status, answer) = bench.sender.follow(&upload["complete"]).await.unwrap();
+        let (status, answer) = harness.sender.follow(&upload["complete"]).await.unwrap();
         assert_eq!((status, &answer["upload"]["state"]), (202, &"completing".into()));
         assert!(began.elapsed() < GATEWAY, "{:?}", began.elapsed());
-        bench.cloud.wire.weed();
-        assert_eq!(bench.sender.follow(&upload["complete"]).await.unwrap().0, 200);
-        assert_eq!(bench.document(&id).await.current, Some(sheet.sha256()));
+        harness.cloud.faults.clear();
+        assert_eq!(harness.sender.follow(&upload["complete"]).await.unwrap().0, 200);
+        assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));
     }
 }
 
 #[tokio::test]
 async fn a_put_says_503_when_a_store_hangs_and_stores_nothing_twice_when_it_is_repeated() {
     for hangs in ["PutObject", "TransactWriteItems"] {
-        let bench = Bench::new();
-        let (paper, sheet) = (Paper::new(), bench.sheet(100));
-        bench.cloud.wire.plant(call("ApiFunction", hangs), 0, FOREVER, Fault::Hang);
+        let harness = Harness::new();
+        let (paper, sheet) = (Paper::new(), harness.sheet(100));
+        harness.cloud.faults.inject(call("ApiFunction", hangs), 0, FOREVER, Fault::Hang);
         let began = Instant::now();
-        let error = bench.impatient.hand_in_inline(&paper.0, &sheet.0).await.unwrap_err();
+        let error = harness.impatient.hand_in_inline(&paper.0, &sheet.0).await.unwrap_err();
         assert!(began.elapsed() < GATEWAY, "{:?}", began.elapsed());
         assert!(error.downcast_ref::<Refused>().is_none(), "{error}");
         assert!(error.to_string().contains("urn:problem-type:okd:try-again"), "{error}");
-        bench.cloud.wire.weed();
-        let id = bench.inline(&paper, &sheet).await;
-        let books = bench.close().await;
-        assert_eq!((books.documents.len(), books.objects), (1, 1));
-        assert_eq!(books.documents[&id].current, Some(sheet.sha256()));
+        harness.cloud.faults.clear();
+        let id = harness.inline(&paper, &sheet).await;
+        let findings = harness.close().await;
+        assert_eq!((findings.documents.len(), findings.objects), (1, 1));
+        assert_eq!(findings.documents[&id].current, Some(sheet.sha256()));
     }
 }
 
 #[tokio::test]
 async fn a_request_whose_calls_are_all_slow_is_answered_before_the_gateway_gives_up() {
-    let bench = Bench::new();
-    let sheet = bench.sheet(100);
-    let (_, upload) = bench.offer(&Paper::new(), &sheet, 1).await;
+    let harness = Harness::new();
+    let sheet = harness.sheet(100);
+    let (_, upload) = harness.offer(&Paper::new(), &sheet, 1).await;
     for slow in ["GetItem", "ListParts", "TransactWriteItems"] {
         // Each is tried again after 3 s, and answered after 3 s and a half.
-        bench.cloud.wire.plant(call("ApiFunction", slow), 0, 1, Fault::Late);
+        harness.cloud.faults.inject(call("ApiFunction", slow), 0, 1, Fault::Late);
     }
     let join = call("ApiFunction", "CompleteMultipartUpload");
-    bench.cloud.wire.plant(join, 0, FOREVER, Fault::Hang);
+    harness.cloud.faults.inject(join, 0, FOREVER, Fault::Hang);
     let began = Instant::now();
-    let (status, answer) = bench.sender.follow(&upload["complete"]).await.unwrap();
+    let (status, answer) = harness.sender.follow(&upload["complete"]).await.unwrap();
     assert_eq!(status, 202, "{answer}");
     assert!(began.elapsed() < GATEWAY, "{:?}", began.elapsed());
-    bench.cloud.wire.weed();
-    bench.close().await;
+    harness.cloud.faults.clear();
+    harness.close().await;
 }

@@ -17,7 +17,7 @@ use okd_model::{
 };
 use serde_json::{Value, json};
 
-use crate::bench::{Paper, Sheet};
+use crate::harness::{Paper, Sheet};
 
 /// Where the service is, and what it takes to call it and to look at its stores.
 #[derive(Clone)]
@@ -255,11 +255,11 @@ impl Client {
         })
     }
 
-    pub(crate) async fn strike(&self, cloud: &Cloud, later: Duration) {
-        let begun = self.witness.begin(self.who, Operation::Strike);
+    pub(crate) async fn tick(&self, cloud: &Cloud, later: Duration) {
+        let begun = self.witness.begin(self.who, Operation::Tick);
         let time = jiff::Timestamp::now() + later;
-        let struck = cloud.strike(time).await;
-        begun.end(struck.map_or(Answer::Silence, |()| Answer::Done));
+        let hits = cloud.tick(time).await;
+        begun.end(hits.map_or(Answer::Silence, |()| Answer::Done));
     }
 
     /// Reads the document's item, and the bytes that it names: which file is current, with which metadata.

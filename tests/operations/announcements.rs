@@ -52,7 +52,7 @@ async fn webhook<F: Future<Output = StatusCode> + Send + 'static>(
 
 /// Everything that has been announced, when everything has been that is to be.
 async fn announced(cloud: &Cloud) -> Vec<Value> {
-    cloud.stream.as_ref().unwrap().settled().await.unwrap();
+    cloud.stream.as_ref().unwrap().drained().await.unwrap();
     let text = std::fs::read_to_string(cloud.data.join(ANNOUNCED)).unwrap();
     let lines = text.lines();
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -76,11 +76,11 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
         let paper = with(&with(&paper, "documentSize", json!(6)), "documentChecksum", json!(declared));
         let offer = sender.offer_and_send(&paper, b"second").await;
         sender.follow(&offer.body["upload"], "complete").await.accepted();
-        cloud.events.settled().await;
+        cloud.events.drained().await;
     }
     sender.offer(&with(&paper, "documentSize", json!(7))).await.accepted();
     let later = Timestamp::now() + Duration::from_hours(25);
-    cloud.strike(later).await.unwrap();
+    cloud.tick(later).await.unwrap();
 
     let events = announced(cloud).await;
     let expected = [
@@ -146,19 +146,19 @@ async fn what_is_only_under_way_refused_or_given_up_is_not_announced() {
 async fn what_the_sweep_only_looks_at_is_neither_announced_nor_counted_again() {
     let cloud = crate::metrics::measuring_cloud();
     let sender = Sender::to(cloud);
-    cloud.events.hold(true);
+    cloud.events.pause(true);
     let declared = with(&offer(6), "documentChecksum", json!(sha256(b"second")));
     let upload = sender.offer_and_send(&declared, b"second").await;
     sender.follow(&upload.body["upload"], "complete").await.accepted();
     sender.offer(&offer(7)).await.accepted();
     // One hears of a content that it cannot read back in time, both of an upload that is not complete.
     let get = Call { from: "ReconcileFunction".to_owned(), operation: "GetObject".to_owned() };
-    cloud.wire.plant(get, 0, 6, Fault::Fail);
+    cloud.faults.inject(get, 0, 6, Fault::Fail);
     for minutes in [20, 40] {
         let later = Timestamp::now() + Duration::from_mins(minutes);
-        cloud.strike(later).await.unwrap();
+        cloud.tick(later).await.unwrap();
     }
-    assert_eq!(cloud.wire.weed(), 0);
+    assert_eq!(cloud.faults.clear(), 0);
     assert_eq!(kinds(&announced(cloud).await), ["document.stored"]);
     let begun = crate::metrics::documents(cloud, "parts", "begun");
     assert_eq!((begun, crate::metrics::documents(cloud, "parts", "stored")), (2, 1));
@@ -168,15 +168,15 @@ async fn what_the_sweep_only_looks_at_is_neither_announced_nor_counted_again() {
 async fn a_content_found_corrupt_after_it_was_replaced_is_announced_too() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
-    cloud.events.hold(true);
+    cloud.events.pause(true);
     let paper = offer(6);
     let declared = with(&paper, "documentChecksum", json!(sha256(b"other!")));
     let upload = sender.offer_and_send(&declared, b"second").await;
     sender.follow(&upload.body["upload"], "complete").await.accepted();
     sender.hand_in(&support::sender::without(&paper, "documentSize"), b"later").await.ok();
-    cloud.events.hold(false);
-    cloud.events.settled().await;
-    cloud.strike(Timestamp::now() + Duration::from_hours(1)).await.unwrap();
+    cloud.events.pause(false);
+    cloud.events.drained().await;
+    cloud.tick(Timestamp::now() + Duration::from_hours(1)).await.unwrap();
     let events = announced(cloud).await;
     assert_eq!(kinds(&events), ["document.stored", "document.stored", "document.corrupt"]);
     let key = |event: &Value| event["detail"]["object"]["key"].clone();
@@ -210,7 +210,7 @@ async fn whatever_befalls_the_announcement_it_is_made_and_a_repeat_has_the_same_
     let sender = Sender::to(cloud);
     let call = Call { from: "AnnounceFunction".to_owned(), operation: "PutEvents".to_owned() };
     for (fault, times) in [(Fault::KillBefore, 1), (Fault::KillAfter, 1), (Fault::Fail, 3), (Fault::LoseAnswer, 3)] {
-        cloud.wire.plant(call.clone(), 0, times, fault);
+        cloud.faults.inject(call.clone(), 0, times, fault);
         let id = sender.hand_in(&metadata(), b"file").await.ok().id();
         let events = announced(cloud).await;
         let of_this = events.iter().filter(|event| event["detail"]["dmsDocumentId"] == id);
@@ -218,7 +218,7 @@ async fn whatever_befalls_the_announcement_it_is_made_and_a_repeat_has_the_same_
         let repeated = matches!(fault, Fault::KillAfter | Fault::LoseAnswer);
         assert_eq!(ids.len() > 1, repeated, "{fault:?}: {ids:?}");
         assert!(ids.iter().all(|id| *id == ids[0]) && ids[0].is_string(), "{ids:?}");
-        assert_eq!(cloud.wire.weed(), 0);
+        assert_eq!(cloud.faults.clear(), 0);
     }
 }
 
@@ -261,12 +261,12 @@ async fn a_webhook_that_takes_its_time_is_told_everything_all_the_same() {
     })
     .await;
     let cloud = start(|options| options.webhook = Some(url));
-    cloud.stream.as_ref().unwrap().hold(true);
+    cloud.stream.as_ref().unwrap().pause(true);
     let sender = Sender::to(cloud);
     for _ in 0..25 {
         sender.hand_in(&metadata(), b"file").await.ok();
     }
-    cloud.stream.as_ref().unwrap().hold(false);
+    cloud.stream.as_ref().unwrap().pause(false);
     assert_eq!(announced(cloud).await.len(), 25);
 }
 
@@ -275,14 +275,14 @@ async fn what_cannot_be_read_is_kept_for_a_version_that_can_and_what_came_before
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
     let stream = cloud.stream.as_ref().unwrap();
-    stream.hold(true);
+    stream.pause(true);
     let before = sender.hand_in(&metadata(), b"before").await.ok().id();
     let item = [("pk", "local-school#of a later release"), ("sk", "document"), ("revision", "x")];
     let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
     let put = sender.dynamodb.put_item().table_name(&cloud.table);
     put.set_item(Some(item.into())).send().await.unwrap();
     sender.hand_in(&metadata(), b"after").await.ok();
-    stream.hold(false);
+    stream.pause(false);
 
     let unreadable = async {
         while log(cloud).matches("a write cannot be read").count() < 2 {

@@ -88,7 +88,7 @@ async fn documents_and_bytes_are_counted_by_form_and_outcome() {
     sender.complete(&upload).await.ok();
     let given_up = sender.offer(&offer(70)).await.accepted();
     sender.follow(&given_up.body["upload"], "abort").await;
-    cloud.stream.as_ref().unwrap().settled().await.unwrap();
+    cloud.stream.as_ref().unwrap().drained().await.unwrap();
 
     for (form, outcome, documents, bytes) in [
         ("inline", "stored", 1, 6),
@@ -147,7 +147,7 @@ async fn cold_starts_and_the_time_of_calls_to_aws_are_measured() {
     sender.offer(&offer(5)).await.accepted();
     assert_eq!(times_of_api(cloud, "S3.CreateMultipartUpload").len(), 1);
     assert_eq!(times_of_api(cloud, "S3.UploadPart"), [] as [u64; 0]);
-    cloud.strike(jiff::Timestamp::now()).await.unwrap();
+    cloud.tick(jiff::Timestamp::now()).await.unwrap();
     let lag = of(cloud, "SecondsLate", "Seconds");
     assert_eq!(lag, [json!([["local-ReconcileFunction"], 0])]);
 }
@@ -157,8 +157,8 @@ async fn unless_all_metrics_are_asked_for_there_are_those_that_alarms_need_and_n
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
     sender.hand_in(&metadata(), b"file").await.ok();
-    cloud.stream.as_ref().unwrap().settled().await.unwrap();
-    cloud.strike(jiff::Timestamp::now()).await.unwrap();
+    cloud.stream.as_ref().unwrap().drained().await.unwrap();
+    cloud.tick(jiff::Timestamp::now()).await.unwrap();
     let names: BTreeSet<String> = measured(cloud).iter().map(|metric| metric[1].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, ["Documents", "SecondsLate", "Changes"].map(str::to_owned).into());
     assert_eq!(of(cloud, "Documents", "Count"), [json!([["local-AnnounceFunction", "stored"], 1])]);

@@ -6,7 +6,7 @@ use std::env;
 use okd_cli::access_key::AccessKey;
 use okd_core::checksum::Checksum;
 use okd_local::{
-    audit, sample,
+    invariants, sample,
     sender::{Sender, Source},
     setup,
 };
@@ -22,7 +22,7 @@ async fn is_stored(environment: &Value, key: &AccessKey, id: &str, expected: Che
     let listed = listed.send().await.unwrap();
     assert_eq!(listed.contents().len(), 1);
     let key = listed.contents()[0].key().unwrap();
-    let (_, found) = audit::digest(&s3, bucket, key).await.unwrap();
+    let (_, found) = invariants::digest(&s3, bucket, key).await.unwrap();
     assert_eq!(found, expected);
 }
 

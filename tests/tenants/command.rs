@@ -101,7 +101,7 @@ async fn a_removed_tenants_name_and_documents_go_to_nobody_who_does_not_ask_for_
     assert!(removed.contains("2 uploads have ended"), "{removed}");
     // Nothing of it comes in later, not even what was there whole.
     let later = jiff::Timestamp::now() + Duration::from_hours(3);
-    cloud.strike(later).await.unwrap();
+    cloud.tick(later).await.unwrap();
     assert_eq!(sender.s3.list_objects_v2().bucket(&cloud.bucket).send().await.unwrap().contents().len(), 1);
 
     let refused = said(&run(&add));

@@ -56,10 +56,10 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
     let second = sender.offer(&declared).await.accepted();
     sender.send_parts(&second.body["upload"], b"12345", None).await;
     sender.complete(&second).await.ok();
-    cloud.events.settled().await;
+    cloud.events.drained().await;
     sender.hand_in(&with(&without(&paper, "documentSize"), "documentName", json!("ander.pdf")), b"12345").await.ok();
     sender.offer(&paper).await.accepted();
-    cloud.strike(Timestamp::now() + Duration::from_hours(25)).await.unwrap();
+    cloud.tick(Timestamp::now() + Duration::from_hours(25)).await.unwrap();
 
     let id = first.id();
     let entries = history(&sender, &school, &id).await;

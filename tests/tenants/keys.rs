@@ -133,7 +133,7 @@ async fn a_tenant_whose_keys_were_never_fetched_is_asked_for_patience_while_its_
     school.issuer.go_down(false);
     // The clock fetches them, and whoever does not know that yet reads it within a minute.
     let later = jiff::Timestamp::now() + Duration::from_mins(2);
-    cloud.strike(later).await.unwrap();
+    cloud.tick(later).await.unwrap();
     end_the_process(cloud).await;
     sender.hand_in(&metadata(), b"x").await.ok();
 }
@@ -141,7 +141,7 @@ async fn a_tenant_whose_keys_were_never_fetched_is_asked_for_patience_while_its_
 /// Has the api function's process die, so that another one reads all anew.
 async fn end_the_process(cloud: &'static okd_local::Cloud) {
     let put = Call { from: "ApiFunction".to_owned(), operation: "PutObject".to_owned() };
-    cloud.wire.plant(put, 0, 1, Fault::KillBefore);
+    cloud.faults.inject(put, 0, 1, Fault::KillBefore);
     let answer = Sender::to(cloud).hand_in(&metadata(), b"x").await;
     assert!(answer.status >= 500, "{answer:?}");
 }
@@ -154,7 +154,7 @@ async fn the_clock_fetches_keys_so_that_no_request_has_to() {
     school.issuer.rotate().unwrap();
     for minutes in [1, 2, 6] {
         let later = jiff::Timestamp::now() + Duration::from_mins(minutes);
-        cloud.strike(later).await.unwrap();
+        cloud.tick(later).await.unwrap();
     }
     assert_eq!(school.issuer.asked(), asked + 1);
     // A key that is new since the tenant was added, and nobody asks for it.
@@ -162,7 +162,7 @@ async fn the_clock_fetches_keys_so_that_no_request_has_to() {
     assert_eq!(school.issuer.asked(), asked + 1);
     school.issuer.go_down(true);
     let later = jiff::Timestamp::now() + Duration::from_mins(12);
-    cloud.strike(later).await.unwrap();
+    cloud.tick(later).await.unwrap();
     let log = support::cloud::log(cloud);
     assert!(log.contains("the issuer of this tenant does not answer"));
     assert!(log.contains(r#""IssuersDown":1"#), "{log}");
@@ -254,7 +254,7 @@ async fn an_issuer_that_nobody_has_costs_one_read_however_often_it_comes() {
         let detail = sender.offer(&offer(5)).await.problem(401, "unauthenticated");
         assert!(detail.contains("not one that this service can accept"), "{detail}");
     }
-    let reads = cloud.wire.calls().into_iter();
+    let reads = cloud.faults.calls().into_iter();
     let reads = reads.filter(|call| call.from == "ApiFunction").count();
     assert_eq!((reads, stranger.asked()), (1, 0));
 }
@@ -265,7 +265,7 @@ async fn while_tenants_cannot_be_read_a_new_issuer_is_asked_for_patience_and_a_k
     let (known, new) = (School::new(cloud).await, School::new(cloud).await);
     known.client("sis").hand_in(&metadata(), b"x").await.ok();
     let call = Call { from: "ApiFunction".to_owned(), operation: okd_local::dynamodb::TENANTS_READ.to_owned() };
-    cloud.wire.plant(call, 0, 3, Fault::Fail);
+    cloud.faults.inject(call, 0, 3, Fault::Fail);
     new.client("sis").hand_in(&metadata(), b"x").await.problem(503, "try-again");
     known.client("sis").hand_in(&metadata(), b"x").await.ok();
     new.client("sis").hand_in(&metadata(), b"x").await.ok();

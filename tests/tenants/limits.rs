@@ -79,7 +79,7 @@ async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
     assert_eq!(open(&school).await, (2, 10));
     // ...and its time.
     let tomorrow = Timestamp::now() + Duration::from_hours(25);
-    cloud.strike(tomorrow).await.unwrap();
+    cloud.tick(tomorrow).await.unwrap();
     assert_eq!(open(&school).await, (0, 0));
 }
 
@@ -89,14 +89,14 @@ async fn clients_of_a_tenant_that_trusts_them_are_told_stored_at_once() {
     let school = School::with(cloud, |tenant| tenant.trust_unverified = true).await;
     let sender = school.client("sis");
     let paper = with(&offer(5), "documentChecksum", json!(sha256(b"right")));
-    cloud.events.hold(true);
+    cloud.events.pause(true);
     let offered = sender.offer_and_send(&paper, b"right").await;
     let upload = &offered.body["upload"];
     sender.follow(upload, "complete").await.ok();
     sender.offer(&paper).await.ok();
     let status = sender.follow(upload, "status").await.ok();
     assert_eq!(status.body["upload"]["state"], "stored");
-    cloud.events.hold(false);
+    cloud.events.pause(false);
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn one_client_that_fills_its_share_leaves_the_others_theirs() {
     assert_eq!(open(&school).await, (7, 3004));
     // What nobody has sent a part of in an hour is over, and its room is free.
     let later = Timestamp::now() + Duration::from_mins(61);
-    cloud.strike(later).await.unwrap();
+    cloud.tick(later).await.unwrap();
     assert_eq!(open(&school).await, (0, 0));
     for _ in 0..4 {
         other.offer(&offer(1000)).await.accepted();

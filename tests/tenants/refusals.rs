@@ -68,7 +68,7 @@ impl World {
         silent.issuer.hang(true);
         let stored = sender.hand_in(&metadata(), b"an exam").await.ok().id();
         let pending = sender.offer(&offer(9 * MIB)).await.accepted();
-        cloud.events.hold(true);
+        cloud.events.pause(true);
         let declared = with(&offer(5), "documentChecksum", json!(sha256(b"right")));
         let wrong = sender.offer_and_send(&declared, b"wrong").await;
         sender.call("POST", wrong.href("complete")).await.accepted();
@@ -136,8 +136,8 @@ async fn whatever_is_refused_because_of_what_is_there_leaves_that_as_it_was() {
     let again = sender.call("POST", complete).await.accepted();
     assert_eq!(again.body["upload"]["state"], "verifying");
     assert_eq!(world.items().await, before);
-    sender.cloud.events.hold(false);
-    sender.cloud.events.settled().await;
+    sender.cloud.events.pause(false);
+    sender.cloud.events.drained().await;
     let found = sender.call("POST", complete).await;
     found.problem(422, "checksum-mismatch");
 }

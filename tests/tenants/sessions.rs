@@ -175,7 +175,7 @@ async fn a_process_begins_a_tenants_sessions_once_and_uses_them_for_both_forms()
         let offered = sender.offer_and_send(&offer(file.len()), &file).await;
         sender.complete(&offered).await.ok();
     }
-    let calls = cloud.wire.calls();
+    let calls = cloud.faults.calls();
     let begun = calls.iter().filter(|call| **call == begun()).count();
     assert_eq!(begun, 4, "two tenants, two sessions each");
 }
@@ -200,10 +200,10 @@ async fn while_no_session_can_begin_a_sender_is_asked_to_try_again_and_nothing_i
     let cloud = cloud_with_sessions();
     let sender = School::new(cloud).await.client("sis");
     for fault in [Fault::Fail, Fault::Throttle] {
-        cloud.wire.plant(begun(), 0, 6, fault);
+        cloud.faults.inject(begun(), 0, 6, fault);
         let refused = sender.hand_in(&metadata(), b"an exam").await;
         refused.problem(503, "try-again");
-        cloud.wire.weed();
+        cloud.faults.clear();
     }
     assert_eq!(sender.items().await, [] as [Value; 0]);
     sender.hand_in(&metadata(), b"an exam").await.ok();

@@ -63,15 +63,15 @@ use tokio::sync::broadcast;
 pub use calls::Call;
 use store::Store;
 
+use crate::fault_proxy::FaultProxy;
 use crate::guard::Guard;
-use crate::wire::Wire;
 use okd_cli::access_key::AccessKey;
 
 /// S3 on a folder. Clones are the same S3.
 #[derive(Clone)]
 pub struct S3 {
     store: Arc<Store>,
-    wire: Arc<Wire>,
+    faults: Arc<FaultProxy>,
     guard: Option<Arc<Guard>>,
 }
 
@@ -125,13 +125,13 @@ impl S3 {
     /// # Errors
     /// If the folder cannot be read or written, or is open already, here or in another process.
     pub fn open(folder: &Path, durable: bool) -> io::Result<S3> {
-        Ok(S3 { store: Arc::new(Store::open(folder, durable)?), wire: Arc::default(), guard: None })
+        Ok(S3 { store: Arc::new(Store::open(folder, durable)?), faults: Arc::default(), guard: None })
     }
 
     /// The same S3, its requests passing over this wire.
     #[must_use]
-    pub fn behind(self, wire: Arc<Wire>) -> S3 {
-        S3 { wire, ..self }
+    pub fn behind(self, faults: Arc<FaultProxy>) -> S3 {
+        S3 { faults, ..self }
     }
 
     /// The same S3, this guard saying who may reach it.

@@ -73,7 +73,7 @@ pub(super) async fn serve(
 async fn connection(s3: S3, service: S3Service, key: AccessKey, stream: TcpStream, mut stopped: watch::Receiver<()>) {
     let _ = stream.set_nodelay(true); // only costs time if it fails
     let answer = service_fn(move |request| {
-        let (S3 { store, wire, guard }, service) = (s3.clone(), service.clone());
+        let (S3 { store, faults, guard }, service) = (s3.clone(), service.clone());
         let role = signed::role_of(&key, request.headers(), request.uri());
         async move {
             if let Some(refusal) = guard.and_then(|guard| guard.refusal(&request)) {
@@ -85,12 +85,12 @@ async fn connection(s3: S3, service: S3Service, key: AccessKey, stream: TcpStrea
             let (caller, operation) = (Caller::of(request.headers(), role), operation_of(&request));
             let (need, to_list) = needs_of(operation, &request);
             let effect = async move { answer(&store, &service, request).await };
-            let answer = wire.pass(&caller, operation, &[need], word, effect).await;
+            let answer = faults.pass(&caller, operation, &[need], word, effect).await;
             let answer = answer.ok_or("the connection is made to break")?;
             // A caller that may not list a bucket is not told that there is no such object.
             let hidden = answer.status() == StatusCode::NOT_FOUND
                 && matches!(operation, "GetObject" | "HeadObject")
-                && !wire.allows(&caller, &[to_list]);
+                && !faults.allows(&caller, &[to_list]);
             Ok::<_, &str>(if hidden { word(Wording::Denied) } else { answer })
         }
     });

@@ -1,5 +1,5 @@
 //! `cargo run -- soak`: thousands of documents handed in while every fifth call between functions and stores
-//! goes wrong, then the books. Everything is drawn from one seed, which is printed first.
+//! goes wrong, then the invariants. Everything is drawn from one seed, which is printed first.
 #![expect(clippy::print_stdout, reason = "a command line talks to its user")]
 
 use std::{
@@ -16,15 +16,15 @@ use indicatif::ProgressBar;
 
 use okd_core::checksum::Checksum;
 
-mod story;
+mod scenario;
 
 use crate::{
     Cloud, Result,
-    audit::{Books, audit, settle},
     fault::Fault,
+    invariants::{Findings, check_invariants, drain},
     sender::Sender,
 };
-use story::{One, Story, Told, words};
+use scenario::{One, Outcome, Story, words};
 
 /// Clients at once: most of the time each waits for something.
 const AT_ONCE: usize = 24;
@@ -72,9 +72,9 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
     if let Some(stream) = &cloud.stream {
         stream.shuffle(Some(seed));
     }
-    cloud.wire.storm(seed, arguments.faults);
-    let calls_before = cloud.wire.calls().len();
-    let all: Vec<Result<Told>> = stream::iter(0..arguments.uploads)
+    cloud.faults.chaos(seed, arguments.faults);
+    let calls_before = cloud.faults.calls().len();
+    let all: Vec<Result<Outcome>> = stream::iter(0..arguments.uploads)
         .map(|number| {
             let one = One {
                 sender: &sender,
@@ -88,29 +88,29 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
         .collect()
         .await;
     progress.finish_and_clear();
-    cloud.events.settled().await;
-    let storm =
-        Storm { time: began.elapsed(), calls: cloud.wire.calls().len() - calls_before, struck: cloud.wire.struck() };
-    cloud.wire.storm(seed, 0);
-    settle(cloud).await?;
+    cloud.events.drained().await;
+    let chaos =
+        Chaos { time: began.elapsed(), calls: cloud.faults.calls().len() - calls_before, hits: cloud.faults.hits() };
+    cloud.faults.chaos(seed, 0);
+    drain(cloud).await?;
     // Remove what requests left that died, and whose events were lost besides.
     let days = |days: u32| jiff::Timestamp::now() + days * Duration::from_hours(24);
     let swept = async {
         cloud.look_through(days(5)).await?;
-        cloud.strike(days(6)).await
+        cloud.tick(days(6)).await
     };
     let swept = swept.await;
     swept.map_err(|failed| format!("the bucket could not be looked through: {failed:?}"))?;
     let handed_in = handed_in.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let books = audit(cloud, &handed_in).await?;
-    report(&all, &books, &storm, began.elapsed())
+    let findings = check_invariants(cloud, &handed_in).await?;
+    report(&all, &findings, &chaos, began.elapsed())
 }
 
-/// The faults that struck.
-struct Storm {
+/// The faults that were met.
+struct Chaos {
     time: Duration,
     calls: usize,
-    struck: Vec<(Fault, u64)>,
+    hits: Vec<(Fault, u64)>,
 }
 
 /// The faults, in words.
@@ -122,13 +122,13 @@ struct Wrong {
 }
 
 impl Wrong {
-    /// Compares what the senders were told with the books.
-    fn find(all: &[Result<Told>], books: &Books) -> Self {
+    /// Compares what the senders were told with the findings.
+    fn find(all: &[Result<Outcome>], findings: &Findings) -> Self {
         let mut wrong = Self::default();
         let mut ids = BTreeSet::new();
         for told in all {
             match told {
-                Ok(told) => wrong.compare(told, books),
+                Ok(told) => wrong.compare(told, findings),
                 Err(error) => wrong.stuck.push(error.to_string()),
             }
             for id in told.iter().filter_map(|told| told.ids.first()) {
@@ -138,7 +138,7 @@ impl Wrong {
             }
         }
         let asked_once = all.iter().flatten().filter(|told| told.ids.is_empty());
-        let unknown = books.documents.keys().filter(|id| !ids.contains(id.as_str()));
+        let unknown = findings.documents.keys().filter(|id| !ids.contains(id.as_str()));
         let unknown: Vec<_> = unknown.collect();
         // A sender that was never told its id has it counted as stuck above.
         if unknown.len() > asked_once.count() && wrong.stuck.is_empty() {
@@ -148,12 +148,12 @@ impl Wrong {
         wrong
     }
 
-    fn compare(&mut self, told: &Told, books: &Books) {
+    fn compare(&mut self, told: &Outcome, findings: &Findings) {
         let Some(id) = told.ids.first() else { return };
         if told.ids.iter().any(|other| other != id) {
             self.doubled.push(format!("one document is {:?}", told.ids));
         }
-        let stored = books.documents.get(id).cloned().unwrap_or_default();
+        let stored = findings.documents.get(id).cloned().unwrap_or_default();
         if stored.uploading || stored.unverified {
             self.stuck.push(format!("{id} is still pending"));
         }
@@ -166,7 +166,7 @@ impl Wrong {
 }
 
 /// The table, and an error where anything is lost, doubled or stuck.
-fn report(all: &[Result<Told>], books: &Books, storm: &Storm, whole: Duration) -> Result<()> {
+fn report(all: &[Result<Outcome>], findings: &Findings, chaos: &Chaos, whole: Duration) -> Result<()> {
     let (mut stories, mut bytes) = (BTreeMap::<Story, u64>::new(), 0);
     for told in all.iter().flatten() {
         *stories.entry(told.story).or_default() += 1;
@@ -176,26 +176,26 @@ fn report(all: &[Result<Told>], books: &Books, storm: &Storm, whole: Duration) -
     for (story, count) in stories {
         println!("| documents, {} | {count} |", words(story));
     }
-    println!("| sent | {} MiB in {:.0?} |", bytes >> 20, storm.time);
-    println!("| calls to S3 and DynamoDB, and events | {} |", storm.calls);
-    let faults: u64 = storm.struck.iter().map(|(_, count)| count).sum();
+    println!("| sent | {} MiB in {:.0?} |", bytes >> 20, chaos.time);
+    println!("| calls to S3 and DynamoDB, and events | {} |", chaos.calls);
+    let faults: u64 = chaos.hits.iter().map(|(_, count)| count).sum();
     println!("| of these met a fault | {faults} |");
-    for (fault, count) in &storm.struck {
+    for (fault, count) in &chaos.hits {
         println!("| ... {fault:?} | {count} |");
     }
-    let Wrong { lost, doubled, stuck } = Wrong::find(all, books);
-    println!("| objects in the end | {} |", books.objects);
-    println!("| faults in the books | {} |", books.faults.len());
+    let Wrong { lost, doubled, stuck } = Wrong::find(all, findings);
+    println!("| objects in the end | {} |", findings.objects);
+    println!("| faults against the invariants | {} |", findings.faults.len());
     println!("| **lost** | **{}** |", lost.len());
     println!("| **duplicated** | **{}** |", doubled.len());
     println!("| **stuck** | **{}** |", stuck.len());
     println!("| the whole soak | {whole:.0?} |");
-    let problems = [&lost, &doubled, &stuck, &books.faults];
+    let problems = [&lost, &doubled, &stuck, &findings.faults];
     for problem in problems.into_iter().flatten() {
         println!("PROBLEM: {problem}");
     }
     if problems.iter().any(|problems| !problems.is_empty()) {
-        return Err("the books are not in order".into());
+        return Err("the invariants do not hold".into());
     }
     Ok(())
 }

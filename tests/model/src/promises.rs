@@ -44,8 +44,8 @@ pub enum Operation {
     Look(Upload),
     /// DELETE of an upload.
     Abort(Upload),
-    /// The clock strikes when everything is due.
-    Strike,
+    /// The clock ticks when everything is due.
+    Tick,
     /// A look at what is stored.
     Read,
 }
@@ -223,7 +223,7 @@ impl State {
             Operation::Complete(upload) => self.complete(upload, answer),
             Operation::Look(upload) => self.look(upload, answer),
             Operation::Abort(upload) => self.abort(upload, answer),
-            Operation::Strike => self.strike(meets_bytes),
+            Operation::Tick => self.tick(meets_bytes),
             Operation::Read => {
                 promise!("What is stored is the content that was made current last.");
                 let current = self.current.as_ref();
@@ -384,7 +384,7 @@ impl State {
     }
 
     /// Whoever is due need not be seen to: another may be at it.
-    fn strike(&self, meets_bytes: bool) -> Vec<Self> {
+    fn tick(&self, meets_bytes: bool) -> Vec<Self> {
         let mut after = vec![self.clone()];
         let Some(open) = &self.open else {
             return after;

@@ -91,11 +91,11 @@ fn what_happens_every_day_is_possible() {
         (Complete(1), Ended(Wrong)),
         (Read, Holds(Some((1, 1)))),
         (Offer(Nothing, 1), Open(2, false)),
-        (Strike, Done),
+        (Tick, Done),
         (Look(2), Ended(Expired)),
         (Offer(Crc64Nvme(2), 1), Open(3, false)),
         (Send(3, 2), Done),
-        (Strike, Done),
+        (Tick, Done),
         (Look(3), Stored),
         (Abort(3), Done),
         (Read, Holds(Some((2, 1)))),
@@ -249,13 +249,8 @@ fn an_upload_that_was_aborted_and_is_current_is_a_lie() {
 
 #[test]
 fn bytes_that_nobody_sent_are_a_lie_also_of_the_service() {
-    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (Strike, Done), (Read, Holds(Some((1, 1))))]));
-    lies(&in_turn(&[
-        (Offer(Nothing, 1), Open(1, false)),
-        (Send(1, 1), Done),
-        (Strike, Done),
-        (Look(1), Ended(Expired)),
-    ]));
+    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (Tick, Done), (Read, Holds(Some((1, 1))))]));
+    lies(&in_turn(&[(Offer(Nothing, 1), Open(1, false)), (Send(1, 1), Done), (Tick, Done), (Look(1), Ended(Expired))]));
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Sender {
                 // Another S3 tells us of no object: the sweep looks for it.
                 let later = jiff::Timestamp::now() + Duration::from_mins(2);
                 // A process that another test began may have ended with that test; the next one sweeps.
-                let _ = self.cloud.strike(later).await;
+                let _ = self.cloud.tick(later).await;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

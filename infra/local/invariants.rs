@@ -34,7 +34,7 @@ type Item = HashMap<String, AttributeValue>;
 
 /// The state of all documents, and the faults in it.
 #[derive(Debug, Default)]
-pub struct Books {
+pub struct Findings {
     /// Every document by its id, with the SHA-256 of each of its contents.
     pub documents: BTreeMap<String, Stored>,
     /// The faults, in words.
@@ -59,19 +59,19 @@ pub struct Stored {
 }
 
 /// Lets everything end before the invariants are checked: the events are delivered, late calls arrive, the clock
-/// strikes once when everything is due, and the bucket's lifecycle rule has its turn.
-pub async fn settle(cloud: &Cloud) -> Result<()> {
+/// ticks once when everything is due, and the bucket's lifecycle rule has its turn.
+pub async fn drain(cloud: &Cloud) -> Result<()> {
     const DAY: Duration = Duration::from_hours(24);
-    cloud.events.hold(false);
-    cloud.events.settled().await;
-    cloud.wire.quiet().await;
+    cloud.events.pause(false);
+    cloud.events.drained().await;
+    cloud.faults.idle().await;
     // A late call may have made an object.
-    cloud.events.settled().await;
-    let swept = cloud.strike(Timestamp::now() + 3 * DAY).await;
+    cloud.events.drained().await;
+    let swept = cloud.tick(Timestamp::now() + 3 * DAY).await;
     swept.map_err(|failed| format!("the sweep failed: {failed:?}"))?;
-    cloud.events.settled().await;
+    cloud.events.drained().await;
     if let Some(stream) = &cloud.stream {
-        stream.settled().await?;
+        stream.drained().await?;
     }
     if let Some(s3) = cloud.s3.clone() {
         let lifecycle = move || s3.run_lifecycle(SystemTime::now() + 4 * DAY);
@@ -81,32 +81,32 @@ pub async fn settle(cloud: &Cloud) -> Result<()> {
 }
 
 /// Checks everything. `handed_in` are the SHA-256 of all files that were ever sent.
-pub async fn audit(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Books> {
+pub async fn check_invariants(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Result<Findings> {
     // Clients of our own: a connection dies with the runtime that drives it.
     let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url, &cloud.access_key);
     let s3 = setup::s3_client(&cloud.s3_url, &cloud.access_key);
     let scan = dynamodb.scan().table_name(&cloud.table);
     let items: Vec<Item> = scan.consistent_read(true).into_paginator().items().send().collect::<Result<_, _>>().await?;
-    let mut books = Books::default();
-    let named = books.read_items(items)?;
+    let mut findings = Findings::default();
+    let named = findings.read_items(items)?;
     let listed = listed(cloud, &dynamodb).await?;
     if listed != named.pending {
         let difference: Vec<_> = listed.symmetric_difference(&named.pending).collect();
         let fault = format!("the index and the items differ in {difference:?}");
-        books.faults.push(fault);
+        findings.faults.push(fault);
     }
     let wrong = named.counters.iter().filter(|(_, wrong)| **wrong != 0);
-    books.faults.extend(wrong.map(|(item, wrong)| format!("the counter {item:?} is wrong by {wrong}")));
+    findings.faults.extend(wrong.map(|(item, wrong)| format!("the counter {item:?} is wrong by {wrong}")));
     let wrong = named.links.symmetric_difference(&named.entries);
-    books
+    findings
         .faults
         .extend(wrong.map(|entry| format!("the entry {entry:?} and the document that it leads to do not agree")));
     let wrong = named.wrong_pointers();
-    books.faults.extend(wrong.map(|object| format!("the history does not lead to {object}")));
-    books.check_announced(&Announced::read(&cloud.data)?, &named);
-    books.read_objects(&s3, &cloud.bucket, named.contents, handed_in).await;
-    books.find_strays(&s3, &cloud.bucket, &named.objects, &named.uploads).await?;
-    Ok(books)
+    findings.faults.extend(wrong.map(|object| format!("the history does not lead to {object}")));
+    findings.check_announced(&Announced::read(&cloud.data)?, &named);
+    findings.read_objects(&s3, &cloud.bucket, named.contents, handed_in).await;
+    findings.find_strays(&s3, &cloud.bucket, &named.objects, &named.uploads).await?;
+    Ok(findings)
 }
 
 /// The things that the items of the table name.
@@ -171,7 +171,7 @@ impl Named {
     }
 }
 
-impl Books {
+impl Findings {
     fn read_items(&mut self, items: Vec<Item>) -> Result<Named> {
         let mut named = Named::default();
         for item in items {

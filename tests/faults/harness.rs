@@ -1,4 +1,4 @@
-//! A cloud, a school system, and the books in the end.
+//! A cloud, a school system, and the findings in the end.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use okd_core::checksum::Checksum;
 use okd_local::{
     Cloud,
-    audit::{Books, Stored, audit, settle},
     fault::{Call, EVENT, Fault},
+    invariants::{Findings, Stored, check_invariants, drain},
     sample,
     sender::{Sender, Source},
     setup,
@@ -27,7 +27,7 @@ pub(crate) const MIB: usize = 1 << 20;
 pub(crate) const TWO_PARTS: usize = 16 * MIB + 1000;
 
 /// One cloud and who sends to it.
-pub(crate) struct Bench {
+pub(crate) struct Harness {
     pub(crate) cloud: &'static Cloud,
     pub(crate) sender: Sender,
     /// The same school system on a bad day: it asks once.
@@ -43,21 +43,21 @@ pub(crate) struct Paper(pub(crate) Value);
 #[derive(Clone)]
 pub(crate) struct Sheet(pub(crate) Bytes);
 
-impl Bench {
+impl Harness {
     pub(crate) fn new() -> Self {
         Self::of(own_cloud())
     }
 
     pub(crate) fn of(cloud: &'static Cloud) -> Self {
         // What is announced of one case is not to be among the calls of the next.
-        hold_stream(cloud, true);
+        pause_stream(cloud, true);
         let token = cloud.issuer.token("test-sis", "okd:examdocuments").unwrap();
         let mut impatient = Sender::new(&cloud.url, token.clone());
         impatient.patience = Duration::ZERO;
         Self { cloud, sender: Sender::new(&cloud.url, token), impatient, handed_in: Mutex::default() }
     }
 
-    /// Bytes like no others, which the books then know.
+    /// Bytes like no others, which the findings then know.
     pub(crate) fn sheet(&self, size: usize) -> Sheet {
         static SEED: AtomicU64 = AtomicU64::new(1);
         let seed = SEED.fetch_add(1, Ordering::Relaxed);
@@ -94,9 +94,9 @@ impl Bench {
     }
 
     /// Strikes the clock so much later than now, as often as it takes to have it heard.
-    pub(crate) async fn strike(&self, later: Duration) {
+    pub(crate) async fn tick(&self, later: Duration) {
         for _ in 0..20 {
-            if self.cloud.strike(Timestamp::now() + later).await.is_ok() {
+            if self.cloud.tick(Timestamp::now() + later).await.is_ok() {
                 return;
             }
         }
@@ -114,33 +114,33 @@ impl Bench {
         panic!("the bucket is not looked through");
     }
 
-    /// The books in the end, when everything has settled; there must be no fault in them.
-    pub(crate) async fn close(&self) -> Books {
-        hold_stream(self.cloud, false);
-        settle(self.cloud).await.unwrap();
-        hold_stream(self.cloud, true);
+    /// The findings in the end, when everything has settled; there must be no fault in them.
+    pub(crate) async fn close(&self) -> Findings {
+        pause_stream(self.cloud, false);
+        drain(self.cloud).await.unwrap();
+        pause_stream(self.cloud, true);
         let handed_in = self.handed_in.lock().unwrap().clone();
-        let books = audit(self.cloud, &handed_in).await.unwrap();
-        assert!(books.faults.is_empty(), "{:#?}", books.faults);
-        books
+        let findings = check_invariants(self.cloud, &handed_in).await.unwrap();
+        assert!(findings.faults.is_empty(), "{:#?}", findings.faults);
+        findings
     }
 
     /// Has everything announced that is to be.
     pub(crate) async fn announce(&self) {
-        hold_stream(self.cloud, false);
-        self.cloud.stream.as_ref().unwrap().settled().await.unwrap();
-        hold_stream(self.cloud, true);
+        pause_stream(self.cloud, false);
+        self.cloud.stream.as_ref().unwrap().drained().await.unwrap();
+        pause_stream(self.cloud, true);
     }
 
     /// Plants one fault for the next call of this kind of the api function.
     pub(crate) fn next(&self, operation: &str, fault: Fault) {
         let call = call("ApiFunction", operation);
-        self.cloud.wire.plant(call, 0, 1, fault);
+        self.cloud.faults.inject(call, 0, 1, fault);
     }
 
     /// Loses the event of a new object, after `skip` others.
     pub(crate) fn lose_an_event(&self, skip: usize) {
-        self.cloud.wire.plant(call("", EVENT), skip, 1, Fault::Never);
+        self.cloud.faults.inject(call("", EVENT), skip, 1, Fault::Never);
     }
 
     /// A request of form A that dies before its item is written, and is not sent again.
@@ -151,7 +151,7 @@ impl Bench {
     }
 
     /// An upload that is joined and then aborted, and S3 not told: its object stays. The document's id.
-    /// (Events must be held, or else the object's would be quicker.)
+    /// (Events must be paused, or else the object's would be quicker.)
     pub(crate) async fn leave_over(&self, paper: &Paper, sheet: &Sheet) -> String {
         let (id, upload) = self.offer(paper, sheet, 1).await;
         self.next("CompleteMultipartUpload", Fault::KillAfter);
@@ -192,7 +192,7 @@ impl Bench {
         abort.upload_id(text("uploadId")).send().await.unwrap();
     }
 
-    /// Removes everything, so that the next books are short.
+    /// Removes everything, so that the next findings are short.
     pub(crate) async fn clear(&self) {
         let dynamodb = setup::dynamodb_client(&self.cloud.dynamodb_url, &self.cloud.access_key);
         let (table, bucket) = (&self.cloud.table, &self.cloud.bucket);
@@ -213,7 +213,7 @@ impl Bench {
         }
     }
 
-    /// What the books say of one document.
+    /// What the findings say of one document.
     pub(crate) async fn document(&self, id: &str) -> Stored {
         self.close().await.documents.remove(id).unwrap_or_default()
     }
@@ -262,8 +262,8 @@ impl Sheet {
     }
 }
 
-fn hold_stream(cloud: &Cloud, held: bool) {
-    cloud.stream.as_ref().unwrap().hold(held);
+fn pause_stream(cloud: &Cloud, paused: bool) {
+    cloud.stream.as_ref().unwrap().pause(paused);
 }
 
 pub(crate) fn call(from: &str, operation: &str) -> Call {

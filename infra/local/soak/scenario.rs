@@ -39,7 +39,7 @@ pub(super) enum Story {
 }
 
 /// The knowledge of a sender in the end.
-pub(super) struct Told {
+pub(super) struct Outcome {
     pub(super) story: Story,
     /// The `dmsDocumentId` of each answer; none where none was waited for.
     pub(super) ids: Vec<String>,
@@ -60,7 +60,7 @@ pub(super) struct One<'a> {
 }
 
 impl One<'_> {
-    pub(super) async fn hand_in(mut self) -> Result<Told> {
+    pub(super) async fn hand_in(mut self) -> Result<Outcome> {
         let story = match self.random.u8(..100) {
             0..35 => Story::Inline,
             35..65 => Story::Parts,
@@ -75,7 +75,7 @@ impl One<'_> {
         let metadata = sample::metadata("verslag.pdf", None);
         let file = self.file();
         let sha256 = Checksum::sha256(&file);
-        let mut told = Told {
+        let mut told = Outcome {
             story,
             ids: Vec::new(),
             bytes: file.len() as u64,

@@ -1,8 +1,8 @@
-//! The wire between the functions and their stores. Every call to S3 and DynamoDB passes here, and every event
+//! The fault proxy between the functions and their stores. Every call to S3 and DynamoDB passes here, and every event
 //! on its way to a function: it is noted, and on the order of a test or the soak something happens to it.
 //!
-//! A fault is planted for the n-th call of a kind ([`Wire::plant`]), or strikes at random ([`Wire::storm`]).
-//! [`Wire::hold`] lets calls of several requests through one by one, in an order drawn from a seed: that
+//! A fault is injected for the n-th call of a kind ([`FaultProxy::inject`]), or comes at random ([`FaultProxy::chaos`]).
+//! [`FaultProxy::interleave`] lets calls of several requests through one by one, in an order drawn from a seed: that
 //! is how races are tried out.
 
 use std::{
@@ -26,11 +26,11 @@ use crate::{
 /// Longer than the functions wait for an answer before they call again (3 s).
 const LATE: Duration = Duration::from_millis(3500);
 
-struct Planted {
+struct Injected {
     call: Call,
     /// Calls of this kind to let pass before.
     skip: usize,
-    /// Calls to strike then: an SDK tries three times.
+    /// Calls to meet it then: an SDK tries three times.
     times: usize,
     fault: Fault,
 }
@@ -38,39 +38,39 @@ struct Planted {
 #[derive(Default)]
 struct Inner {
     calls: Vec<Call>,
-    planted: Vec<Planted>,
-    storm: Option<Storm>,
+    injected: Vec<Injected>,
+    chaos: Option<Chaos>,
     processes: HashMap<String, mpsc::Sender<oneshot::Sender<()>>>,
     gate: Option<Arc<Gate>>,
     /// Effects begun and not ended, and calls that are on their way late.
     under_way: usize,
-    struck: HashMap<Fault, u64>,
+    hits: HashMap<Fault, u64>,
     policies: Policies,
 }
 
-struct Storm {
+struct Chaos {
     random: Rng,
     percent: u64,
 }
 
 /// See the module.
 #[derive(Default)]
-pub struct Wire {
+pub struct FaultProxy {
     inner: Mutex<Inner>,
     ended: Notify,
 }
 
-impl Wire {
+impl FaultProxy {
     /// A wire on which every function may do what its policy says.
     pub fn new(policies: Policies) -> Self {
-        let wire = Self::default();
-        wire.lock().policies = policies;
-        wire
+        let faults = Self::default();
+        faults.lock().policies = policies;
+        faults
     }
 
     /// The rights that no function has asked for yet, and those that functions asked for in vain.
     pub fn audit_policies(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
-        self.lock().policies.audit()
+        self.lock().policies.check_invariants()
     }
 
     /// Every call so far, in the order of their arrival.
@@ -80,35 +80,35 @@ impl Wire {
 
     /// Plants a fault for the next call of this kind after `skip` others, and as many after that that it is
     /// `times` in all.
-    pub fn plant(&self, call: Call, skip: usize, times: usize, fault: Fault) {
-        self.lock().planted.push(Planted { call, skip, times, fault });
+    pub fn inject(&self, call: Call, skip: usize, times: usize, fault: Fault) {
+        self.lock().injected.push(Injected { call, skip, times, fault });
     }
 
-    /// Takes away what was planted; says how many faults never struck.
-    pub fn weed(&self) -> usize {
-        self.lock().planted.drain(..).count()
+    /// Takes away what was injected; says how many faults were never met.
+    pub fn clear(&self) -> usize {
+        self.lock().injected.drain(..).count()
     }
 
     /// From now on `percent` of the calls meet a fault, drawn from `seed`; 0 ends it.
-    pub fn storm(&self, seed: u64, percent: u64) {
-        self.lock().storm = (percent > 0).then(|| Storm { random: Rng::with_seed(seed), percent });
+    pub fn chaos(&self, seed: u64, percent: u64) {
+        self.lock().chaos = (percent > 0).then(|| Chaos { random: Rng::with_seed(seed), percent });
     }
 
-    /// The number of times that each fault has struck.
-    pub fn struck(&self) -> Vec<(Fault, u64)> {
-        let mut struck: Vec<_> = self.lock().struck.clone().into_iter().collect();
-        struck.sort();
-        struck
+    /// The number of times that each fault was met.
+    pub fn hits(&self) -> Vec<(Fault, u64)> {
+        let mut hits: Vec<_> = self.lock().hits.clone().into_iter().collect();
+        hits.sort();
+        hits
     }
 
     /// Lets calls through one by one from now on, as long as the guard lives, in an order drawn from `seed`.
     /// `expected` are how many requests are under way: when as many calls wait, or a moment after the last
     /// came, one is let through.
-    pub fn hold(self: &Arc<Self>, seed: u64, expected: usize) -> Held {
+    pub fn interleave(self: &Arc<Self>, seed: u64, expected: usize) -> Interleaving {
         let gate = Arc::new(Gate::new());
         self.lock().gate = Some(gate.clone());
         let keeper = tokio::spawn(keep(gate.clone(), Rng::with_seed(seed), expected.max(1)));
-        Held { wire: self.clone(), gate, keeper }
+        Interleaving { faults: self.clone(), gate, keeper }
     }
 
     /// A process of a function lives under this name, and dies when told so by this channel.
@@ -184,20 +184,20 @@ impl Wire {
         delay: Duration,
         effect: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        let wire = self.clone();
+        let faults = self.clone();
         self.lock().under_way += 1;
         let whole = async move {
             tokio::time::sleep(delay).await;
             let answer = effect.await;
-            wire.lock().under_way -= 1;
-            wire.ended.notify_waiters();
+            faults.lock().under_way -= 1;
+            faults.ended.notify_waiters();
             answer
         };
         tokio::spawn(whole).await.ok()
     }
 
     /// Returns when no call is under way, not even one that its caller has given up.
-    pub async fn quiet(&self) {
+    pub async fn idle(&self) {
         loop {
             let ended = self.ended.notified();
             if self.lock().under_way == 0 {
@@ -219,9 +219,9 @@ impl Wire {
 
     fn note(&self, call: Call) -> Option<Fault> {
         let mut inner = self.lock();
-        let fault = inner.planted_for(&call).or_else(|| inner.storm_on(&call));
+        let fault = inner.injected_for(&call).or_else(|| inner.chaos_on(&call));
         if let Some(fault) = fault {
-            *inner.struck.entry(fault).or_default() += 1;
+            *inner.hits.entry(fault).or_default() += 1;
         }
         inner.calls.push(call);
         fault
@@ -244,49 +244,49 @@ impl Wire {
 }
 
 impl Inner {
-    fn planted_for(&mut self, call: &Call) -> Option<Fault> {
-        let index = self.planted.iter().position(|planted| planted.call == *call)?;
-        let planted = &mut self.planted[index];
-        if planted.skip > 0 {
-            planted.skip -= 1;
+    fn injected_for(&mut self, call: &Call) -> Option<Fault> {
+        let index = self.injected.iter().position(|injected| injected.call == *call)?;
+        let injected = &mut self.injected[index];
+        if injected.skip > 0 {
+            injected.skip -= 1;
             return None;
         }
-        let fault = planted.fault;
-        planted.times -= 1;
-        if planted.times == 0 {
-            self.planted.remove(index);
+        let fault = injected.fault;
+        injected.times -= 1;
+        if injected.times == 0 {
+            self.injected.remove(index);
         }
         Some(fault)
     }
 
-    fn storm_on(&mut self, call: &Call) -> Option<Fault> {
-        let storm = self.storm.as_mut()?;
-        if storm.random.u64(..100) >= storm.percent {
+    fn chaos_on(&mut self, call: &Call) -> Option<Fault> {
+        let chaos = self.chaos.as_mut()?;
+        if chaos.random.u64(..100) >= chaos.percent {
             return None;
         }
         let faults: &[Fault] = match (call.operation.as_str(), call.from.as_str()) {
             (EVENT, _) => &Fault::OF_EVENTS,
-            ("CompleteMultipartUpload", _) if storm.random.u8(..4) == 0 => &[Fault::FailInside],
+            ("CompleteMultipartUpload", _) if chaos.random.u8(..4) == 0 => &[Fault::FailInside],
             // A sender's own call: there is no process to kill.
             (_, "") => &[Fault::Fail, Fault::Throttle, Fault::LoseAnswer],
             _ => &Fault::OF_CALLS,
         };
-        storm.random.choice(faults).copied()
+        chaos.random.choice(faults).copied()
     }
 }
 
-/// Keeps calls waiting for their turn; see [`Wire::hold`].
-pub struct Held {
-    wire: Arc<Wire>,
+/// Keeps calls waiting for their turn; see [`FaultProxy::interleave`].
+pub struct Interleaving {
+    faults: Arc<FaultProxy>,
     gate: Arc<Gate>,
     keeper: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Held {
+impl Drop for Interleaving {
     /// Calls that still wait may go.
     fn drop(&mut self) {
         self.keeper.abort();
-        self.wire.lock().gate = None;
+        self.faults.lock().gate = None;
         self.gate.lock().take();
     }
 }
