@@ -361,8 +361,8 @@ async fn a_sender_that_is_overtaken_while_it_asks_is_told_that_and_not_that_it_w
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
     for link in ["status", "complete"] {
-        let paper = with(&offer(5), "documentId", json!(link));
-        let first = sender.offer_and_send(&paper, b"first").await;
+        let message = with(&offer(5), "documentId", json!(link));
+        let first = sender.offer_and_send(&message, b"first").await;
         let list = Call { from: "ApiFunction".to_owned(), operation: "ListParts".to_owned() };
         let hits = |cloud: &okd_local::Cloud| -> u64 { cloud.faults.hits().iter().map(|(_, count)| count).sum() };
         let before = hits(cloud);
@@ -376,7 +376,7 @@ async fn a_sender_that_is_overtaken_while_it_asks_is_told_that_and_not_that_it_w
         };
         let listed = tokio::time::timeout(std::time::Duration::from_secs(10), listed);
         listed.await.unwrap();
-        sender.hand_in(&without(&paper, "documentSize"), b"newer").await.ok();
+        sender.hand_in(&without(&message, "documentSize"), b"newer").await.ok();
         let answer = asked.await.unwrap();
         match link {
             "status" => assert_eq!(answer.body["upload"], json!({ "state": "superseded" })),

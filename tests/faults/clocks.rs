@@ -6,20 +6,20 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::harness::{Harness, Paper};
+use crate::harness::{Harness, Message};
 
 #[tokio::test]
 async fn a_document_s_history_runs_forwards_when_the_clock_of_one_function_is_behind_that_of_another() {
     let harness = Harness::new();
     harness.cloud.functions["ApiFunction"].skew(20);
-    let (first, second) = (harness.sheet(100), harness.sheet(200));
-    let paper = Paper::new();
+    let (first, second) = (harness.file(100), harness.file(200));
+    let message = Message::new();
     let began = Timestamp::now();
     // The bytes are all there, and the reconcile function, whose clock is right, completes the upload.
-    let (id, _) = harness.offer(&paper, &first, 1).await;
+    let (id, _) = harness.offer(&message, &first, 1).await;
     harness.tick(Duration::ZERO).await;
     harness.tick(Duration::from_mins(30)).await;
-    harness.inline(&paper, &second).await;
+    harness.inline(&message, &second).await;
     let item: Value = serde_dynamo::from_item(harness.item(&id).await).unwrap();
     let entries = item["history"].as_array().unwrap();
     let times: Vec<Timestamp> = entries.iter().map(|entry| entry["at"].as_str().unwrap().parse().unwrap()).collect();
@@ -33,9 +33,9 @@ async fn what_the_index_does_not_show_yet_or_still_shows_is_seen_to_once_and_by_
     let harness = Harness::new();
     for seed in 0..8 {
         harness.cloud.tables.lag(Some(seed)).unwrap();
-        let sheet = harness.sheet(100);
-        let paper = Paper::new();
-        let (id, _) = harness.offer(&paper, &sheet, 1).await;
+        let file = harness.file(100);
+        let message = Message::new();
+        let (id, _) = harness.offer(&message, &file, 1).await;
         let mut sweeps = 0;
         while harness.item(&id).await.contains_key("upload") {
             harness.tick(Duration::from_mins(30 + 15 * sweeps)).await;
@@ -48,19 +48,19 @@ async fn what_the_index_does_not_show_yet_or_still_shows_is_seen_to_once_and_by_
         }
         assert_eq!(harness.item(&id).await, completed, "a sweep changed what was completed");
         harness.cloud.tables.lag(None).unwrap();
-        assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));
+        assert_eq!(harness.document(&id).await.current, Some(file.sha256()));
     }
 }
 
 #[tokio::test]
 async fn what_comes_twice_and_in_no_order_from_the_stream_is_announced_as_it_was_written() {
     let harness = Harness::new();
-    let paper = Paper::new();
-    let mut last = harness.sheet(100);
-    harness.inline(&paper, &last).await;
+    let message = Message::new();
+    let mut last = harness.file(100);
+    harness.inline(&message, &last).await;
     for size in 101..120 {
-        last = harness.sheet(size);
-        harness.inline(&paper, &last).await;
+        last = harness.file(size);
+        harness.inline(&message, &last).await;
     }
     harness.cloud.stream.as_ref().unwrap().shuffle(Some(1));
     harness.announce().await;

@@ -37,11 +37,11 @@ pub(crate) struct Harness {
 
 /// A document to hand in: its metadata, under a key of its own.
 #[derive(Clone)]
-pub(crate) struct Paper(pub(crate) Value);
+pub(crate) struct Message(pub(crate) Value);
 
 /// The bytes of a document.
 #[derive(Clone)]
-pub(crate) struct Sheet(pub(crate) Bytes);
+pub(crate) struct TestFile(pub(crate) Bytes);
 
 impl Harness {
     pub(crate) fn new() -> Self {
@@ -58,36 +58,36 @@ impl Harness {
     }
 
     /// Bytes like no others, which the findings then know.
-    pub(crate) fn sheet(&self, size: usize) -> Sheet {
+    pub(crate) fn file(&self, size: usize) -> TestFile {
         static SEED: AtomicU64 = AtomicU64::new(1);
         let seed = SEED.fetch_add(1, Ordering::Relaxed);
-        let sheet = Sheet::random(size, &mut fastrand::Rng::with_seed(seed));
-        self.know(sheet.sha256());
-        sheet
+        let file = TestFile::random(size, &mut fastrand::Rng::with_seed(seed));
+        self.know(file.sha256());
+        file
     }
 
     pub(crate) fn know(&self, sha256: Checksum) {
         self.handed_in.lock().unwrap().insert(sha256.to_string());
     }
 
-    pub(crate) async fn inline(&self, paper: &Paper, sheet: &Sheet) -> String {
-        self.sender.hand_in_inline(&paper.0, &sheet.0).await.unwrap()
+    pub(crate) async fn inline(&self, message: &Message, file: &TestFile) -> String {
+        self.sender.hand_in_inline(&message.0, &file.0).await.unwrap()
     }
 
-    pub(crate) async fn by_parts(&self, paper: &Paper, sheet: &Sheet) -> String {
-        let paper = paper.of_size(sheet);
-        let source = Source::Bytes(sheet.0.clone());
-        self.sender.hand_in_by_parts(&paper.0, &source).await.unwrap().id
+    pub(crate) async fn by_parts(&self, message: &Message, file: &TestFile) -> String {
+        let message = message.of_size(file);
+        let source = Source::Bytes(file.0.clone());
+        self.sender.hand_in_by_parts(&message.0, &source).await.unwrap().id
     }
 
     /// Form B's first step, then `parts` of the parts: the document's id and the upload.
-    pub(crate) async fn offer(&self, paper: &Paper, sheet: &Sheet, parts: usize) -> (String, Value) {
-        let (status, answer) = self.sender.offer(&paper.of_size(sheet).0).await.unwrap();
+    pub(crate) async fn offer(&self, message: &Message, file: &TestFile, parts: usize) -> (String, Value) {
+        let (status, answer) = self.sender.offer(&message.of_size(file).0).await.unwrap();
         assert_eq!(status, 202, "{answer}");
         let mut upload = answer["upload"].clone();
         let all = upload["parts"].as_array().unwrap().clone();
         upload["parts"] = json!(all[..parts]);
-        let source = Source::Bytes(sheet.0.clone());
+        let source = Source::Bytes(file.0.clone());
         assert!(self.sender.send_parts(&source, &upload).await.unwrap());
         upload["parts"] = json!(all);
         (answer["dmsDocumentId"].as_str().unwrap().to_owned(), upload)
@@ -144,16 +144,16 @@ impl Harness {
     }
 
     /// A request of form A that dies before its item is written, and is not sent again.
-    pub(crate) async fn strand(&self, paper: &Paper, sheet: &Sheet) {
+    pub(crate) async fn strand(&self, message: &Message, file: &TestFile) {
         self.next("PutObject", Fault::KillAfter);
-        let sent = self.impatient.hand_in_inline(&paper.0, &sheet.0).await;
+        let sent = self.impatient.hand_in_inline(&message.0, &file.0).await;
         sent.unwrap_err();
     }
 
     /// An upload that is joined and then aborted, and S3 not told: its object stays. The document's id.
     /// (Events must be paused, or else the object's would be quicker.)
-    pub(crate) async fn leave_over(&self, paper: &Paper, sheet: &Sheet) -> String {
-        let (id, upload) = self.offer(paper, sheet, 1).await;
+    pub(crate) async fn leave_over(&self, message: &Message, file: &TestFile) -> String {
+        let (id, upload) = self.offer(message, file, 1).await;
         self.next("CompleteMultipartUpload", Fault::KillAfter);
         self.impatient.follow(&upload["complete"]).await.unwrap_err();
         self.next("TransactWriteItems", Fault::KillAfter);
@@ -219,7 +219,7 @@ impl Harness {
     }
 }
 
-impl Paper {
+impl Message {
     /// With a `documentId` of its own.
     pub(crate) fn new() -> Self {
         Self(sample::metadata("verslag.pdf", None))
@@ -241,12 +241,12 @@ impl Paper {
         self.with("documentChecksum", json!(checksum))
     }
 
-    pub(crate) fn of_size(&self, sheet: &Sheet) -> Self {
-        self.with("documentSize", json!(sheet.0.len()))
+    pub(crate) fn of_size(&self, file: &TestFile) -> Self {
+        self.with("documentSize", json!(file.0.len()))
     }
 }
 
-impl Sheet {
+impl TestFile {
     pub(crate) fn random(size: usize, random: &mut fastrand::Rng) -> Self {
         let mut bytes = vec![0; size];
         random.fill(&mut bytes);

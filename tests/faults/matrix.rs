@@ -16,7 +16,7 @@ use okd_local::{
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::harness::{Harness, Paper, Sheet, TWO_PARTS};
+use crate::harness::{Harness, Message, TWO_PARTS, TestFile};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Clouds at once: most of the time each waits for something.
@@ -95,9 +95,9 @@ const CASES: [Case; 30] = [
 /// One document on its way through a case.
 struct Run<'a> {
     harness: &'a Harness,
-    paper: Paper,
-    first: Sheet,
-    second: Sheet,
+    message: Message,
+    first: TestFile,
+    second: TestFile,
     id: String,
     upload: Value,
 }
@@ -108,17 +108,17 @@ impl<'a> Run<'a> {
             Case::PartsResumed | Case::PartsOverUpload | Case::SweptExpired => TWO_PARTS,
             _ => 100,
         };
-        let paper = Paper::new().of_student("1");
-        let paper = match case {
+        let message = Message::new().of_student("1");
+        let message = match case {
             // Only its message names such a document.
-            Case::InlineUnnamed | Case::PartsUnnamed => paper.with("documentId", Value::Null),
-            _ => paper,
+            Case::InlineUnnamed | Case::PartsUnnamed => message.with("documentId", Value::Null),
+            _ => message,
         };
         Self {
             harness,
-            paper,
-            first: harness.sheet(size),
-            second: harness.sheet(size),
+            message,
+            first: harness.file(size),
+            second: harness.file(size),
             id: String::new(),
             upload: Value::Null,
         }
@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
 
     /// What there is before anything goes wrong.
     async fn set_the_scene(&mut self, case: Case) {
-        let (harness, paper) = (self.harness, &self.paper);
+        let (harness, message) = (self.harness, &self.message);
         let (first, second) = (&self.first, &self.second);
         // Whether an object's event or its item is quicker must not be left to chance.
         harness.cloud.events.pause(true);
@@ -137,67 +137,67 @@ impl<'a> Run<'a> {
             | Case::InlineReplaces
             | Case::PartsReplace
             | Case::PartsWrongCrc
-            | Case::PartsWrongSha => self.id = harness.inline(paper, first).await,
+            | Case::PartsWrongSha => self.id = harness.inline(message, first).await,
             Case::InlineOlderAgain => {
-                harness.inline(paper, first).await;
-                self.id = harness.inline(paper, second).await;
+                harness.inline(message, first).await;
+                self.id = harness.inline(message, second).await;
             }
             Case::InlineOverUpload | Case::PartsOverUpload => {
-                (self.id, _) = harness.offer(paper, second, 1).await;
+                (self.id, _) = harness.offer(message, second, 1).await;
             }
             Case::PartsResumed => {
-                let declaring = paper.declaring(first.sha256());
+                let declaring = message.declaring(first.sha256());
                 (self.id, _) = harness.offer(&declaring, first, 1).await;
             }
             Case::PartsKnown => {
-                let declaring = paper.declaring(first.crc64nvme());
+                let declaring = message.declaring(first.crc64nvme());
                 self.id = harness.by_parts(&declaring, first).await;
             }
             Case::Aborted | Case::SweptExpired => {
-                harness.inline(paper, &harness.sheet(100)).await;
-                (self.id, self.upload) = harness.offer(paper, second, 1).await;
+                harness.inline(message, &harness.file(100)).await;
+                (self.id, self.upload) = harness.offer(message, second, 1).await;
             }
             Case::PartsForgotten => {
-                (self.id, self.upload) = harness.offer(paper, first, 1).await;
+                (self.id, self.upload) = harness.offer(message, first, 1).await;
                 harness.have_s3_forget(&self.id).await;
             }
             Case::AbortedJoined => {
                 harness.lose_an_event(0);
-                (self.id, self.upload) = harness.offer(paper, first, 1).await;
+                (self.id, self.upload) = harness.offer(message, first, 1).await;
                 harness.next("CompleteMultipartUpload", Fault::KillAfter);
                 let complete = &self.upload["complete"];
                 harness.impatient.follow(complete).await.unwrap_err();
             }
             Case::SweptForgotten => {
-                harness.inline(paper, first).await;
-                (self.id, _) = harness.offer(paper, second, 1).await;
+                harness.inline(message, first).await;
+                (self.id, _) = harness.offer(message, second, 1).await;
                 harness.have_s3_forget(&self.id).await;
             }
-            Case::SweptComplete => (self.id, _) = harness.offer(paper, first, 1).await,
+            Case::SweptComplete => (self.id, _) = harness.offer(message, first, 1).await,
             Case::Announced => {
-                self.id = harness.by_parts(&paper.declaring(first.crc64nvme()), first).await;
+                self.id = harness.by_parts(&message.declaring(first.crc64nvme()), first).await;
             }
             Case::InlineKnown => {
-                let declaring = paper.declaring(first.sha256());
+                let declaring = message.declaring(first.sha256());
                 self.id = harness.by_parts(&declaring, first).await;
             }
             Case::LookedThrough => {
                 harness.lose_an_event(0);
-                harness.strand(paper, first).await;
+                harness.strand(message, first).await;
             }
             Case::SweptVerified => {
                 harness.lose_an_event(0);
-                let declaring = paper.declaring(first.sha256());
+                let declaring = message.declaring(first.sha256());
                 self.id = harness.by_parts(&declaring, first).await;
             }
             Case::SweptCorrupt => {
-                harness.inline(paper, first).await;
+                harness.inline(message, first).await;
                 harness.lose_an_event(1);
-                let declaring = paper.declaring(harness.sheet(1).sha256());
+                let declaring = message.declaring(harness.file(1).sha256());
                 self.id = harness.by_parts(&declaring, second).await;
             }
-            Case::SweptOrphan => self.id = harness.leave_over(paper, first).await,
-            Case::SweptStray | Case::StrayResent => harness.strand(paper, first).await,
+            Case::SweptOrphan => self.id = harness.leave_over(message, first).await,
+            Case::SweptStray | Case::StrayResent => harness.strand(message, first).await,
         }
         harness.cloud.events.pause(false);
         harness.cloud.events.drained().await;
@@ -216,13 +216,13 @@ impl<'a> Run<'a> {
     }
 
     async fn ask(&self, case: Case, sender: &Sender) -> okd_local::Result<String> {
-        let (harness, paper) = (self.harness, &self.paper);
+        let (harness, message) = (self.harness, &self.message);
         let (first, second) = (&self.first, &self.second);
-        let inline = async |sheet: &Sheet| sender.hand_in_inline(&paper.0, &sheet.0).await;
-        let by_parts = async |paper: &Paper, sheet: &Sheet| {
-            let source = Source::Bytes(sheet.0.clone());
-            let paper = paper.of_size(sheet);
-            let handed_in = sender.hand_in_by_parts(&paper.0, &source).await?;
+        let inline = async |file: &TestFile| sender.hand_in_inline(&message.0, &file.0).await;
+        let by_parts = async |message: &Message, file: &TestFile| {
+            let source = Source::Bytes(file.0.clone());
+            let message = message.of_size(file);
+            let handed_in = sender.hand_in_by_parts(&message.0, &source).await?;
             // Whatever was lost or repeated, nobody was told "stored" of bytes that were not compared.
             assert!(!handed_in.is_stored || !matches!(case, Case::PartsWrongSha));
             Ok::<_, okd_local::Error>(handed_in.id)
@@ -238,28 +238,28 @@ impl<'a> Run<'a> {
             Case::InlineReplaces => inline(second).await,
             // The document moves to another student, and with it the entries by which it is found.
             Case::InlineMoves => {
-                let moved = paper.of_student("2");
+                let moved = message.of_student("2");
                 sender.hand_in_inline(&moved.0, &first.0).await
             }
-            Case::PartsNew | Case::PartsUnnamed | Case::PartsOverUpload => by_parts(paper, first).await,
-            Case::PartsVerified | Case::PartsResumed => by_parts(&paper.declaring(first.sha256()), first).await,
-            Case::PartsReplace => by_parts(paper, second).await,
-            Case::PartsKnown => by_parts(&paper.declaring(first.crc64nvme()), first).await,
+            Case::PartsNew | Case::PartsUnnamed | Case::PartsOverUpload => by_parts(message, first).await,
+            Case::PartsVerified | Case::PartsResumed => by_parts(&message.declaring(first.sha256()), first).await,
+            Case::PartsReplace => by_parts(message, second).await,
+            Case::PartsKnown => by_parts(&message.declaring(first.crc64nvme()), first).await,
             Case::PartsWrongCrc => {
-                let wrong = paper.declaring(harness.sheet(1).crc64nvme());
+                let wrong = message.declaring(harness.file(1).crc64nvme());
                 let refused = by_parts(&wrong, second).await.unwrap_err();
                 let refused = refused.downcast::<Refused>()?;
                 assert_eq!(refused.status, 422);
                 Ok(self.id.clone())
             }
             Case::PartsWrongSha => {
-                let wrong = paper.declaring(harness.sheet(1).sha256());
+                let wrong = message.declaring(harness.file(1).sha256());
                 by_parts(&wrong, second).await
             }
             Case::PartsForgotten => {
                 let (status, answer) = sender.follow(&self.upload["complete"]).await?;
                 assert_eq!(status, 410, "{answer}");
-                by_parts(paper, first).await
+                by_parts(message, first).await
             }
             Case::Aborted | Case::AbortedJoined => {
                 let (status, answer) = sender.follow(&self.upload["abort"]).await?;
@@ -287,8 +287,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The sheets that must be there in the end: the current one, then those it replaced; and how many corrupt ones.
-    fn outcome(&self, case: Case) -> (Option<&Sheet>, Vec<&Sheet>, usize) {
+    /// The files that must be there in the end: the current one, then those it replaced; and how many corrupt ones.
+    fn outcome(&self, case: Case) -> (Option<&TestFile>, Vec<&TestFile>, usize) {
         let (first, second) = (&self.first, &self.second);
         match case {
             Case::InlineReplaces | Case::PartsReplace => (Some(second), vec![first], 0),
@@ -321,8 +321,8 @@ impl<'a> Run<'a> {
         }
         let (current, past, corrupt) = self.outcome(case);
         let expected = Stored {
-            current: current.map(Sheet::sha256),
-            past: past.into_iter().map(Sheet::sha256).collect(),
+            current: current.map(TestFile::sha256),
+            past: past.into_iter().map(TestFile::sha256).collect(),
             corrupt,
             ..Stored::default()
         };

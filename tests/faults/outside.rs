@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use support::program::Program;
 
 use crate::{
-    harness::Sheet,
+    harness::TestFile,
     races::{by_parts, complete},
     witness::{Client, Place, Witness},
 };
@@ -111,8 +111,8 @@ async fn act(client: Client, mut random: fastrand::Rng) {
 /// One history: two or three clients of one document, and in the end, when nothing is killed any more, what is there.
 async fn history(place: Place, seed: u64, is_calm: Arc<AtomicBool>) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let sheets = (0..3).map(|_| Sheet::random(100, &mut random)).collect();
-    let witness = Arc::new(Witness::new(place, sheets));
+    let files = (0..3).map(|_| TestFile::random(100, &mut random)).collect();
+    let witness = Arc::new(Witness::new(place, files));
     let mut clients = JoinSet::new();
     for who in 1..=random.usize(2..=3) {
         clients.spawn(act(witness.client(who), random.fork()));

@@ -14,7 +14,7 @@ use okd_local::{
 use support::cloud::start;
 
 use crate::{
-    harness::{Harness, Paper},
+    harness::{Harness, Message},
     matrix,
 };
 
@@ -39,7 +39,7 @@ async fn come_with_an_unknown_key(cloud: &Cloud) {
     let stranger = Issuer::fresh(cloud.issuer_url.clone()).unwrap();
     let token = stranger.token("sis", "okd:alldocuments").unwrap();
     let sender = Sender::new(&cloud.url, token);
-    let (status, answer) = sender.offer(&Paper::new().0).await.unwrap();
+    let (status, answer) = sender.offer(&Message::new().0).await.unwrap();
     assert_eq!(status, 401, "{answer}");
 }
 

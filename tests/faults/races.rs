@@ -12,7 +12,7 @@ use okd_model::{
 use tokio::task::JoinSet;
 
 use crate::{
-    harness::{Harness, Paper, Sheet},
+    harness::{Harness, Message, TestFile},
     witness::{Client, Place, Witness},
 };
 
@@ -119,7 +119,7 @@ pub(crate) async fn by_parts(client: &Client, file: File, declared: Declared) {
 /// One race, all of it drawn from the seed.
 async fn run(harness: &Arc<Harness>, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let sheets: Vec<Sheet> = (0..3).map(|_| harness.sheet(100)).collect();
+    let sheets: Vec<TestFile> = (0..3).map(|_| harness.file(100)).collect();
     let witness = Arc::new(Witness::new(Place::of(harness.cloud), sheets));
     let first = witness.client(0);
     if random.bool() {
@@ -225,10 +225,10 @@ async fn one_race() {
 #[tokio::test]
 async fn an_upload_opened_by_a_request_that_did_not_hear_of_it_and_completed_by_another_stays() {
     let harness = Arc::new(Harness::new());
-    let sheet = harness.sheet(100);
-    let paper = Paper::new().declaring(sheet.sha256());
+    let sheet = harness.file(100);
+    let message = Message::new().declaring(sheet.sha256());
     harness.next("TransactWriteItems", Fault::HangAfter);
-    let metadata = paper.of_size(&sheet).0;
+    let metadata = message.of_size(&sheet).0;
     let (first, bench_of_first) = (metadata.clone(), harness.clone());
     let first = tokio::spawn(async move { bench_of_first.sender.offer(&first).await.unwrap() });
     let opened = async {
@@ -238,7 +238,7 @@ async fn an_upload_opened_by_a_request_that_did_not_hear_of_it_and_completed_by_
     };
     tokio::time::timeout(Duration::from_secs(10), opened).await.unwrap();
     harness.cloud.faults.idle().await;
-    let id = harness.by_parts(&paper, &sheet).await;
+    let id = harness.by_parts(&message, &sheet).await;
     let (status, answer) = first.await.unwrap();
     assert_eq!((status, &answer["dmsDocumentId"]), (200, &id.as_str().into()), "{answer}");
     assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));

@@ -8,7 +8,7 @@ use okd_core::checksum::Checksum;
 use okd_local::{fault::Fault, invariants::Stored, setup};
 use serde_json::{Value, json};
 
-use crate::harness::{Harness, Paper, Sheet, TWO_PARTS, call};
+use crate::harness::{Harness, Message, TWO_PARTS, TestFile, call};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -25,27 +25,27 @@ async fn complete(harness: &Harness, upload: &Value) -> (u16, Value) {
 #[tokio::test]
 async fn a_sender_that_dies_after_its_last_part_has_its_document_stored_by_one_sweep() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(TWO_PARTS));
-    let (id, upload) = harness.offer(&paper, &sheet, 2).await;
+    let (message, file) = (Message::new(), harness.file(TWO_PARTS));
+    let (id, upload) = harness.offer(&message, &file, 2).await;
     let received = state(&harness, &upload).await;
     assert_eq!((&received["state"], &received["parts"]), (&json!("received"), &json!([])));
     harness.tick(HOUR).await;
     let stored = json!({ "state": "stored", "documentSize": TWO_PARTS });
     assert_eq!(state(&harness, &upload).await, stored);
     assert_eq!(complete(&harness, &upload).await.0, 200);
-    assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));
+    assert_eq!(harness.document(&id).await.current, Some(file.sha256()));
 }
 
 #[tokio::test]
 async fn an_upload_is_left_alone_until_its_time_is_over_and_then_expires_and_leaves_nothing() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(TWO_PARTS));
-    let (_, upload) = harness.offer(&paper, &sheet, 1).await;
+    let (message, file) = (Message::new(), harness.file(TWO_PARTS));
+    let (_, upload) = harness.offer(&message, &file, 1).await;
     harness.tick(23 * HOUR).await;
     assert_eq!(state(&harness, &upload).await["partsReceived"], 1);
     harness.tick(25 * HOUR).await;
     assert_eq!(state(&harness, &upload).await, json!({ "state": "expired" }));
-    let source = okd_local::sender::Source::Bytes(sheet.0.clone());
+    let source = okd_local::sender::Source::Bytes(file.0.clone());
     let sent = harness.sender.send_parts(&source, &upload).await.unwrap();
     assert!(!sent, "S3 takes parts of an upload that has expired");
     let (status, problem) = complete(&harness, &upload).await;
@@ -56,17 +56,17 @@ async fn an_upload_is_left_alone_until_its_time_is_over_and_then_expires_and_lea
 #[tokio::test]
 async fn what_arrived_whole_before_its_time_was_over_is_stored_however_late_that_is_noticed() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(100));
-    let (id, upload) = harness.offer(&paper, &sheet, 1).await;
+    let (message, file) = (Message::new(), harness.file(100));
+    let (id, upload) = harness.offer(&message, &file, 1).await;
     harness.tick(25 * HOUR).await;
     assert_eq!(state(&harness, &upload).await["state"], "stored");
-    assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));
+    assert_eq!(harness.document(&id).await.current, Some(file.sha256()));
 }
 
 /// A document whose declared SHA-256 is another file's, after it was read back.
-async fn corrupt(harness: &Harness, paper: &Paper, sheet: &Sheet) -> (String, Value) {
-    let declaring = paper.declaring(harness.sheet(1).sha256());
-    let (id, upload) = harness.offer(&declaring, sheet, 1).await;
+async fn corrupt(harness: &Harness, message: &Message, file: &TestFile) -> (String, Value) {
+    let declaring = message.declaring(harness.file(1).sha256());
+    let (id, upload) = harness.offer(&declaring, file, 1).await;
     harness.cloud.events.pause(true);
     let (status, answer) = complete(harness, &upload).await;
     assert_eq!((status, &answer["upload"]["state"]), (202, &json!("verifying")), "{answer}");
@@ -78,15 +78,15 @@ async fn corrupt(harness: &Harness, paper: &Paper, sheet: &Sheet) -> (String, Va
 #[tokio::test]
 async fn a_declared_sha256_that_holds_is_verified_when_s3_tells_of_the_object() {
     let harness = Harness::new();
-    let sheet = harness.sheet(100);
-    let paper = Paper::new().declaring(sheet.sha256());
+    let file = harness.file(100);
+    let message = Message::new().declaring(file.sha256());
     harness.cloud.events.pause(true);
-    let id = harness.by_parts(&paper, &sheet).await;
+    let id = harness.by_parts(&message, &file).await;
     assert!(pending(&harness, &id).await);
     harness.cloud.events.pause(false);
     harness.cloud.events.drained().await;
     assert!(!pending(&harness, &id).await);
-    assert_eq!(harness.document(&id).await.current, Some(sheet.sha256()));
+    assert_eq!(harness.document(&id).await.current, Some(file.sha256()));
 }
 
 /// Whether the document says that its verification is pending.
@@ -100,16 +100,16 @@ async fn pending(harness: &Harness, id: &str) -> bool {
 #[tokio::test]
 async fn a_declared_sha256_that_does_not_hold_makes_the_previous_document_current_again() {
     let harness = Harness::new();
-    let (paper, good, bad) = (Paper::new(), harness.sheet(100), harness.sheet(100));
-    harness.inline(&paper, &good).await;
-    let (id, upload) = corrupt(&harness, &paper, &bad).await;
+    let (message, good, bad) = (Message::new(), harness.file(100), harness.file(100));
+    harness.inline(&message, &good).await;
+    let (id, upload) = corrupt(&harness, &message, &bad).await;
     assert_eq!(state(&harness, &upload).await, json!({ "state": "corrupt" }));
     let (status, problem) = complete(&harness, &upload).await;
     assert_eq!((status, &problem["type"]), (422, &json!("urn:problem-type:okd:checksum-mismatch")));
     let stored = harness.document(&id).await;
     assert_eq!((stored.current, stored.corrupt), (Some(good.sha256()), 1));
     // The right file, sent at last.
-    harness.by_parts(&paper.declaring(bad.sha256()), &bad).await;
+    harness.by_parts(&message.declaring(bad.sha256()), &bad).await;
     assert_eq!(harness.document(&id).await.current, Some(bad.sha256()));
 }
 
@@ -132,11 +132,11 @@ async fn only_declare(harness: &Harness, id: &str, declared: Checksum) {
 async fn a_declared_crc64nvme_that_s3_does_not_compute_is_compared_by_reading_too() {
     let harness = Harness::new();
     for (declared_right, state_then) in [(true, "stored"), (false, "corrupt")] {
-        let (paper, sheet) = (Paper::new(), harness.sheet(100));
-        let (id, upload) = harness.offer(&paper, &sheet, 1).await;
+        let (message, file) = (Message::new(), harness.file(100));
+        let (id, upload) = harness.offer(&message, &file, 1).await;
         harness.cloud.events.pause(true);
         assert_eq!(complete(&harness, &upload).await.0, 200);
-        let declared = if declared_right { sheet.clone() } else { harness.sheet(1) };
+        let declared = if declared_right { file.clone() } else { harness.file(1) };
         only_declare(&harness, &id, declared.crc64nvme()).await;
         assert_eq!(complete(&harness, &upload).await.0, 202);
         harness.cloud.events.pause(false);
@@ -148,8 +148,8 @@ async fn a_declared_crc64nvme_that_s3_does_not_compute_is_compared_by_reading_to
 #[tokio::test]
 async fn an_upload_that_s3_does_not_come_to_join_expires_all_the_same() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(100));
-    let (id, upload) = harness.offer(&paper, &sheet, 1).await;
+    let (message, file) = (Message::new(), harness.file(100));
+    let (id, upload) = harness.offer(&message, &file, 1).await;
     let join = call("ReconcileFunction", "CompleteMultipartUpload");
     for (later, expected) in [(HOUR, "received"), (25 * HOUR, "expired")] {
         // The SDK itself tries three times.
@@ -164,8 +164,8 @@ async fn an_upload_that_s3_does_not_come_to_join_expires_all_the_same() {
 #[tokio::test]
 async fn a_first_document_that_turns_out_corrupt_leaves_none_and_says_so() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(100));
-    let (id, upload) = corrupt(&harness, &paper, &sheet).await;
+    let (message, file) = (Message::new(), harness.file(100));
+    let (id, upload) = corrupt(&harness, &message, &file).await;
     let without_link = json!({ "method": "GET", "href": format!("/okd/v1/documents/{id}/upload") });
     for link in [&upload["status"], &without_link] {
         let (_, answer) = harness.sender.follow(link).await.unwrap();
@@ -178,10 +178,10 @@ async fn a_first_document_that_turns_out_corrupt_leaves_none_and_says_so() {
 #[tokio::test]
 async fn a_content_that_was_replaced_before_it_was_verified_is_verified_all_the_same() {
     let harness = Harness::new();
-    let (paper, bad, good) = (Paper::new(), harness.sheet(100), harness.sheet(100));
+    let (message, bad, good) = (Message::new(), harness.file(100), harness.file(100));
     harness.lose_an_event(0);
-    harness.by_parts(&paper.declaring(harness.sheet(1).sha256()), &bad).await;
-    let id = harness.inline(&paper, &good).await;
+    harness.by_parts(&message.declaring(harness.file(1).sha256()), &bad).await;
+    let id = harness.inline(&message, &good).await;
     let stored = harness.document(&id).await;
     assert_eq!((stored.current, stored.past, stored.corrupt), (Some(good.sha256()), vec![], 1));
 }
@@ -189,37 +189,37 @@ async fn a_content_that_was_replaced_before_it_was_verified_is_verified_all_the_
 #[tokio::test]
 async fn an_event_that_comes_twice_or_late_changes_nothing() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(100));
+    let (message, file) = (Message::new(), harness.file(100));
     harness.cloud.faults.inject(call("", okd_local::fault::EVENT), 0, 2, Fault::Twice);
     harness.cloud.events.pause(true);
-    let declaring = paper.declaring(sheet.sha256());
-    let id = harness.by_parts(&declaring, &sheet).await;
-    let other = harness.sheet(100);
-    harness.inline(&paper, &other).await;
+    let declaring = message.declaring(file.sha256());
+    let id = harness.by_parts(&declaring, &file).await;
+    let other = harness.file(100);
+    harness.inline(&message, &other).await;
     let stored = harness.document(&id).await;
-    assert_eq!((stored.current, stored.past), (Some(other.sha256()), vec![sheet.sha256()]));
+    assert_eq!((stored.current, stored.past), (Some(other.sha256()), vec![file.sha256()]));
 }
 
 #[tokio::test]
 async fn what_a_dead_request_left_is_removed_and_the_same_file_sent_again_meanwhile_stays() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(100));
-    harness.strand(&paper, &sheet).await;
-    harness.strand(&Paper::new(), &harness.sheet(100)).await;
+    let (message, file) = (Message::new(), harness.file(100));
+    harness.strand(&message, &file).await;
+    harness.strand(&Message::new(), &harness.file(100)).await;
     harness.cloud.events.drained().await;
-    let id = harness.inline(&paper, &sheet).await;
+    let id = harness.inline(&message, &file).await;
     let findings = harness.close().await;
-    assert_eq!((findings.objects, findings.documents[&id].current), (1, Some(sheet.sha256())));
+    assert_eq!((findings.objects, findings.documents[&id].current), (1, Some(file.sha256())));
 }
 
 #[tokio::test]
 async fn what_a_dead_request_left_and_s3_did_not_tell_of_is_found_within_a_day_and_removed() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(100));
-    let stored = harness.inline(&paper, &sheet).await;
+    let (message, file) = (Message::new(), harness.file(100));
+    let stored = harness.inline(&message, &file).await;
     harness.cloud.events.drained().await;
     harness.lose_an_event(0);
-    harness.strand(&Paper::new(), &harness.sheet(100)).await;
+    harness.strand(&Message::new(), &harness.file(100)).await;
     let hours = |hours| Timestamp::now() + Duration::from_hours(hours);
     harness.cloud.tick(hours(3)).await.unwrap();
     let objects = async || {
@@ -234,16 +234,16 @@ async fn what_a_dead_request_left_and_s3_did_not_tell_of_is_found_within_a_day_a
     let log = support::cloud::log(harness.cloud);
     assert!(log.contains(r#""Strays":1"#), "{log}");
     let current = harness.document(&stored).await.current;
-    assert_eq!(current, Some(sheet.sha256()));
+    assert_eq!(current, Some(file.sha256()));
 }
 
 #[tokio::test]
 async fn an_event_that_a_kill_of_the_whole_cloud_left_undelivered_comes_at_the_next_start() {
     let harness = Harness::new();
-    harness.inline(&Paper::new(), &harness.sheet(100)).await;
+    harness.inline(&Message::new(), &harness.file(100)).await;
     harness.cloud.events.drained().await;
     harness.cloud.events.pause(true);
-    harness.strand(&Paper::new(), &harness.sheet(100)).await;
+    harness.strand(&Message::new(), &harness.file(100)).await;
     harness.cloud.faults.idle().await;
     // What a kill would leave on the disk.
     let copy = harness.cloud.data.with_extension("copy");
@@ -277,11 +277,11 @@ async fn an_event_that_cannot_be_read_is_done_with_and_a_failing_one_comes_again
     for event in ["null", "{}", r#"{"source":"aws.s3","detail-type":"Object Created"}"#] {
         assert!(reconcile.invoke(event.into()).await.is_ok(), "{event}");
     }
-    let sheet = harness.sheet(100);
+    let file = harness.file(100);
     // Twice it fails to read the item, three tries each; the third delivery finds it.
     let read = call("ReconcileFunction", "GetItem");
     harness.cloud.events.pause(true);
-    let id = harness.by_parts(&Paper::new().declaring(sheet.sha256()), &sheet).await;
+    let id = harness.by_parts(&Message::new().declaring(file.sha256()), &file).await;
     harness.cloud.faults.inject(read, 0, 6, Fault::Fail);
     harness.cloud.events.pause(false);
     harness.cloud.events.drained().await;
@@ -292,9 +292,9 @@ async fn an_event_that_cannot_be_read_is_done_with_and_a_failing_one_comes_again
 #[tokio::test]
 async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(100));
-    harness.offer(&paper, &sheet, 1).await;
-    harness.offer(&Paper::new(), &sheet, 0).await;
+    let (message, file) = (Message::new(), harness.file(100));
+    harness.offer(&message, &file, 1).await;
+    harness.offer(&Message::new(), &file, 0).await;
     harness.tick(25 * HOUR).await;
     let log = support::cloud::log(harness.cloud);
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -312,11 +312,11 @@ async fn the_log_tells_how_many_of_each_and_the_metrics_the_same() {
 #[tokio::test]
 async fn two_dead_requests_of_the_same_file_leave_two_versions_of_one_object_and_both_are_removed() {
     let harness = Harness::new();
-    let (paper, sheet) = (Paper::new(), harness.sheet(100));
-    harness.strand(&paper, &sheet).await;
+    let (message, file) = (Message::new(), harness.file(100));
+    harness.strand(&message, &file).await;
     // The second finds the object there, stores it as a version of its own, and dies too.
     let put = call("ApiFunction", "PutObject");
     harness.cloud.faults.inject(put, 1, 1, Fault::KillAfter);
-    harness.impatient.hand_in_inline(&paper.0, &sheet.0).await.unwrap_err();
+    harness.impatient.hand_in_inline(&message.0, &file.0).await.unwrap_err();
     assert_eq!(harness.close().await.objects, 0);
 }

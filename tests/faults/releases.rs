@@ -16,7 +16,7 @@ use okd_local::{bus::ANNOUNCED, fault::Fault, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::harness::{Harness, Paper, Sheet};
+use crate::harness::{Harness, Message, TestFile};
 
 /// What a release left behind.
 #[derive(Serialize, Deserialize)]
@@ -46,53 +46,53 @@ fn folder() -> PathBuf {
 async fn leave_behind(harness: &Harness) -> Release {
     let mut stored = Vec::new();
     let mut open = Vec::new();
-    let mut is_stored = |paper: &Paper, id: String, sheet: &Sheet| {
+    let mut is_stored = |paper: &Message, id: String, sheet: &TestFile| {
         stored.push((paper.0.clone(), id, STANDARD.encode(&sheet.0)));
     };
-    let random = |size: usize| harness.sheet(size);
+    let random = |size: usize| harness.file(size);
 
-    let (paper, sheet) = (Paper::new().of_student("1"), random(100));
+    let (paper, sheet) = (Message::new().of_student("1"), random(100));
     let id = harness.inline(&paper, &sheet).await;
     is_stored(&paper, id, &sheet);
     // So many changes that the item has no room for all of them.
-    let paper = Paper::new();
+    let paper = Message::new();
     let mut last = (String::new(), random(1));
     for size in 0..22 {
         let sheet = random(100 + size);
         last = (harness.inline(&paper, &sheet).await, sheet);
     }
     is_stored(&paper, last.0, &last.1);
-    let (paper, sheet) = (Paper::new(), random(200));
+    let (paper, sheet) = (Message::new(), random(200));
     let id = harness.by_parts(&paper, &sheet).await;
     harness.offer(&paper, &random(201), 0).await;
     is_stored(&paper, id, &sheet);
     // Not yet verified, and found to be corrupt.
     harness.cloud.events.pause(true);
-    let (paper, sheet) = (Paper::new(), random(202));
+    let (paper, sheet) = (Message::new(), random(202));
     let declaring = paper.declaring(sheet.sha256());
     let id = harness.by_parts(&declaring, &sheet).await;
     is_stored(&declaring, id, &sheet);
     harness.cloud.events.pause(false);
     harness.cloud.events.drained().await;
-    let corrupt = Paper::new();
+    let corrupt = Message::new();
     let id = harness.by_parts(&corrupt.declaring(random(1).sha256()), &random(203)).await;
     harness.cloud.events.drained().await;
     open.push((corrupt.0, id));
     harness.cloud.events.pause(true);
-    let (paper, sheet) = (Paper::new(), random(204));
+    let (paper, sheet) = (Message::new(), random(204));
     let declaring = paper.declaring(sheet.sha256());
     let id = harness.by_parts(&declaring, &sheet).await;
     is_stored(&declaring, id, &sheet);
     // What is left over, of an upload and of a request.
-    let paper = Paper::new();
+    let paper = Message::new();
     let id = harness.leave_over(&paper, &random(205)).await;
     open.push((paper.0, id));
     harness.next("DeleteObject", Fault::Never);
-    let paper = Paper::new();
+    let paper = Message::new();
     let (id, upload) = harness.offer(&paper, &random(206), 1).await;
     harness.sender.follow(&upload["abort"]).await.unwrap();
     open.push((paper.0, id));
-    let paper = Paper::new();
+    let paper = Message::new();
     let (id, _) = harness.offer(&paper, &random(207), 1).await;
     open.push((paper.0, id));
     harness.cloud.faults.clear();
@@ -198,17 +198,17 @@ async fn what_every_release_left_is_found_repeated_and_replaced_by_this_one() {
         let harness = Harness::new();
         put_back(&harness, &release).await;
         for (message, id, file) in &release.stored {
-            let (paper, sheet) = (Paper(message.clone()), Sheet(STANDARD.decode(file).unwrap().into()));
+            let (paper, sheet) = (Message(message.clone()), TestFile(STANDARD.decode(file).unwrap().into()));
             assert_eq!(&harness.inline(&paper, &sheet).await, id, "{version} knew {message} as");
         }
         for (message, id) in &release.open {
-            let sheet = harness.sheet(100);
-            assert_eq!(&harness.by_parts(&Paper(message.clone()), &sheet).await, id, "{version} knew {message} as");
+            let sheet = harness.file(100);
+            assert_eq!(&harness.by_parts(&Message(message.clone()), &sheet).await, id, "{version} knew {message} as");
             assert_eq!(harness.document(id).await.current, Some(sheet.sha256()));
         }
         let findings = harness.close().await;
         for (message, id, file) in &release.stored {
-            let sha256 = Sheet(STANDARD.decode(file).unwrap().into()).sha256();
+            let sha256 = TestFile(STANDARD.decode(file).unwrap().into()).sha256();
             assert_eq!(findings.documents[id].current, Some(sha256), "of {message}, which {version} stored");
         }
     }

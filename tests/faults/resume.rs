@@ -11,7 +11,7 @@ use okd_local::{
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::harness::{Harness, Paper};
+use crate::harness::{Harness, Message};
 
 const GIB: u64 = 1 << 30;
 const KILLS: usize = 5;
@@ -44,7 +44,7 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
     let file = sample::file(&folder.path().join("exam.bin"), GIB).await.unwrap();
     let (_, sha256) = sample::digest(&file).await.unwrap();
     harness.know(sha256);
-    let paper = Paper::new().declaring(sha256).with("documentSize", json!(GIB));
+    let message = Message::new().declaring(sha256).with("documentSize", json!(GIB));
     let mut random = fastrand::Rng::with_seed(fastrand::u64(..));
     eprintln!("seed {}", random.get_seed());
 
@@ -57,7 +57,7 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
         }
         let (before, already) = (there(&harness).await, sent(&harness).len());
         let enough = Arc::new(Notify::new());
-        let sending = tokio::spawn(send(&harness, &paper, &file, random.usize(3..10), enough.clone()));
+        let sending = tokio::spawn(send(&harness, &message, &file, random.usize(3..10), enough.clone()));
         tokio::select! {
             () = enough.notified() => {}
             () = tokio::time::sleep(Duration::from_mins(1)) => panic!("the sender gets nowhere"),
@@ -74,7 +74,7 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
     let (before, already) = (there(&harness).await, sent(&harness).len());
     assert!(before.len() >= 3 * KILLS, "{before:?}");
     harness.next("CompleteMultipartUpload", Fault::KillAfter);
-    let id = harness.sender.hand_in_by_parts(&paper.0, &Source::File(file)).await.unwrap().id;
+    let id = harness.sender.hand_in_by_parts(&message.0, &Source::File(file)).await.unwrap().id;
     let last: BTreeSet<u32> = sent(&harness)[already..].iter().copied().collect();
     let missing: BTreeSet<u32> = (1..=64).filter(|part| !before.contains(part)).collect();
     assert_eq!(last, missing);
@@ -90,7 +90,7 @@ async fn a_gibibyte_killed_five_times_is_resumed_and_no_part_that_was_there_is_s
 /// Hands the file in, and says when `count` parts have arrived this time.
 fn send(
     harness: &Harness,
-    paper: &Paper,
+    message: &Message,
     file: &Path,
     count: usize,
     enough: Arc<Notify>,
@@ -103,7 +103,7 @@ fn send(
             enough.notify_one();
         }
     });
-    let (metadata, source): (Value, _) = (paper.0.clone(), Source::File(file.to_owned()));
+    let (metadata, source): (Value, _) = (message.0.clone(), Source::File(file.to_owned()));
     async move {
         let handed_in = sender.hand_in_by_parts(&metadata, &source).await?;
         Ok(handed_in.id)

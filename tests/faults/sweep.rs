@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use jiff::Timestamp;
 
-use crate::harness::{Harness, Paper};
+use crate::harness::{Harness, Message};
 
 /// Pending uploads like the real one `id`, due in a year.
 async fn pretend(harness: &Harness, id: &str, count: usize) {
@@ -36,10 +36,10 @@ async fn pretend(harness: &Harness, id: &str, count: usize) {
 #[tokio::test]
 async fn of_10_000_pending_uploads_a_sweep_touches_the_10_that_are_due_and_asks_each_queue_once() {
     let harness = Harness::new();
-    let sheet = harness.sheet(100);
+    let file = harness.file(100);
     let mut ids = Vec::new();
     for _ in 0..10 {
-        ids.push(harness.offer(&Paper::new(), &sheet, 0).await.0);
+        ids.push(harness.offer(&Message::new(), &file, 0).await.0);
     }
     pretend(&harness, &ids[0], 10_000).await;
     let before = harness.cloud.faults.calls().len();

@@ -17,7 +17,7 @@ use okd_model::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Paper, Sheet};
+use crate::harness::{Message, TestFile};
 
 /// Where the service is, and what it takes to call it and to look at its stores.
 #[derive(Clone)]
@@ -50,8 +50,8 @@ impl Place {
 pub(crate) struct Witness {
     place: Place,
     http: reqwest::Client,
-    sheets: Vec<Sheet>,
-    paper: Paper,
+    sheets: Vec<TestFile>,
+    message: Message,
     id: OnceLock<String>,
     clock: AtomicU64,
     history: Mutex<Vec<Event>>,
@@ -83,12 +83,12 @@ impl Begun<'_> {
 }
 
 impl Witness {
-    pub(crate) fn new(place: Place, sheets: Vec<Sheet>) -> Self {
+    pub(crate) fn new(place: Place, sheets: Vec<TestFile>) -> Self {
         Self {
             place,
             http: reqwest::Client::new(),
             sheets,
-            paper: Paper::new().of_student("1"),
+            message: Message::new().of_student("1"),
             id: OnceLock::new(),
             clock: AtomicU64::new(0),
             history: Mutex::default(),
@@ -117,10 +117,10 @@ impl Witness {
         self.clock.fetch_add(1, Ordering::SeqCst)
     }
 
-    fn paper(&self, says: Says) -> Paper {
+    fn message(&self, says: Says) -> Message {
         match says {
-            1 => self.paper.clone(),
-            _ => self.paper.with("documentName", "beter.pdf".into()).of_student("2"),
+            1 => self.message.clone(),
+            _ => self.message.with("documentName", "beter.pdf".into()).of_student("2"),
         }
     }
 
@@ -149,12 +149,12 @@ impl Witness {
 
 impl Client {
     pub(crate) async fn hand_in(&self, file: File, says: Says) -> Answer {
-        let paper = self.witness.paper(says);
+        let message = self.witness.message(says);
         let part =
             |name: &str, more: &str| format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"{more}\r\n\r\n");
         let form = [
             part("metadata", "").as_bytes(),
-            paper.0.to_string().as_bytes(),
+            message.0.to_string().as_bytes(),
             b"\r\n",
             part("file", "; filename=\"verslag.pdf\"").as_bytes(),
             self.bytes(file),
@@ -173,15 +173,15 @@ impl Client {
     }
 
     pub(crate) async fn offer(&self, declared: Declared, says: Says) -> Answer {
-        let paper = self.witness.paper(says).of_size(&self.witness.sheets[0]);
+        let message = self.witness.message(says).of_size(&self.witness.sheets[0]);
         let sheet = |file: File| &self.witness.sheets[usize::from(file)];
-        let paper = match declared {
-            Declared::Nothing => paper,
-            Declared::Sha256(file) => paper.declaring(sheet(file).sha256()),
-            Declared::Crc64Nvme(file) => paper.declaring(sheet(file).crc64nvme()),
+        let message = match declared {
+            Declared::Nothing => message,
+            Declared::Sha256(file) => message.declaring(sheet(file).sha256()),
+            Declared::Crc64Nvme(file) => message.declaring(sheet(file).crc64nvme()),
         };
         let begun = self.witness.begin(self.who, Operation::Offer(declared, says));
-        let sent = self.put().json(&paper.0).send().await;
+        let sent = self.put().json(&message.0).send().await;
         let (status, answer) = self.read_answer(sent).await;
         let upload = &answer["upload"];
         begun.end(match (status, upload["state"].as_str()) {
@@ -303,7 +303,7 @@ impl Client {
     }
 
     fn put(&self) -> reqwest::RequestBuilder {
-        let association = self.witness.paper.0["associationId"].as_str().unwrap();
+        let association = self.witness.message.0["associationId"].as_str().unwrap();
         let url = &self.witness.place.url;
         let path = format!("{url}/okd/v1/associations/{association}");
         self.witness.http.put(path).bearer_auth(&self.witness.place.token)

@@ -68,17 +68,17 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
 {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
-    let paper = metadata();
-    let id = sender.hand_in(&paper, b"first").await.ok().id();
-    let better = with(&paper, "documentName", json!("beter.pdf"));
+    let message = metadata();
+    let id = sender.hand_in(&message, b"first").await.ok().id();
+    let better = with(&message, "documentName", json!("beter.pdf"));
     sender.hand_in(&better, b"first").await.ok();
     for declared in [sha256(b"second"), sha256(b"other!")] {
-        let paper = with(&with(&paper, "documentSize", json!(6)), "documentChecksum", json!(declared));
-        let offer = sender.offer_and_send(&paper, b"second").await;
+        let message = with(&with(&message, "documentSize", json!(6)), "documentChecksum", json!(declared));
+        let offer = sender.offer_and_send(&message, b"second").await;
         sender.follow(&offer.body["upload"], "complete").await.accepted();
         cloud.events.drained().await;
     }
-    sender.offer(&with(&paper, "documentSize", json!(7))).await.accepted();
+    sender.offer(&with(&message, "documentSize", json!(7))).await.accepted();
     let later = Timestamp::now() + Duration::from_hours(25);
     cloud.tick(later).await.unwrap();
 
@@ -129,14 +129,14 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
 async fn what_is_only_under_way_refused_or_given_up_is_not_announced() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
-    let paper = offer(5);
-    let first = sender.offer(&paper).await.accepted();
+    let message = offer(5);
+    let first = sender.offer(&message).await.accepted();
     // The metadata of what is still being uploaded are corrected.
-    let declared = with(&paper, "documentChecksum", json!(sha256(b"12345")));
+    let declared = with(&message, "documentChecksum", json!(sha256(b"12345")));
     sender.offer(&declared).await.accepted();
     sender.offer(&with(&declared, "documentName", json!("b.pdf"))).await.accepted();
     sender.follow(&first.body["upload"], "abort").await;
-    let last = sender.offer(&paper).await.accepted();
+    let last = sender.offer(&message).await.accepted();
     sender.follow(&last.body["upload"], "abort").await;
     sender.hand_in(&json!({}), b"file").await.problem(422, "invalid-metadata");
     assert_eq!(announced(cloud).await, [] as [Value; 0]);
@@ -169,11 +169,11 @@ async fn a_content_found_corrupt_after_it_was_replaced_is_announced_too() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
     cloud.events.pause(true);
-    let paper = offer(6);
-    let declared = with(&paper, "documentChecksum", json!(sha256(b"other!")));
+    let message = offer(6);
+    let declared = with(&message, "documentChecksum", json!(sha256(b"other!")));
     let upload = sender.offer_and_send(&declared, b"second").await;
     sender.follow(&upload.body["upload"], "complete").await.accepted();
-    sender.hand_in(&support::sender::without(&paper, "documentSize"), b"later").await.ok();
+    sender.hand_in(&support::sender::without(&message, "documentSize"), b"later").await.ok();
     cloud.events.pause(false);
     cloud.events.drained().await;
     cloud.tick(Timestamp::now() + Duration::from_hours(1)).await.unwrap();
@@ -190,13 +190,13 @@ async fn a_content_found_corrupt_after_it_was_replaced_is_announced_too() {
 async fn nothing_of_the_person_that_a_document_is_about_is_announced() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
-    let mut paper = metadata();
+    let mut message = metadata();
     for field in ["documentId", "documentName", "documentSubtype", "examName", "examCode", "studentNumber"] {
-        paper["consumers"][0][field] = json!("Geheim");
+        message["consumers"][0][field] = json!("Geheim");
     }
-    paper["person"] = json!({ "givenName": "Geheim", "mail": "Geheim@school.example" });
-    paper["remarks"] = json!("Geheim");
-    sender.hand_in(&paper, b"Geheim").await.ok();
+    message["person"] = json!({ "givenName": "Geheim", "mail": "Geheim@school.example" });
+    message["remarks"] = json!("Geheim");
+    sender.hand_in(&message, b"Geheim").await.ok();
     let events = json!(announced(cloud).await).to_string();
     assert!(events.contains("document.stored"), "{events}");
     for secret in ["Geheim", support::sender::ASSOCIATION] {
@@ -240,9 +240,9 @@ async fn a_webhook_is_told_again_until_it_accepts() {
     .await;
     let cloud = start(|options| options.webhook = Some(url));
     let sender = Sender::to(cloud);
-    let paper = metadata();
+    let message = metadata();
     for file in [b"first", b"other"] {
-        sender.hand_in(&paper, file).await.ok();
+        sender.hand_in(&message, file).await.ok();
     }
     let events = announced(cloud).await;
     let revisions = events.iter().map(|event| event["detail"]["id"].as_str().unwrap());

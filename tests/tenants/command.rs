@@ -87,8 +87,8 @@ async fn a_removed_tenants_name_and_documents_go_to_nobody_who_does_not_ask_for_
     assert!(run(&add).status.success());
     let mut sender = Sender::to(cloud);
     sender.token = issuer.token_for("dms", "sis", "okd:alldocuments").unwrap();
-    let paper = metadata();
-    let id = sender.hand_in(&paper, b"x").await.ok().id();
+    let message = metadata();
+    let id = sender.hand_in(&message, b"x").await.ok().id();
     let whole = sender.offer_and_send(&offer(5), b"12345").await;
     let begun = sender.offer(&offer(5)).await.accepted();
 
@@ -113,7 +113,7 @@ async fn a_removed_tenants_name_and_documents_go_to_nobody_who_does_not_ask_for_
     // It has been refused for a minute, and is so yet in the process that saw that.
     let deadline = Instant::now() + Duration::from_secs(90);
     let answer = loop {
-        let answer = again.hand_in(&paper, b"x").await;
+        let answer = again.hand_in(&message, b"x").await;
         if answer.status == 200 || Instant::now() > deadline {
             break answer;
         }
@@ -133,8 +133,8 @@ async fn two_tenants_have_no_document_id_in_common_and_nobody_can_compute_one() 
         assert!(tenant(cloud, &add).status.success());
         let mut sender = Sender::to(cloud);
         sender.token = issuer.token_for("dms", "sis", "okd:alldocuments").unwrap();
-        let paper = with(&metadata(), "documentId", json!("1"));
-        ids.push(sender.hand_in(&paper, b"x").await.ok().id());
+        let message = with(&metadata(), "documentId", json!("1"));
+        ids.push(sender.hand_in(&message, b"x").await.ok().id());
     }
     ids.sort();
     ids.dedup();

@@ -48,17 +48,17 @@ async fn every_change_is_in_the_history_and_in_the_log_with_who_made_it() {
     claims["name"] = json!("Maartje Geheim");
     sender.token = school.issuer.sign(&claims).unwrap();
 
-    let mut paper = offer(5);
-    paper["person"] = json!({ "givenName": "Maartje", "surname": "Geheim" });
-    let first = sender.offer(&paper).await.accepted();
+    let mut message = offer(5);
+    message["person"] = json!({ "givenName": "Maartje", "surname": "Geheim" });
+    let first = sender.offer(&message).await.accepted();
     assert_eq!(sender.follow(&first.body["upload"], "abort").await.status, 204);
-    let declared = with(&paper, "documentChecksum", json!(sha256(b"12345")));
+    let declared = with(&message, "documentChecksum", json!(sha256(b"12345")));
     let second = sender.offer(&declared).await.accepted();
     sender.send_parts(&second.body["upload"], b"12345", None).await;
     sender.complete(&second).await.ok();
     cloud.events.drained().await;
-    sender.hand_in(&with(&without(&paper, "documentSize"), "documentName", json!("ander.pdf")), b"12345").await.ok();
-    sender.offer(&paper).await.accepted();
+    sender.hand_in(&with(&without(&message, "documentSize"), "documentName", json!("ander.pdf")), b"12345").await.ok();
+    sender.offer(&message).await.accepted();
     cloud.tick(Timestamp::now() + Duration::from_hours(25)).await.unwrap();
 
     let id = first.id();
@@ -107,10 +107,10 @@ async fn a_long_history_stays_whole() {
     let cloud = own_cloud();
     let school = School::new(cloud).await;
     let sender = school.client("sis");
-    let paper = metadata();
+    let message = metadata();
     let mut id = String::new();
     for number in 0..50 {
-        id = sender.hand_in(&paper, format!("version {number}").as_bytes()).await.ok().id();
+        id = sender.hand_in(&message, format!("version {number}").as_bytes()).await.ok().id();
     }
     let entries = history(&sender, &school, &id).await;
     let revisions: Vec<u64> = entries.iter().map(|entry| entry["revision"].as_u64().unwrap()).collect();

@@ -46,35 +46,35 @@ async fn a_tenant_with_as_many_uploads_open_as_it_may_is_asked_to_wait() {
     let school = School::with(cloud, |tenant| tenant.limits = limits(three)).await;
     let other = School::new(cloud).await;
     let sender = school.client("sis");
-    let papers: Vec<Value> = (0..5).map(|_| offer(5)).collect();
+    let messages: Vec<Value> = (0..5).map(|_| offer(5)).collect();
     let mut offered = Vec::new();
-    for paper in &papers[..3] {
-        offered.push(sender.offer(paper).await.accepted());
+    for message in &messages[..3] {
+        offered.push(sender.offer(message).await.accepted());
     }
-    let answer = sender.offer(&papers[3]).await;
+    let answer = sender.offer(&messages[3]).await;
     refused(&answer);
     nothing_is_left(&sender, &answer).await;
     assert_eq!(open(&school).await, (3, 15));
     // Neither another tenant, nor a repeat, nor form A has to wait.
     other.client("sis").offer(&offer(5)).await.accepted();
-    sender.offer(&papers[0]).await.accepted();
+    sender.offer(&messages[0]).await.accepted();
     sender.hand_in(&metadata(), b"inline").await.ok();
     assert_eq!(open(&school).await, (3, 15));
 
     // Each end of an upload makes room: abort...
     assert_eq!(sender.follow(&offered[1].body["upload"], "abort").await.status, 204);
-    sender.offer(&papers[3]).await.accepted();
-    refused(&sender.offer(&papers[4]).await);
+    sender.offer(&messages[3]).await.accepted();
+    refused(&sender.offer(&messages[4]).await);
     // ...completion...
     sender.send_parts(&offered[2].body["upload"], b"12345", None).await;
     for _ in 0..2 {
         sender.complete(&offered[2]).await.ok();
     }
-    sender.offer(&papers[4]).await.accepted();
+    sender.offer(&messages[4]).await.accepted();
     refused(&sender.offer(&offer(5)).await);
     assert_eq!(open(&school).await, (3, 15));
     // ...form A under the same key...
-    let inline = papers[4].clone();
+    let inline = messages[4].clone();
     sender.hand_in(&support::sender::without(&inline, "documentSize"), b"inline").await.ok();
     assert_eq!(open(&school).await, (2, 10));
     // ...and its time.
@@ -88,12 +88,12 @@ async fn clients_of_a_tenant_that_trusts_them_are_told_stored_at_once() {
     let cloud = own_cloud();
     let school = School::with(cloud, |tenant| tenant.trust_unverified = true).await;
     let sender = school.client("sis");
-    let paper = with(&offer(5), "documentChecksum", json!(sha256(b"right")));
+    let message = with(&offer(5), "documentChecksum", json!(sha256(b"right")));
     cloud.events.pause(true);
-    let offered = sender.offer_and_send(&paper, b"right").await;
+    let offered = sender.offer_and_send(&message, b"right").await;
     let upload = &offered.body["upload"];
     sender.follow(upload, "complete").await.ok();
-    sender.offer(&paper).await.ok();
+    sender.offer(&message).await.ok();
     let status = sender.follow(upload, "status").await.ok();
     assert_eq!(status.body["upload"]["state"], "stored");
     cloud.events.pause(false);
@@ -111,17 +111,17 @@ async fn the_bytes_on_their_way_are_limited_too() {
     })
     .await;
     let sender = school.client("sis");
-    let paper = offer(1000);
-    sender.offer(&paper).await.accepted();
+    let message = offer(1000);
+    sender.offer(&message).await.accepted();
     refused(&sender.offer(&offer(501)).await);
     sender.offer(&offer(500)).await.accepted();
     // A smaller file in the place of a larger one makes room for the difference.
-    sender.offer(&with(&paper, "documentSize", json!(600))).await.accepted();
+    sender.offer(&with(&message, "documentSize", json!(600))).await.accepted();
     assert_eq!(open(&school).await, (2, 1100));
     refused(&sender.offer(&offer(401)).await);
     sender.offer(&offer(400)).await.accepted();
     // A larger one in its place asks for it.
-    refused(&sender.offer(&with(&paper, "documentSize", json!(601))).await);
+    refused(&sender.offer(&with(&message, "documentSize", json!(601))).await);
 }
 
 #[tokio::test]
@@ -181,9 +181,9 @@ async fn one_client_that_fills_its_share_leaves_the_others_theirs() {
 async fn an_upload_that_is_begun_and_aborted_over_and_over_leaves_nothing_to_clear_away() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);
-    let paper = offer(5);
+    let message = offer(5);
     for _ in 0..30 {
-        let offered = sender.offer(&paper).await.accepted();
+        let offered = sender.offer(&message).await.accepted();
         let aborted = sender.follow(&offered.body["upload"], "abort").await;
         assert_eq!(aborted.status, 204);
     }
@@ -191,7 +191,7 @@ async fn an_upload_that_is_begun_and_aborted_over_and_over_leaves_nothing_to_cle
     let orphans = items.iter().filter(|item| item["pk"].as_str().unwrap().contains("orphan"));
     assert_eq!(orphans.count(), 0);
     // Of one that has a part something may yet land.
-    let offered = sender.offer_and_send(&paper, b"12345").await;
+    let offered = sender.offer_and_send(&message, b"12345").await;
     sender.follow(&offered.body["upload"], "abort").await;
     let items = sender.items().await;
     let mut orphans = items.iter().filter(|item| item["pk"].as_str().unwrap().contains("orphan"));
