@@ -295,7 +295,7 @@ fn problem_of_core(error: &Error) -> Problem {
 fn missing_scope(class: Option<DocumentClass>) -> Problem {
     let scopes = scopes_for(class);
     let what = match class {
-        Some(class) => format!("a document of the type {}", class.document_type.word()),
+        Some(class) => format!("a document of the type {}", class.document_type.as_str()),
         None => "any document".to_owned(),
     };
     let detail = format!(

@@ -20,7 +20,7 @@ pub enum DocumentType {
 
 impl DocumentType {
     /// The standard's word for it, in revision 1.5.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Examination => "examination",
             Self::Enrollment => "enrollment",
@@ -45,7 +45,7 @@ pub enum SubjectKind {
 
 impl SubjectKind {
     /// OOAPI's word for it, as in `associationId`, `offeringId` and `personId`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Association => "association",
             Self::Offering => "offering",

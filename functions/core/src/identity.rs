@@ -69,7 +69,7 @@ impl Request<'_> {
     fn id_of(&self, name: &Value) -> DocumentId {
         let Caller { tenant, client, salt, .. } = self.caller;
         let Metadata { subject, okd, .. } = self.metadata;
-        hash(&json!([salt, tenant, client, subject.kind.word(), subject.id, okd.document_type, name]))
+        hash(&json!([salt, tenant, client, subject.kind.as_str(), subject.id, okd.document_type, name]))
     }
 }
 

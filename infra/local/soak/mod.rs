@@ -24,7 +24,7 @@ use crate::{
     invariants::{Findings, check_invariants, drain},
     sender::Sender,
 };
-use scenario::{One, Outcome, Story, words};
+use scenario::{One, Outcome, Scenario, label};
 
 /// Clients at once: most of the time each waits for something.
 const AT_ONCE: usize = 24;
@@ -122,59 +122,59 @@ struct Wrong {
 }
 
 impl Wrong {
-    /// Compares what the senders were told with the findings.
+    /// Compares what the senders were answered with the findings.
     fn find(all: &[Result<Outcome>], findings: &Findings) -> Self {
         let mut wrong = Self::default();
         let mut ids = BTreeSet::new();
-        for told in all {
-            match told {
-                Ok(told) => wrong.compare(told, findings),
+        for outcome in all {
+            match outcome {
+                Ok(outcome) => wrong.compare(outcome, findings),
                 Err(error) => wrong.stuck.push(error.to_string()),
             }
-            for id in told.iter().filter_map(|told| told.ids.first()) {
+            for id in outcome.iter().filter_map(|outcome| outcome.ids.first()) {
                 if !ids.insert(id.as_str()) {
                     wrong.doubled.push(format!("{id} is two documents"));
                 }
             }
         }
-        let asked_once = all.iter().flatten().filter(|told| told.ids.is_empty());
+        let asked_once = all.iter().flatten().filter(|outcome| outcome.ids.is_empty());
         let unknown = findings.documents.keys().filter(|id| !ids.contains(id.as_str()));
         let unknown: Vec<_> = unknown.collect();
-        // A sender that was never told its id has it counted as stuck above.
+        // A sender that never got its id has it counted as stuck above.
         if unknown.len() > asked_once.count() && wrong.stuck.is_empty() {
-            let doubled = format!("among {unknown:?} are documents that nobody was told of");
+            let doubled = format!("among {unknown:?} are documents of which no sender got the id");
             wrong.doubled.push(doubled);
         }
         wrong
     }
 
-    fn compare(&mut self, told: &Outcome, findings: &Findings) {
-        let Some(id) = told.ids.first() else { return };
-        if told.ids.iter().any(|other| other != id) {
-            self.doubled.push(format!("one document is {:?}", told.ids));
+    fn compare(&mut self, outcome: &Outcome, findings: &Findings) {
+        let Some(id) = outcome.ids.first() else { return };
+        if outcome.ids.iter().any(|other| other != id) {
+            self.doubled.push(format!("one document is {:?}", outcome.ids));
         }
         let stored = findings.documents.get(id).cloned().unwrap_or_default();
         if stored.uploading || stored.unverified {
             self.stuck.push(format!("{id} is still pending"));
         }
         let kept = |past: &Checksum| stored.past.contains(past) || stored.current == Some(*past);
-        let all_kept = told.past.iter().all(kept);
-        if stored.current != told.current || !all_kept || stored.corrupt < told.corrupt {
-            self.lost.push(format!("{id}, {:?}, is {stored:?}", told.story));
+        let all_kept = outcome.past.iter().all(kept);
+        if stored.current != outcome.current || !all_kept || stored.corrupt < outcome.corrupt {
+            self.lost.push(format!("{id}, {:?}, is {stored:?}", outcome.scenario));
         }
     }
 }
 
 /// The table, and an error where anything is lost, doubled or stuck.
 fn report(all: &[Result<Outcome>], findings: &Findings, chaos: &Chaos, whole: Duration) -> Result<()> {
-    let (mut stories, mut bytes) = (BTreeMap::<Story, u64>::new(), 0);
-    for told in all.iter().flatten() {
-        *stories.entry(told.story).or_default() += 1;
-        bytes += told.bytes;
+    let (mut scenarios, mut bytes) = (BTreeMap::<Scenario, u64>::new(), 0);
+    for outcome in all.iter().flatten() {
+        *scenarios.entry(outcome.scenario).or_default() += 1;
+        bytes += outcome.bytes;
     }
     println!("| what | how many |\n|-|-|");
-    for (story, count) in stories {
-        println!("| documents, {} | {count} |", words(story));
+    for (scenario, count) in scenarios {
+        println!("| documents, {} | {count} |", label(scenario));
     }
     println!("| sent | {} MiB in {:.0?} |", bytes >> 20, chaos.time);
     println!("| calls to S3 and DynamoDB, and events | {} |", chaos.calls);

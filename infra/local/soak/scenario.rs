@@ -1,4 +1,4 @@
-//! The stories of the soak: senders, what each does with its document, and what it knows in the end.
+//! The scenarios of the soak: senders, what each does with its document, and what it knows in the end.
 
 use std::{
     collections::BTreeSet,
@@ -15,9 +15,9 @@ use crate::{
     sender::{HandedIn, Refused, Sender, Source},
 };
 
-/// The stories of senders and their documents.
+/// The scenarios of senders and their documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Story {
+pub(super) enum Scenario {
     /// Form A.
     Inline,
     /// Form B.
@@ -40,7 +40,7 @@ pub(super) enum Story {
 
 /// The knowledge of a sender in the end.
 pub(super) struct Outcome {
-    pub(super) story: Story,
+    pub(super) scenario: Scenario,
     /// The `dmsDocumentId` of each answer; none where none was waited for.
     pub(super) ids: Vec<String>,
     pub(super) bytes: u64,
@@ -61,59 +61,59 @@ pub(super) struct One<'a> {
 
 impl One<'_> {
     pub(super) async fn hand_in(mut self) -> Result<Outcome> {
-        let story = match self.random.u8(..100) {
-            0..35 => Story::Inline,
-            35..65 => Story::Parts,
-            65..75 => Story::Repeated,
-            75..88 => Story::Replaced,
-            88..91 => Story::WrongCrc,
-            91..94 => Story::WrongSha,
-            94..96 => Story::DiesAtTheEnd,
-            96..98 => Story::DiesAtOnce,
-            _ => Story::AsksOnce,
+        let scenario = match self.random.u8(..100) {
+            0..35 => Scenario::Inline,
+            35..65 => Scenario::Parts,
+            65..75 => Scenario::Repeated,
+            75..88 => Scenario::Replaced,
+            88..91 => Scenario::WrongCrc,
+            91..94 => Scenario::WrongSha,
+            94..96 => Scenario::DiesAtTheEnd,
+            96..98 => Scenario::DiesAtOnce,
+            _ => Scenario::AsksOnce,
         };
         let metadata = sample::metadata("verslag.pdf", None);
         let file = self.file();
         let sha256 = Checksum::sha256(&file);
-        let mut told = Outcome {
-            story,
+        let mut outcome = Outcome {
+            scenario,
             ids: Vec::new(),
             bytes: file.len() as u64,
             current: Some(sha256),
             past: Vec::new(),
             corrupt: 0,
         };
-        match story {
-            Story::Inline => told.ids.push(self.inline(&metadata, &file).await?),
-            Story::Parts => told.ids.push(self.parts(&metadata, &file).await?),
-            Story::Repeated => {
-                told.ids.push(self.either(&metadata, &file).await?);
-                told.ids.push(self.either(&metadata, &file).await?);
+        match scenario {
+            Scenario::Inline => outcome.ids.push(self.inline(&metadata, &file).await?),
+            Scenario::Parts => outcome.ids.push(self.parts(&metadata, &file).await?),
+            Scenario::Repeated => {
+                outcome.ids.push(self.either(&metadata, &file).await?);
+                outcome.ids.push(self.either(&metadata, &file).await?);
                 // By parts and without a checksum the same file is another version.
-                told.past = vec![sha256];
+                outcome.past = vec![sha256];
             }
-            Story::Replaced => {
-                told.ids.push(self.either(&metadata, &file).await?);
+            Scenario::Replaced => {
+                outcome.ids.push(self.either(&metadata, &file).await?);
                 let other = self.file();
-                told.ids.push(self.either(&metadata, &other).await?);
-                told.bytes += other.len() as u64;
-                told.past = vec![sha256];
-                told.current = Some(Checksum::sha256(&other));
+                outcome.ids.push(self.either(&metadata, &other).await?);
+                outcome.bytes += other.len() as u64;
+                outcome.past = vec![sha256];
+                outcome.current = Some(Checksum::sha256(&other));
             }
-            Story::WrongCrc => {
+            Scenario::WrongCrc => {
                 let wrong = declaring(&metadata, Checksum::crc64nvme(b"another file"));
-                told.ids.push(self.offered(&wrong, &file).await?.0);
+                outcome.ids.push(self.offered(&wrong, &file).await?.0);
                 let refused = self.parts_of(&wrong, &file).await;
                 match refused {
                     Err(error) if error.downcast_ref::<Refused>().is_some_and(|no| no.status == 422) => {}
                     Err(error) => return Err(error),
                     Ok(_) => return Err("a wrong checksum was accepted".into()),
                 }
-                told.current = None;
+                outcome.current = None;
             }
-            Story::WrongSha => {
+            Scenario::WrongSha => {
                 let wrong = declaring(&metadata, Checksum::sha256(b"another file"));
-                told.ids.push(self.offered(&wrong, &file).await?.0);
+                outcome.ids.push(self.offered(&wrong, &file).await?.0);
                 match self.parts_of(&wrong, &file).await {
                     // The verification may be quicker than the answer.
                     Err(error) if error.downcast_ref::<Refused>().is_none_or(|no| no.status != 422) => {
@@ -124,23 +124,23 @@ impl One<'_> {
                     }
                     _ => {}
                 }
-                told.current = None;
-                told.corrupt = 1;
+                outcome.current = None;
+                outcome.corrupt = 1;
             }
-            Story::DiesAtTheEnd => {
+            Scenario::DiesAtTheEnd => {
                 let (id, upload) = self.offered(&metadata, &file).await?;
                 self.sender.send_parts(&Source::Bytes(file), &upload).await?;
-                told.ids.push(id);
+                outcome.ids.push(id);
             }
-            Story::DiesAtOnce => {
-                told.ids.push(self.offered(&metadata, &file).await?.0);
-                told.current = None;
+            Scenario::DiesAtOnce => {
+                outcome.ids.push(self.offered(&metadata, &file).await?.0);
+                outcome.current = None;
             }
-            Story::AsksOnce => {
+            Scenario::AsksOnce => {
                 let _ = self.impatient.hand_in_inline(&metadata, &file).await;
             }
         }
-        Ok(told)
+        Ok(outcome)
     }
 
     /// A file like no other: mostly small, some of several parts.
@@ -206,16 +206,16 @@ pub(super) fn sized(metadata: &Value, file: &Bytes) -> Value {
     metadata
 }
 
-pub(super) fn words(story: Story) -> &'static str {
-    match story {
-        Story::Inline => "inline",
-        Story::Parts => "by parts",
-        Story::Repeated => "sent twice",
-        Story::Replaced => "replaced by another file",
-        Story::WrongCrc => "declared with a wrong CRC64NVME: refused",
-        Story::WrongSha => "declared with a wrong SHA-256: found corrupt",
-        Story::DiesAtTheEnd => "whose sender died after the last part: stored by the sweep",
-        Story::DiesAtOnce => "whose sender died before the first part: expired",
-        Story::AsksOnce => "inline, whose sender asked once and died: stored whole, or nothing left of them",
+pub(super) fn label(scenario: Scenario) -> &'static str {
+    match scenario {
+        Scenario::Inline => "inline",
+        Scenario::Parts => "by parts",
+        Scenario::Repeated => "sent twice",
+        Scenario::Replaced => "replaced by another file",
+        Scenario::WrongCrc => "declared with a wrong CRC64NVME: refused",
+        Scenario::WrongSha => "declared with a wrong SHA-256: found corrupt",
+        Scenario::DiesAtTheEnd => "whose sender died after the last part: stored by the sweep",
+        Scenario::DiesAtOnce => "whose sender died before the first part: expired",
+        Scenario::AsksOnce => "inline, whose sender asked once and died: stored whole, or nothing left of them",
     }
 }

@@ -194,9 +194,9 @@ impl Document {
     }
 
     /// `content` becomes current and no upload is pending any more.
-    fn with_content(&self, content: Content, deed: Action, stamp: &Stamp) -> Change {
+    fn with_content(&self, content: Content, action: Action, stamp: &Stamp) -> Change {
         let content_id = content.content_id.clone();
-        self.change(deed, content_id, stamp, |next, at| {
+        self.change(action, content_id, stamp, |next, at| {
             next.make_current(content, at);
             next.upload = None;
         })

@@ -83,9 +83,9 @@ impl Links {
     /// Reads the ids of metadata about `subject`. Values that are no ids are ignored.
     pub(super) fn parse(subject: Subject, root: &Node<'_>, consumer: &Consumer<'_>) -> Result<Self> {
         let of_subject = |kind| (subject.kind == kind).then(|| subject.id.to_string());
-        let neighbour = |kind: SubjectKind| match (of_subject(kind), neighbour(root, kind.word())?) {
+        let neighbour = |kind: SubjectKind| match (of_subject(kind), neighbour(root, kind.as_str())?) {
             (Some(own), Some(other)) if own != other => {
-                Err(root.refuse(format!("holds the id of another {} than the path, {own}", kind.word())))
+                Err(root.refuse(format!("holds the id of another {} than the path, {own}", kind.as_str())))
             }
             (own, other) => Ok(own.or(other)),
         };

@@ -218,12 +218,12 @@ fn resource(message: &serde_json::Value, subject: Subject) -> Result<Node<'_>> {
             return Ok(root);
         }
     }
-    let wrapped = root.get(subject.kind.word())?;
+    let wrapped = root.get(subject.kind.as_str())?;
     let Some(wrapped) = wrapped.filter(|inner| inner.value.is_object()) else {
         return Ok(root);
     };
     match_id(&root, subject)?;
-    let word = subject.kind.word();
+    let word = subject.kind.as_str();
     // The members around it would be lost, or contradict it.
     for key in ["person", "personId", "offering", "offeringId", "association"] {
         let is_its_own = key.trim_end_matches("Id") == word;
@@ -278,7 +278,7 @@ fn not_utf8(text: &[u8], error: &std::str::Utf8Error) -> Error {
 fn match_subject(root: &Node<'_>, subject: Subject) -> Result<()> {
     // The path says it where the body does not; unless the body is of another kind.
     if !match_id(root, subject)? && is_of_another_kind(root, subject.kind)? {
-        return Err(root.lacks(&format!("{}Id", subject.kind.word())));
+        return Err(root.lacks(&format!("{}Id", subject.kind.as_str())));
     }
     match_type(root, subject.kind)?;
     for neighbour in ["person", "offering", "program", "course", "component", "organization"] {
@@ -293,7 +293,7 @@ fn match_subject(root: &Node<'_>, subject: Subject) -> Result<()> {
 
 /// Checks the id of the resource itself; returns whether it is there.
 fn match_id(root: &Node<'_>, subject: Subject) -> Result<bool> {
-    let word = subject.kind.word();
+    let word = subject.kind.as_str();
     let Some(id) = root.get(&format!("{word}Id"))? else {
         return Ok(false);
     };
@@ -309,7 +309,7 @@ fn match_id(root: &Node<'_>, subject: Subject) -> Result<bool> {
 /// Returns whether the body has a type that only resources of another kind have.
 fn is_of_another_kind(root: &Node<'_>, kind: SubjectKind) -> Result<bool> {
     for other in [SubjectKind::Association, SubjectKind::Offering] {
-        if other != kind && root.get(&format!("{}Type", other.word()))?.is_some() {
+        if other != kind && root.get(&format!("{}Type", other.as_str()))?.is_some() {
             return Ok(true);
         }
     }
