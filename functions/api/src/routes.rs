@@ -146,8 +146,8 @@ pub(crate) fn out_of_time(found: &Found) -> Result<Response<Body>, Refusal> {
 fn linked_upload(request: &Request) -> Result<Option<ContentId>, Refusal> {
     let query = request.query_string_parameters_ref();
     let upload = query.and_then(|query| query.first("upload"));
-    let version = |text| ContentId::parse(text).ok_or(Refusal::InvalidUpload);
-    upload.map(version).transpose()
+    let content_id = |text| ContentId::parse(text).ok_or(Refusal::InvalidUpload);
+    upload.map(content_id).transpose()
 }
 
 #[cfg(test)]

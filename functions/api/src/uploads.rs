@@ -30,7 +30,7 @@ pub(crate) async fn status(
         UploadStatus::Open(view) => upload_json(id, &view, paths),
         UploadStatus::Verifying(content) => verifying_json(id, &content, paths),
         UploadStatus::Stored(size) => json!({ "state": "stored", "documentSize": size }),
-        UploadStatus::Ended(state) => json!({ "state": state }),
+        UploadStatus::Ended(reason) => json!({ "state": reason }),
     };
     Ok(answer(StatusCode::OK, &json!({ "dmsDocumentId": id, "upload": upload })))
 }

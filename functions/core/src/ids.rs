@@ -75,7 +75,7 @@ impl ContentId {
         Self(sha256.hex())
     }
 
-    /// A version as it stands in one of our own links or keys; `None` where it cannot be one.
+    /// An id as it stands in one of our own links or keys; `None` where it cannot be one.
     pub fn parse(text: &str) -> Option<Self> {
         let of_bytes = || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         (Uuid::try_parse(text).is_ok() || of_bytes()).then(|| Self(text.to_owned()))
@@ -137,5 +137,26 @@ impl ObjectKey {
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_an_object_reads_back_as_the_document_and_the_content_that_it_was_made_of() {
+        let key = DocumentKey { tenant: "school-1".to_owned().try_into().unwrap(), id: Uuid::from_u128(7).into() };
+        for content in [ContentId::of_upload(), ContentId::of_bytes(&Checksum::sha256(b"x"))] {
+            let read = DocumentKey::of_object(key.object(&content).as_str());
+            assert_eq!(read, Some((key.clone(), content)));
+        }
+    }
+
+    #[test]
+    fn a_key_of_an_object_that_we_never_made_names_no_document() {
+        for key in ["", "school", "school/x/y", "School/x/y", "a/b/c/d"] {
+            assert_eq!(DocumentKey::of_object(key), None, "{key}");
+        }
     }
 }

@@ -52,7 +52,7 @@ pub struct HistoryEntry {
     pub content_id: ContentId,
 }
 
-/// Returns the last thing done to this version, by these entries of a history.
+/// Returns the last action on this content, by these entries of a history.
 pub fn last_action(history: &[HistoryEntry], content_id: &ContentId) -> Option<Action> {
     let mut entries = history.iter().rev();
     let last = entries.find(|entry| entry.content_id == *content_id)?;

@@ -105,7 +105,7 @@ proptest! {
     /// For all that a sender does and the verification finds: each change is one revision on, a content that
     /// stops being current is handed to the history under a sequence of its own, and an upload that stops
     /// being pending was completed or is handed over to be ended in S3. What is pending is due. Every change is in
-    /// the history once, later than the one before by any clock, the counters come to what is open, and the
+    /// the history once, later than the one before by any clock, the counts come to what is open, and the
     /// document is found by the ids that it has. What a sender may have been told is stored is never found corrupt.
     #[test]
     fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec((step(), -300..300_i64), 1..40)) {
@@ -114,7 +114,7 @@ proptest! {
         let mut document = Document::empty(key, "sis".to_owned());
         let mut history: Vec<Content> = Vec::new();
         let mut entries: Vec<HistoryEntry> = Vec::new();
-        let mut counters = [(0, 0); 3];
+        let mut counts = [(0, 0); 3];
         let mut links = BTreeSet::new();
         let mut called_stored = BTreeSet::new();
         let mut now = Timestamp::UNIX_EPOCH;
@@ -151,13 +151,13 @@ proptest! {
             let unverified = next.content.as_ref().is_some_and(|content| content.unverified().is_some());
             prop_assert_eq!(next.due().is_some(), next.pending_upload().is_some() || unverified);
             for delta in deltas {
-                let (uploads, bytes) = &mut counters[usize::from(delta.shard)];
+                let (uploads, bytes) = &mut counts[usize::from(delta.shard)];
                 *uploads += delta.uploads;
                 *bytes += delta.bytes;
             }
             let open = next.pending_upload();
-            for (counter, counted) in counters.into_iter().enumerate() {
-                let here = open.filter(|open| open.shard.map(usize::from) == Some(counter));
+            for (shard, counted) in counts.into_iter().enumerate() {
+                let here = open.filter(|open| open.shard.map(usize::from) == Some(shard));
                 prop_assert_eq!(counted, here.map_or((0, 0), |open| (1, open.plan.size.bytes().cast_signed())));
             }
             links.extend(linked);

@@ -153,7 +153,7 @@ impl Document {
         })
     }
 
-    /// The current content, read back, has the checksum that was declared. `None` where `version` is no
+    /// The current content, read back, has the checksum that was declared. `None` where `content_id` is no
     /// longer current, or was verified before.
     pub fn verified(&self, content_id: &ContentId, stamp: &Stamp) -> Option<Change> {
         self.unverified(content_id)?;

@@ -80,7 +80,7 @@ impl Documents {
         Ok(answer.item)
     }
 
-    /// The newest content of this version in the document's history: two reads, however long that is.
+    /// The newest content of this id in the document's history: two reads, however long that is.
     pub async fn past(&self, key: &DocumentKey, content_id: &ContentId) -> Result<Option<Content>> {
         let during = "reading a document's history";
         let pointer = self.item_at(ItemKey::pointer(key, content_id), during).await?;
@@ -106,16 +106,16 @@ impl Documents {
         Ok(history.unwrap_or_default().entries)
     }
 
-    /// The newest content in the document's history that is not known to be corrupt, and not the one that is just
+    /// The newest content in the document's history that is not known to be corrupt, and not `but`, which is just
     /// being found to be.
-    pub async fn last_sound(&self, key: &DocumentKey, corrupt_version: &ContentId) -> Result<Option<Content>> {
+    pub async fn last_sound(&self, key: &DocumentKey, but: &ContentId) -> Result<Option<Content>> {
         let corrupt = serde_dynamo::to_attribute_value(Verification::Corrupt)
             .map_err(|error| Error::unavailable("reading a document's history", error))?;
         let query = self
             .history(key)
             .filter_expression("verification <> :corrupt AND version <> :version")
             .expression_attribute_values(":corrupt", corrupt)
-            .expression_attribute_values(":version", text(corrupt_version.to_string()));
+            .expression_attribute_values(":version", text(but.to_string()));
         first(query).await
     }
 
@@ -145,7 +145,7 @@ impl Documents {
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(ItemKey::usage_partition(tenant)));
-        let answer = query.send().await.map_err(|error| Error::unavailable("reading a tenant's counters", error))?;
+        let answer = query.send().await.map_err(|error| Error::unavailable("reading a tenant's usage", error))?;
         let mut usage = Usage::default();
         for item in answer.items() {
             let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<i64>().ok();

@@ -51,12 +51,12 @@ pub struct ItemKey {
 
 impl ItemKey {
     /// The partition of a document's own items.
-    pub fn partition(key: &DocumentKey) -> String {
+    pub(super) fn partition(key: &DocumentKey) -> String {
         format!("{}#{}", key.tenant, key.id)
     }
 
     /// The partition of the counts of a tenant's open uploads.
-    pub fn usage_partition(tenant: &TenantId) -> String {
+    pub(super) fn usage_partition(tenant: &TenantId) -> String {
         format!("{tenant}#{USAGE}")
     }
 
@@ -70,22 +70,22 @@ impl ItemKey {
     }
 
     /// A content that was current before.
-    pub fn content(key: &DocumentKey, sequence: u32) -> Self {
+    pub(super) fn content(key: &DocumentKey, sequence: u32) -> Self {
         Self::of(key, format!("content#{sequence:010}"))
     }
 
     /// The pointer to the last content of an id.
-    pub fn pointer(key: &DocumentKey, content: &ContentId) -> Self {
+    pub(super) fn pointer(key: &DocumentKey, content: &ContentId) -> Self {
         Self::of(key, format!("version#{content}"))
     }
 
     /// Older entries of a document's history, by the revision of the first.
-    pub fn history(key: &DocumentKey, first: u64) -> Self {
+    pub(super) fn history(key: &DocumentKey, first: u64) -> Self {
         Self::of(key, format!("history#{first:010}"))
     }
 
     /// An orphan of a document.
-    pub fn orphan(key: &DocumentKey, orphan: &Orphan) -> Self {
+    pub(super) fn orphan(key: &DocumentKey, orphan: &Orphan) -> Self {
         Self { pk: format!("{}#{ORPHAN}#{}", key.tenant, key.id), sk: orphan.name() }
     }
 
@@ -100,7 +100,7 @@ impl ItemKey {
     }
 
     /// The progress of the bucket's listing.
-    pub fn listing() -> Self {
+    pub(super) fn listing() -> Self {
         Self { pk: LISTING.to_owned(), sk: LISTING.to_owned() }
     }
 

@@ -47,7 +47,7 @@ pub enum Written {
 impl Documents {
     /// Writes a change over the very revision that it was made from, and with it, in the same call, what it
     /// replaces into the document's history, what it ends into the list of orphans, what it opens and ends
-    /// into its tenant's counters, and the entries by which the document is found by the ids of others.
+    /// into the counts of its tenant's quota, and the entries by which the document is found by the ids of others.
     ///
     /// [`Written::Lost`] and [`Written::Full`] are certain: nothing of the change has been, at any moment, the
     /// document's state. After an error nothing is certain.
@@ -259,7 +259,7 @@ enum Sent {
     Conflict,
 }
 
-/// Why a transaction came to nothing; the document's item is its first, and of the others only the counters have
+/// Why a transaction came to nothing; the document's item is its first, and of the others only the counts have
 /// conditions.
 fn canceled_by(canceled: TransactionCanceledException) -> Result<Sent> {
     let reasons = canceled.cancellation_reasons();

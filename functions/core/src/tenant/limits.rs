@@ -146,4 +146,9 @@ mod tests {
             assert!(Limits::try_from(limits).is_err(), "{limits:?}");
         }
     }
+
+    #[test]
+    fn by_default_open_uploads_are_counted_in_eight_shards() {
+        assert_eq!(Limits::default().quota().shards(), 8);
+    }
 }

@@ -106,9 +106,7 @@ impl Tenant {
             revision: 0,
         }
     }
-}
 
-impl Tenant {
     /// The place of the keys of its tokens.
     pub fn key_place(&self) -> KeyPlace {
         KeyPlace { issuer: self.issuer.clone(), jwks: self.jwks.clone() }

@@ -51,7 +51,7 @@ pub(super) async fn fate<'a>(stores: &Stores, document: &'a Document, named: Opt
     })
 }
 
-/// Returns whether a content of the document, or an upload that may become one, has this version.
+/// Returns whether a content of the document, or an upload that may become one, has this id.
 pub(super) async fn points_to(stores: &Stores, document: &Document, content_id: &ContentId) -> Result<bool> {
     let fate = fate(stores, document, Some(content_id)).await?;
     Ok(matches!(fate, Fate::Pending(_) | Fate::Content(_)))

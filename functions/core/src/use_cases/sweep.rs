@@ -1,8 +1,8 @@
 //! The clock's turn: everything that is due is looked after. Uploads whose parts are all there are completed,
 //! those past their time expired, contents whose event was lost verified, orphans removed.
 //!
-//! Each entry is taken first, which makes it due again only later, and then seen to: a sweep that dies, or two
-//! at once, do nothing twice that matters, and an entry that fails is no obstacle to the others.
+//! Each work item is leased first, which makes it due again only later, and then processed: a sweep that dies, or two
+//! at once, do nothing twice that matters, and one that fails is no obstacle to the others.
 
 use std::{
     collections::HashSet,
@@ -70,7 +70,7 @@ enum Outcome {
     Left,
 }
 
-/// The longest that one entry may take, and so the time that must be left to begin with one.
+/// The longest that one work item may take, and so the time that must be left to begin with one.
 pub fn longest() -> Duration {
     time_to_read(MAX_DOCUMENT) + Duration::from_secs(10)
 }
@@ -135,7 +135,7 @@ impl Swept {
     }
 }
 
-/// One sweep, as each of its entries sees it.
+/// One sweep, as each of its work items sees it.
 struct Turn<'a> {
     stores: &'a Stores,
     /// The tenants that were removed: what they have open ends.

@@ -23,7 +23,7 @@ pub enum Verified {
     Nothing,
 }
 
-/// Verifies the document's current content, if it is `version` and has yet to be verified.
+/// Verifies the document's current content, if it is `content_id` and has yet to be verified.
 pub async fn verify(stores: &Stores, document: Document, content_id: &ContentId, now: Timestamp) -> Result<Verified> {
     let Some(content) = document.unverified(content_id) else {
         return Ok(Verified::Nothing);
