@@ -27,8 +27,6 @@ mod listen;
 pub mod policies;
 pub mod runtime;
 pub mod s3;
-pub mod sample;
-pub mod sender;
 pub mod setup;
 pub mod signed;
 pub mod soak;
@@ -61,6 +59,7 @@ use stream::Stream;
 use template::Template;
 
 pub use okd_cli::{Error, Result};
+pub use okd_client::{sample, sender};
 
 /// The functions' logs in the data folder, a JSON object a line.
 pub const FUNCTIONS_LOG: &str = "functions.log";
