@@ -17,13 +17,9 @@ use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 
 use okd_cli::REGION;
 
-use crate::{
-    Result,
-    fault_proxy::FaultProxy,
-    runtime::Function,
-    s3::{ObjectCreated, Reason, S3},
-    template::Template,
-};
+use okd_s3::{ObjectCreated, Reason, S3};
+
+use crate::{Result, fault_proxy::FaultProxy, runtime::Function, template::Template};
 
 /// A file in the data folder.
 const TOLD: &str = "s3-told";

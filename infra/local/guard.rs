@@ -12,7 +12,9 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::{s3::cors, template::Template};
+use okd_s3::cors;
+
+use crate::template::Template;
 
 const ANOTHER_HOST: &str = "The Host header names another machine. The local cloud answers to localhost, to loopback \
                             addresses and to the name that --host gives.\n";

@@ -31,7 +31,9 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use okd_core::caller::scopes_for;
 use serde_json::{Value, json};
 
-use crate::{Result, s3::percent};
+use okd_s3::percent;
+
+use crate::Result;
 
 /// The audience of its tokens, where no other is asked for.
 pub const AUDIENCE: &str = "okd";

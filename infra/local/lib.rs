@@ -1,9 +1,9 @@
 //! The OKD document service's cloud on one machine: no Docker, no account, no network.
 //!
-//! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [`s3`] on a folder,
+//! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [S3](okd_s3) on a folder,
 //! [`dynamodb`] on SQLite, their [`events`] and [`stream`], the [`bus`], [`sts`] and a token [`issuer`], put together
 //! as `template.yaml` says; and between functions and stores a [`fault_proxy`] on which tests make things go wrong. A
-//! [`guard`] keeps web pages out, modes of files and [an access key](access_key) keep out other users of the machine.
+//! [`guard`] keeps web pages out, modes of files and [an access key](okd_cli::access_key) keep out other users of the machine.
 //! It cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither reads nor
 //! passes on real credentials.
 
@@ -26,7 +26,7 @@ pub mod issuer;
 mod listen;
 pub mod policies;
 pub mod runtime;
-pub mod s3;
+mod s3_port;
 pub mod setup;
 pub mod signed;
 pub mod soak;
@@ -125,7 +125,7 @@ pub struct Cloud {
     /// A client of the S3 in use.
     pub s3_client: aws_sdk_s3::Client,
     /// Our own S3, unless another is used.
-    pub s3: Option<s3::S3>,
+    pub s3: Option<okd_s3::S3>,
     /// The folder in which everything is kept.
     pub data: PathBuf,
     /// Our own DynamoDB, or the way to another.
@@ -158,9 +158,10 @@ impl Cloud {
         let (s3_url, s3) = match &options.s3_endpoint {
             Some(endpoint) => (endpoint.clone(), None),
             None => {
-                let s3 = s3::S3::open(&options.data.join("s3"), options.durable)?;
-                let s3 = s3.behind(faults.clone()).guarded_by(guard.clone());
-                let url = serve_s3(&s3, &host, &access_key).await?;
+                let s3 = okd_s3::S3::open(&options.data.join("s3"), options.durable)?;
+                let (listener, url) = host.bind(2).await?;
+                let (s3_of_port, key) = (s3.clone(), access_key.clone());
+                tokio::spawn(s3_port::serve(s3_of_port, listener, key, faults.clone(), guard.clone()));
                 (url, Some(s3))
             }
         };
@@ -247,14 +248,6 @@ impl Cloud {
         let function = function.ok_or(Failed::Error)?;
         function.invoke(event).await.map(drop)
     }
-}
-
-/// Serves S3 until the process ends; gives its URL.
-async fn serve_s3(s3: &s3::S3, host: &Host<'_>, access_key: &AccessKey) -> Result<String> {
-    let (listener, url) = host.bind(2).await?;
-    let AccessKey { id, secret } = access_key.clone();
-    tokio::spawn(s3.clone().serve(listener, id, secret, std::future::pending()));
-    Ok(url)
 }
 
 /// Reads the template with the parameters that it has here. (What an account may ask of AWS's gateway, and not what one

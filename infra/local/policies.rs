@@ -14,7 +14,9 @@ use serde_json::Value;
 
 use okd_cli::physical_name;
 
-use crate::{Result, s3::cors::matches, template::Template};
+use okd_s3::cors::matches;
+
+use crate::{Result, template::Template};
 
 /// A right that a call needs: an action such as `s3:PutObject`, and the ARN that it is done to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

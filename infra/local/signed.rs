@@ -15,7 +15,9 @@ use okd_cli::access_key::AccessKey;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Result, s3::percent};
+use okd_s3::percent;
+
+use crate::Result;
 
 /// A role that a session has, as the session's token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

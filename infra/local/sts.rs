@@ -1,6 +1,6 @@
 //! The stand-in for STS: begins sessions of the template's roles for the functions that the roles trust. What a session
 //! may do [`policies`](crate::policies) says, and the stores ask; nothing is kept of it (see
-//! [`access_key`](crate::access_key)).
+//! [`access_key`](okd_cli::access_key)).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,12 +10,13 @@ use uuid::Uuid;
 
 use okd_cli::{access_key::AccessKey, physical_name};
 
+use okd_s3::percent;
+
 use crate::{
     Result,
     aws_json::{self, Answer, Call, Described, Port},
     fault::Wording,
     policies::Need,
-    s3::percent,
     signed::{Role, Session, begin_session},
     template::{Template, arn},
 };
