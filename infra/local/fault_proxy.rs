@@ -13,7 +13,6 @@ use std::{
 };
 
 use fastrand::Rng;
-
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{

@@ -1,8 +1,6 @@
-//! Amazon S3 on a local folder, for tests and for developing on a laptop.
+#![doc = include_str!("../README.md")]
 //!
-//! Code that passes here should behave the same on S3, so checks, error codes and messages are
-//! S3's own; what S3 can do and this cannot is refused with `NotImplemented`, except that headers for
-//! ACLs, storage classes and KMS keys have no effect.
+//! ## How a request flows
 //!
 //! A request comes in through `server`, which hands it to the `s3s` crate: that knows the protocol
 //! (routing, XML, Signature Version 4, presigned URLs) and calls one of `operations`. Those are
@@ -10,16 +8,7 @@
 //! read about the folder's layout, its lock and its commit points. `content` moves the bytes,
 //! `checksums` vouches for them.
 //!
-//! ```no_run
-//! # async fn example() -> std::io::Result<()> {
-//! use okd_s3::S3;
-//!
-//! let s3 = S3::open(std::path::Path::new("target/s3"), false)?;
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:9000").await?;
-//! s3.serve(listener, "local", "secret", std::future::pending()).await;
-//! # Ok(())
-//! # }
-//! ```
+//! `examples/serve.rs` is a whole program of it.
 
 mod calls;
 mod checksums;

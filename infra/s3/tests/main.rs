@@ -106,6 +106,13 @@ impl Server {
         request.send().await.unwrap().upload_id.unwrap()
     }
 
+    /// Begins an upload and sends its only part.
+    async fn upload_of_one_part(&self, key: &str) -> (String, CompletedPart) {
+        let id = self.create_upload(key).await;
+        let part = self.upload_part(key, &id, 1, bytes(10, 1)).await;
+        (id, part)
+    }
+
     async fn upload_part(&self, key: &str, id: &str, number: i32, body: Vec<u8>) -> CompletedPart {
         let request = self.client.upload_part().bucket(BUCKET).key(key).upload_id(id);
         let request = request.part_number(number).body(body.into());

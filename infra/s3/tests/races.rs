@@ -30,8 +30,7 @@ async fn two_completes_of_one_upload_create_one_version() {
     let server = Server::versioned().await;
     for round in 0..ROUNDS {
         let key = format!("key {round}");
-        let id = server.create_upload(&key).await;
-        let part = server.upload_part(&key, &id, 1, bytes(10, 1)).await;
+        let (id, part) = server.upload_of_one_part(&key).await;
         let complete = || server.complete(&key, &id, vec![part.clone()]).send();
         let (one, other) = join(complete(), complete()).await;
         assert_eq!(one.unwrap().version_id, other.unwrap().version_id);
@@ -45,8 +44,7 @@ async fn a_complete_and_an_abort_leave_the_object_or_nothing() {
     let server = Server::start().await;
     for round in 0..ROUNDS {
         let key = format!("key {round}");
-        let id = server.create_upload(&key).await;
-        let part = server.upload_part(&key, &id, 1, bytes(10, 1)).await;
+        let (id, part) = server.upload_of_one_part(&key).await;
         let complete = server.complete(&key, &id, vec![part]).send();
         let abort = server.client.abort_multipart_upload().bucket(BUCKET).key(&key).upload_id(&id);
         let (completed, aborted) = join(complete, abort.send()).await;
@@ -64,8 +62,7 @@ async fn a_complete_against_the_upload_of_its_part_takes_the_old_part_or_none() 
     let server = Server::start().await;
     for round in 0..ROUNDS {
         let key = format!("key {round}");
-        let id = server.create_upload(&key).await;
-        let part = server.upload_part(&key, &id, 1, bytes(10, 1)).await;
+        let (id, part) = server.upload_of_one_part(&key).await;
         let complete = server.complete(&key, &id, vec![part]).send();
         let again = server.client.upload_part().bucket(BUCKET).key(&key).upload_id(&id);
         let again = again.part_number(1).body(bytes(10, 2).into()).send();
