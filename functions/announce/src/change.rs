@@ -105,7 +105,7 @@ impl StreamRecord {
         let key = ItemKey { pk: pk.text.clone(), sk: sk.text.clone() };
         match key.parse() {
             Some(Place::Document(_) | Place::Content(_)) => {}
-            None if key.sk == "document" || key.sk.starts_with("content#") => {
+            None if key.is_placed_as_content() => {
                 return Err(format!("{} is the partition of no document", key.pk));
             }
             _ => return Ok(nothing),

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
 };
 
-use super::table::{History, Item, ItemKey, Pointer, content_item, item, orphan_item, read, text};
+use super::table::{CONTENT, HISTORY, History, Item, ItemKey, Pointer, content_item, item, orphan_item, read, text};
 use crate::{
     Error, Result,
     document::{Content, Document, HistoryEntry, Orphan, Verification},
@@ -99,7 +99,7 @@ impl Documents {
 
     /// The last entries of the document's history that its own item no longer holds.
     pub async fn newest_history(&self, key: &DocumentKey) -> Result<Vec<HistoryEntry>> {
-        let newest = self.newest(key, "history#").limit(1).send().await;
+        let newest = self.newest(key, HISTORY).limit(1).send().await;
         let newest = newest.map_err(|error| Error::unavailable("reading a document's history", error))?;
         let item = newest.items.unwrap_or_default().pop();
         let history = item.map(read::<History>).transpose()?;
@@ -121,7 +121,7 @@ impl Documents {
 
     /// The contents that were current once, newest first.
     fn history(&self, key: &DocumentKey) -> QueryFluentBuilder {
-        self.newest(key, "content#")
+        self.newest(key, CONTENT)
     }
 
     /// The items of the document's partition of this kind, newest first.
@@ -176,7 +176,7 @@ impl Documents {
     /// Notes something that is to be removed from S3, unless a document points to it by then.
     pub async fn note_orphan(&self, key: &DocumentKey, orphan: &Orphan) -> Result<()> {
         let item = orphan_item(key, orphan)?;
-        self.put_item(item, "noting a orphan").await
+        self.put_item(item, "noting an orphan").await
     }
 
     /// The last listing of the bucket, as far as it is; `None` where there was none.

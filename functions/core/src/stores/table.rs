@@ -37,6 +37,11 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 pub const ORPHAN: &str = "orphan";
 /// The kind of the partition of a tenant's counts.
 const USAGE: &str = "usage";
+/// The place of a document's own item, and the beginnings of those of its other items.
+const DOCUMENT: &str = "document";
+pub(super) const CONTENT: &str = "content#";
+const POINTER: &str = "version#";
+pub(super) const HISTORY: &str = "history#";
 /// Both keys of the one item that is no tenant's.
 const LISTING: &str = "#look-through";
 
@@ -66,22 +71,22 @@ impl ItemKey {
 
     /// A document's own item.
     pub fn document(key: &DocumentKey) -> Self {
-        Self::of(key, "document".to_owned())
+        Self::of(key, DOCUMENT.to_owned())
     }
 
     /// A content that was current before.
     pub(super) fn content(key: &DocumentKey, sequence: u32) -> Self {
-        Self::of(key, format!("content#{sequence:010}"))
+        Self::of(key, format!("{CONTENT}{sequence:010}"))
     }
 
     /// The pointer to the last content of an id.
     pub(super) fn pointer(key: &DocumentKey, content: &ContentId) -> Self {
-        Self::of(key, format!("version#{content}"))
+        Self::of(key, format!("{POINTER}{content}"))
     }
 
     /// Older entries of a document's history, by the revision of the first.
     pub(super) fn history(key: &DocumentKey, first: u64) -> Self {
-        Self::of(key, format!("history#{first:010}"))
+        Self::of(key, format!("{HISTORY}{first:010}"))
     }
 
     /// An orphan of a document.
@@ -124,15 +129,20 @@ impl ItemKey {
             };
         }
         let key = DocumentKey::parse(tenant, rest)?;
-        if self.sk == "document" {
-            return Some(Place::Document(key));
+        if let Some(content) = self.sk.strip_prefix(POINTER) {
+            return Some(Place::Pointer(key, ContentId::parse(content)?));
         }
-        match self.sk.split_once('#')? {
-            ("content", _) => Some(Place::Content(key)),
-            ("version", content) => Some(Place::Pointer(key, ContentId::parse(content)?)),
-            ("history", _) => Some(Place::History(key)),
+        match self.sk.as_str() {
+            DOCUMENT => Some(Place::Document(key)),
+            sk if sk.starts_with(CONTENT) => Some(Place::Content(key)),
+            sk if sk.starts_with(HISTORY) => Some(Place::History(key)),
             _ => None,
         }
+    }
+
+    /// Returns whether its place is that of a document or a content, also where the partition is no document's.
+    pub fn is_placed_as_content(&self) -> bool {
+        self.sk == DOCUMENT || self.sk.starts_with(CONTENT)
     }
 
     /// The key as the SDK has it.
