@@ -18,7 +18,7 @@ KEY = "arn:aws:kms:eu-central-1:000000000000:key/rehearsal"
 TOPIC = "arn:aws:sns:eu-central-1:000000000000:alarms"
 ALARMS = {
     "Api5xxAlarm", "ApiLatencyAlarm", "ApiErrorsAlarm", "DeadLettersAlarm", "SweepMissingAlarm", "SweepLagAlarm",
-    "SweepFailedAlarm", "CorruptAlarm", "AnnounceLagAlarm", "AnnounceMissingAlarm", "IssuersAlarm", "ThrottlesAlarm",
+    "SweepFailedAlarm", "CorruptAlarm", "StraysAlarm", "AnnounceLagAlarm", "AnnounceMissingAlarm", "IssuersAlarm", "ThrottlesAlarm",
     "TablesAlarm",
 }  # fmt: skip
 RETAINED = {

@@ -67,7 +67,8 @@ pub async fn drain(cloud: &Cloud) -> Result<()> {
     cloud.faults.idle().await;
     // A late call may have made an object.
     cloud.events.drained().await;
-    let swept = cloud.tick(Timestamp::now() + 3 * DAY).await;
+    // Past the 35 days of an orphan that the listing found.
+    let swept = cloud.tick(Timestamp::now() + 40 * DAY).await;
     swept.map_err(|failed| format!("the sweep failed: {failed:?}"))?;
     cloud.events.drained().await;
     if let Some(stream) = &cloud.stream {

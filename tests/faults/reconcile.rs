@@ -213,7 +213,7 @@ async fn what_a_dead_request_left_is_removed_and_the_same_file_sent_again_meanwh
 }
 
 #[tokio::test]
-async fn what_a_dead_request_left_and_s3_did_not_tell_of_is_found_within_a_day_and_removed() {
+async fn what_a_dead_request_left_and_s3_did_not_tell_of_is_found_within_a_day_and_removed_after_35_days() {
     let harness = Harness::new();
     let (message, file) = (Message::new(), harness.file(100));
     let stored = harness.inline(&message, &file).await;
@@ -229,7 +229,9 @@ async fn what_a_dead_request_left_and_s3_did_not_tell_of_is_found_within_a_day_a
     };
     assert_eq!(objects().await, 2, "nobody has told of the second");
     harness.cloud.look_through(hours(3)).await.unwrap();
-    harness.cloud.tick(hours(6)).await.unwrap();
+    harness.cloud.tick(hours(34 * 24)).await.unwrap();
+    assert_eq!(objects().await, 2, "a restored table may lack its item");
+    harness.cloud.tick(hours(36 * 24)).await.unwrap();
     assert_eq!(objects().await, 1);
     let log = support::cloud::log(harness.cloud);
     assert!(log.contains(r#""Strays":1"#), "{log}");

@@ -97,7 +97,8 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
     let days = |days: u32| jiff::Timestamp::now() + days * Duration::from_hours(24);
     let swept = async {
         cloud.look_through(days(5)).await?;
-        cloud.tick(days(6)).await
+        // Past the 35 days of an orphan that the listing found.
+        cloud.tick(days(45)).await
     };
     let swept = swept.await;
     swept.map_err(|failed| format!("the bucket could not be looked through: {failed:?}"))?;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use content::{Content, Verification};
 pub use history::{Action, Actor, HistoryEntry, Stamp, last_action};
-pub use orphan::{Orphan, OrphanKind};
+pub use orphan::{FoundBy, Orphan, OrphanKind};
 pub use transitions::{Change, Offer};
 pub use upload::{EndReason, LOOK_AGAIN, UPLOAD_LIFETIME, Upload, UploadState};
 

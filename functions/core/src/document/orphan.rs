@@ -11,6 +11,9 @@ use crate::ids::ContentId;
 /// The age at which no URL into an ended upload lives any more (they have an hour), nor any request that was sent with
 /// one.
 const ORPHANED_FOR: Duration = Duration::from_hours(2);
+/// The age at which no table can be restored any more to a time before the object: DynamoDB's point-in-time recovery
+/// goes back 35 days.
+const RESTORABLE_FOR: Duration = Duration::from_hours(35 * 24);
 
 /// Something that S3 may hold and no document points to, noted so that it is removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,21 @@ pub struct Orphan {
     pub remains: OrphanKind,
     /// The time at which it was noted.
     pub noted_at: Timestamp,
+    /// How it was found.
+    #[serde(default)]
+    pub found_by: FoundBy,
+}
+
+/// How an [`Orphan`] was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FoundBy {
+    /// By the request that left it, or by S3's event of a new object.
+    #[default]
+    Event,
+    /// By the daily listing of the bucket. Its document may be one that a restored table lacks: it stays until an
+    /// operator had the time to bring that back.
+    Listing,
 }
 
 /// The kind of an [`Orphan`].
@@ -43,12 +61,13 @@ impl Orphan {
             content_id: upload.content_id.clone(),
             remains: OrphanKind::Upload(upload.upload_id.clone()),
             noted_at: now,
+            found_by: FoundBy::Event,
         }
     }
 
     /// The bytes of a version of an object, by S3's id of it, that no document points to.
-    pub fn of_object(content_id: ContentId, s3_version: String, now: Timestamp) -> Self {
-        Self { content_id, remains: OrphanKind::Object(s3_version), noted_at: now }
+    pub fn of_object(content_id: ContentId, s3_version: String, found_by: FoundBy, now: Timestamp) -> Self {
+        Self { content_id, remains: OrphanKind::Object(s3_version), noted_at: now, found_by }
     }
 
     /// Tells it from the document's other orphans.
@@ -61,6 +80,9 @@ impl Orphan {
 
     /// The time at which the sweep is to remove it.
     pub fn due(&self) -> Timestamp {
-        self.noted_at + ORPHANED_FOR
+        match self.found_by {
+            FoundBy::Event => self.noted_at + ORPHANED_FOR,
+            FoundBy::Listing => self.noted_at + RESTORABLE_FOR,
+        }
     }
 }

@@ -305,14 +305,14 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::checksum::Checksum;
+    use crate::{checksum::Checksum, document::FoundBy};
 
     #[test]
     fn every_key_reads_back_as_what_it_was_made_of() {
         let tenant: TenantId = "school-1".to_owned().try_into().unwrap();
         let key = DocumentKey { tenant: tenant.clone(), id: Uuid::from_u128(7).into() };
         let content = ContentId::of_bytes(&Checksum::sha256(b"x"));
-        let orphan = Orphan::of_object(content.clone(), "1#2".to_owned(), jiff::Timestamp::UNIX_EPOCH);
+        let orphan = Orphan::of_object(content.clone(), "1#2".to_owned(), FoundBy::Event, jiff::Timestamp::UNIX_EPOCH);
         let link = Link { kind: LinkKind::Student, id: "1#2".to_owned() };
         let keys = [
             (ItemKey::document(&key), Place::Document(key.clone())),

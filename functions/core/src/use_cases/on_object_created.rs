@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Document, Orphan, Stamp, UploadAt},
+    document::{Document, FoundBy, Orphan, Stamp, UploadAt},
     ids::{ContentId, DocumentKey},
     stores::Tenants,
 };
@@ -32,8 +32,8 @@ pub enum Created {
     Foreign,
 }
 
-/// Looks at the object of this key. Only removing it takes S3's id of its version. Events come late, twice and in any
-/// order: what counts is what the item says now.
+/// Looks at the object that an event names. Events come late, twice and in any order: what counts is what the item says
+/// now.
 pub async fn on_object_created(
     stores: &Stores,
     tenants: &Tenants,
@@ -41,11 +41,23 @@ pub async fn on_object_created(
     s3_version: Option<&str>,
     now: Timestamp,
 ) -> Result<Created> {
+    look_at(stores, tenants, object_key, s3_version, FoundBy::Event, now).await
+}
+
+/// Looks at the object of this key. Only removing it takes S3's id of its version.
+pub(super) async fn look_at(
+    stores: &Stores,
+    tenants: &Tenants,
+    object_key: &str,
+    s3_version: Option<&str>,
+    found_by: FoundBy,
+    now: Timestamp,
+) -> Result<Created> {
     let Some((key, content_id)) = DocumentKey::of_object(object_key) else {
         return Ok(Created::Foreign);
     };
     let Some(document) = stores.documents.load(&key).await? else {
-        return note_stray(stores, &key, content_id, s3_version, now).await;
+        return note_stray(stores, &key, content_id, s3_version, found_by, now).await;
     };
     match document.upload_at(Some(&content_id)) {
         // The sweep ends it.
@@ -66,7 +78,7 @@ pub async fn on_object_created(
         // Ended, and so listed as an orphan.
         UploadAt::Ended(..) => Ok(Created::Known),
         UploadAt::Elsewhere if points_to(stores, &document, &content_id).await? => Ok(Created::Known),
-        UploadAt::Elsewhere => note_stray(stores, &key, content_id, s3_version, now).await,
+        UploadAt::Elsewhere => note_stray(stores, &key, content_id, s3_version, found_by, now).await,
     }
 }
 
@@ -82,12 +94,13 @@ async fn note_stray(
     key: &DocumentKey,
     content_id: ContentId,
     s3_version: Option<&str>,
+    found_by: FoundBy,
     now: Timestamp,
 ) -> Result<Created> {
     let Some(s3_version) = s3_version else {
         return Ok(Created::Unversioned);
     };
-    let stray = Orphan::of_object(content_id, s3_version.to_owned(), now);
+    let stray = Orphan::of_object(content_id, s3_version.to_owned(), found_by, now);
     stores.documents.note_orphan(key, &stray).await?;
     Ok(Created::Stray)
 }

@@ -8,7 +8,7 @@ use crate::{
     Error, Result, Stores,
     caller::Caller,
     checksum::Checksum,
-    document::{Content, Document, Orphan, Verification},
+    document::{Content, Document, FoundBy, Orphan, Verification},
     identity::Request,
     ids::{ContentId, DocumentId},
     metadata::Metadata,
@@ -94,7 +94,7 @@ async fn note_orphan_of(stores: &Stores, document: &Document, content: &Content,
     let Put::Stored(Some(s3_version)) = put else {
         return;
     };
-    let orphan = Orphan::of_object(content.content_id.clone(), s3_version, now);
+    let orphan = Orphan::of_object(content.content_id.clone(), s3_version, FoundBy::Event, now);
     let noted = stores.documents.note_orphan(&document.key(), &orphan).await;
     left_to_the_sweep(noted);
 }
