@@ -158,14 +158,16 @@ def look_at_sessions(expanded):
         if statement["Effect"] == "Allow" and "s3:GetObject" in statement["Action"]:
             text, values = statement["Resource"]["Fn::Sub"]
             want("a session's files are its tenant's", (text, values["Tenant"]), ("${FilesBucket.Arn}/${Tenant}*", f"{tenant}/"))
-    [signs] = [
+    puts, gets = [
         statement
         for statement in expanded.properties("SigningRole")["Policies"][0]["PolicyDocument"]["Statement"]
         if "s3:" in json.dumps(statement["Action"])
     ]
-    want("a signing session puts", signs["Action"], "s3:PutObject")
-    want("a signing session copies nothing", signs["Condition"], {"Null": {"s3:x-amz-copy-source": "true"}})
-    want("a signing session's files", signs["Resource"], {"Fn::Sub": "${FilesBucket.Arn}/${!aws:PrincipalTag/tenant}/*"})
+    want("a signing session puts and gets", (puts["Action"], gets["Action"]), ("s3:PutObject", "s3:GetObject"))
+    want("a signing session copies nothing", puts["Condition"], {"Null": {"s3:x-amz-copy-source": "true"}})
+    for statement in (puts, gets):
+        files = {"Fn::Sub": "${FilesBucket.Arn}/${!aws:PrincipalTag/tenant}/*"}
+        want("a signing session's files", statement["Resource"], files)
 
 
 def look_at_tables(expanded):

@@ -355,6 +355,8 @@ fn find<'a>(
 
 /// The parameters of `path` if it has the shape of `pattern`, such as `/documents/{id}/upload`.
 fn parameters(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
+    // AWS does not mind a slash at the end, and hands it on.
+    let path = path.strip_suffix('/').unwrap_or(path);
     let (wanted, given) = (pattern.split('/'), path.split('/'));
     if wanted.clone().count() != given.clone().count() {
         return None;

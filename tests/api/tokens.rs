@@ -281,10 +281,11 @@ async fn a_token_for_one_type_neither_sees_nor_replaces_the_same_clients_documen
 }
 
 #[tokio::test]
-async fn every_route_asks_for_a_token() {
+async fn every_route_to_a_document_asks_for_a_token() {
     let sender = Sender::new();
     for route in okd_api::ROUTES {
-        let (before, rest) = route.path.split_once('{').unwrap();
+        // Without an id it is about the service itself.
+        let Some((before, rest)) = route.path.split_once('{') else { continue };
         let path = format!("{before}{}{}", support::sender::OFFERING, rest.split_once('}').unwrap().1);
         for method in route.methods {
             let response = sender.request(method, &path).send().await.unwrap();

@@ -11,7 +11,7 @@ use okd_local::{
     template::Template,
 };
 
-use support::cloud::start;
+use support::{cloud::start, sender::metadata};
 
 use crate::{
     harness::{Harness, Message},
@@ -29,6 +29,7 @@ async fn compare(parameters: &[(&str, &str)]) {
     harness.sender.patience = Duration::from_secs(2);
     matrix::run_every_case(&harness).await;
     come_with_an_unknown_key(cloud).await;
+    read_back(cloud).await;
     let (idle, in_vain) = harness.cloud.faults.audit_policies();
     assert_eq!(idle, [] as [Allowed; 0], "allowed, and needed by no use case");
     assert_eq!(in_vain, [] as [(String, Need); 0], "needed, and not allowed");
@@ -41,6 +42,17 @@ async fn come_with_an_unknown_key(cloud: &Cloud) {
     let sender = Sender::new(&cloud.url, token);
     let (status, answer) = sender.offer(&Message::new().0).await.unwrap();
     assert_eq!(status, 401, "{answer}");
+}
+
+/// Reads a document through the API and by the URL of its file.
+async fn read_back(cloud: &'static Cloud) {
+    let reader = support::sender::Sender::to(cloud);
+    let id = reader.hand_in(&metadata(), b"an exam").await.ok().id();
+    let path = format!("/okd/v1/documents/{id}");
+    assert_eq!(reader.call("GET", &path).await.ok().body, "an exam");
+    let known = reader.call("GET", &format!("{path}/metadata")).await.ok().body;
+    let file = reqwest::get(known["documentTempDownloadUrl"].as_str().unwrap()).await.unwrap();
+    assert_eq!(file.text().await.unwrap(), "an exam");
 }
 
 #[tokio::test]

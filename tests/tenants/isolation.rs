@@ -66,7 +66,8 @@ async fn intrude(stranger: &Sender, property: &Property) -> usize {
     let before = property.state().await;
     let mut tried = BTreeSet::new();
     for route in okd_api::ROUTES {
-        let (front, rest) = route.path.split_once('{').unwrap();
+        // Without an id it is about the service itself.
+        let Some((front, rest)) = route.path.split_once('{') else { continue };
         let (parameter, back) = rest.split_once('}').unwrap();
         for method in route.methods {
             let path = |id: &str| format!("{front}{id}{back}");

@@ -1,7 +1,7 @@
 //! The state that the function keeps between requests.
 
 use okd_core::{
-    config::{ConfigError, MetricsConfig, PageConfig, SessionConfig, StoreConfig, TokenConfig},
+    config::{ConfigError, MetricsConfig, PageConfig, ServiceConfig, SessionConfig, StoreConfig, TokenConfig},
     lambda::Clock,
     metrics::Meter,
     stores::{self, TenantStores, Tenants},
@@ -19,6 +19,7 @@ pub struct App {
     pub(crate) meter: Meter,
     /// The origins whose pages may call.
     pub(crate) origins: Vec<String>,
+    pub(crate) service: ServiceConfig,
 }
 
 impl App {
@@ -33,6 +34,7 @@ impl App {
             clock,
             meter: Meter::new(MetricsConfig::from_env()?),
             origins: PageConfig::from_env()?.origins,
+            service: ServiceConfig::from_env()?,
         })
     }
 }

@@ -4,7 +4,9 @@
 
 mod app;
 mod cors;
+mod describe;
 mod documents;
+mod download;
 mod event;
 mod form;
 mod kinds;
@@ -14,6 +16,7 @@ mod problem;
 mod refusal;
 mod response;
 mod routes;
+mod service;
 mod throttle;
 mod uploads;
 
@@ -44,8 +47,8 @@ use routes::Found;
 /// Time reserved for sending the response before the Lambda deadline.
 const TO_ANSWER: Duration = Duration::from_secs(1);
 
-/// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, and to be
-/// kept by no cache on the way, since it may hold URLs that are secrets. The template gives them to the gateway's own
+/// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, and, unless it
+/// says otherwise, to be kept by no cache on the way, since it may hold URLs that are secrets. The template gives them to the gateway's own
 /// answers.
 pub const SAFE_HEADERS: [(&str, &str); 3] = [
     ("strict-transport-security", "max-age=31536000"),
@@ -75,7 +78,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let page = cors::Page::of(&app.origins, request.headers());
     let mut response = survive(answer(app, request, &ids), &ids).instrument(span).await;
     for (name, value) in SAFE_HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     if let Some(page) = page {
         page.allow(response.headers_mut());

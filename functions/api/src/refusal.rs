@@ -3,6 +3,7 @@
 use http::header;
 use okd_core::{
     Error, caller::scopes_for, class::DocumentClass, document::EndReason, error::TokenFault, parts::MAX_INLINE_FILE,
+    use_cases::Standing,
 };
 use serde_json::{Value, json};
 
@@ -16,6 +17,10 @@ pub(crate) enum Refusal {
     Form(FormFault),
     /// `complete` was called with so many parts missing of so many; with the upload on our wire.
     Incomplete { missing: usize, parts: usize, upload: Value },
+    /// The document cannot be read: its standing, with the upload on our wire.
+    NotStored(Standing, Value),
+    /// The document, of so many bytes, has not the range that is asked for.
+    NoSuchRange { size: u64 },
     /// The upload to complete has ended.
     UploadGone(EndReason),
     /// There is no such path.
@@ -24,8 +29,8 @@ pub(crate) enum Refusal {
     MethodNotAllowed { allowed: &'static [&'static str] },
     /// The id in the path is none.
     InvalidId,
-    /// The query `?upload=` names nothing that could be an upload.
-    InvalidUpload,
+    /// The query `?upload=` or `?version=` names nothing that could be one.
+    InvalidContentId,
     /// The message is one of flow 5.
     StatusNotServed,
     /// The body is compressed.
@@ -70,6 +75,12 @@ pub(crate) fn problem(refusal: &Refusal) -> Problem {
             ),
         )
         .member("upload", upload.clone()),
+        Refusal::NotStored(standing, upload) => not_stored(*standing, upload),
+        Refusal::NoSuchRange { size } => Problem::new(
+            Kind::NoSuchRange,
+            format!("The document has {size} bytes; the range in the header Range lies beyond them."),
+        )
+        .header(header::CONTENT_RANGE, format!("bytes */{size}")),
         Refusal::UploadGone(reason) => Problem::new(
             match reason {
                 EndReason::ChecksumMismatch | EndReason::Corrupt => Kind::ChecksumMismatch,
@@ -94,10 +105,10 @@ pub(crate) fn problem(refusal: &Refusal) -> Problem {
             Kind::InvalidId,
             "The id in the path is not a UUID such as 123e4567-e89b-12d3-a456-426614174000.",
         ),
-        Refusal::InvalidUpload => Problem::new(
+        Refusal::InvalidContentId => Problem::new(
             Kind::InvalidId,
-            "The query names no upload of ours. Use the links of the answer that began the upload as they are, with \
-             their ?upload=, or leave the query out to mean the document's only upload.",
+            "The query ?upload= or ?version= holds no id of ours. Use the links of the answers as they are, or leave the \
+             query out to mean the document's only upload or its current version.",
         ),
         Refusal::StatusNotServed => Problem::new(
             Kind::NotImplemented,
@@ -254,6 +265,10 @@ fn problem_of_core(error: &Error) -> Problem {
             "This document has no such upload, or had it long ago. Use the links of the answer to the PUT as they are, \
              or repeat the PUT of the metadata to learn where the document stands.",
         ),
+        Error::NoSuchVersion => Problem::new(
+            Kind::NoSuchVersion,
+            "This document has no such version that could be read. GET its metadata: ext.okd.version is the current one.",
+        ),
         Error::TooManyContents(contents) => Problem::new(
             Kind::TooManyVersions,
             format!(
@@ -290,6 +305,21 @@ fn problem_of_core(error: &Error) -> Problem {
         .retry_after("2")
         .failed(error.to_string()),
     }
+}
+
+/// Says where a document stands that cannot be read.
+fn not_stored(standing: Standing, upload: &Value) -> Problem {
+    let (why, remedy) = match standing {
+        Standing::Uploading => ("its parts have not all arrived", "Send them and complete the upload"),
+        Standing::Verifying => (
+            "its bytes are still being compared with the checksum that was declared",
+            "Repeat this request after the time in Retry-After",
+        ),
+        Standing::Ended(reason) => (ended(reason), "Hand the document in again"),
+    };
+    let problem = Problem::new(Kind::NotStored, format!("The document is not stored: {why}. {remedy}."));
+    let problem = problem.member("upload", upload.clone());
+    if standing == Standing::Verifying { problem.retry_after("2") } else { problem }
 }
 
 fn missing_scope(class: Option<DocumentClass>) -> Problem {

@@ -74,7 +74,7 @@ pub(crate) fn upload_json(id: DocumentId, view: &UploadView, paths: &Paths) -> V
         "expiresAt": view.expires_at,
         "parts": view.missing.iter().map(part).collect::<Vec<_>>(),
         "complete": { "method": "POST", "href": paths.complete(id, &view.content_id) },
-        "status": { "method": "GET", "href": paths.upload(id, &view.content_id) },
+        "status": link_to_upload(id, &view.content_id, paths),
         "abort": { "method": "DELETE", "href": paths.upload(id, &view.content_id) },
     })
 }
@@ -85,8 +85,13 @@ pub(crate) fn verifying_json(id: DocumentId, content: &Content, paths: &Paths) -
         "state": "verifying",
         "documentSize": content.size,
         "complete": { "method": "POST", "href": paths.complete(id, &content.content_id) },
-        "status": { "method": "GET", "href": paths.upload(id, &content.content_id) },
+        "status": link_to_upload(id, &content.content_id, paths),
     })
+}
+
+/// Where an upload tells how far it is.
+pub(crate) fn link_to_upload(id: DocumentId, content_id: &ContentId, paths: &Paths) -> Value {
+    json!({ "method": "GET", "href": paths.upload(id, content_id) })
 }
 
 /// Answers `OPTIONS`: the methods of the path, in `Allow`, for any id. No token is needed, since browsers ask before

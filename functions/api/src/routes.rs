@@ -1,6 +1,6 @@
 //! The whole API as one table and one match.
 //!
-//! Paths are matched behind `/okd/v1/`, wherever that begins: a REST API's own URL carries its stage in
+//! Paths are matched from `/okd/v1` on, wherever that begins: a REST API's own URL carries its stage in
 //! front, a custom domain the base path that it was mapped to. That part is kept for the
 //! links in answers.
 
@@ -17,12 +17,15 @@ use okd_core::{
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-use crate::{app::App, documents, links::Paths, refusal::Refusal, response::still_completing, uploads};
+use crate::{
+    app::App, describe, documents, download, links::Paths, refusal::Refusal, response::still_completing, service,
+    uploads,
+};
 
 /// A path of the API, as `template.yaml` spells it, and what it answers to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The path, with its one parameter in braces.
+    /// The path, with its one parameter in braces. Without one it is for everybody, and asks for no token.
     pub path: &'static str,
     /// The methods that it answers to.
     pub methods: &'static [&'static str],
@@ -31,13 +34,20 @@ pub struct Route {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
+    Service,
     HandIn(SubjectKind),
+    Document,
+    Metadata,
     Upload,
     Complete,
 }
 
+/// The path that all others begin with.
+const BASE: &str = "/okd/v1";
+
 /// Every route there is.
 pub const ROUTES: &[Route] = &[
+    Route { path: BASE, methods: &["GET", "HEAD"], action: Action::Service },
     Route {
         path: "/okd/v1/associations/{associationId}",
         methods: &["PUT", "POST", "PATCH"],
@@ -58,29 +68,30 @@ pub const ROUTES: &[Route] = &[
         methods: &["PUT", "POST"],
         action: Action::HandIn(SubjectKind::Person),
     },
+    Route { path: "/okd/v1/documents/{dmsDocumentId}", methods: &["GET", "HEAD"], action: Action::Document },
+    Route { path: "/okd/v1/documents/{dmsDocumentId}/metadata", methods: &["GET", "HEAD"], action: Action::Metadata },
     Route { path: "/okd/v1/documents/{dmsDocumentId}/upload", methods: &["GET", "DELETE"], action: Action::Upload },
     Route { path: "/okd/v1/documents/{dmsDocumentId}/upload/complete", methods: &["POST"], action: Action::Complete },
 ];
 
-/// A path of a route, with the text that stands where its id should.
+/// A path of a route, with the text that stands where its id should, if it has one.
 pub(crate) struct At<'a> {
     pub(crate) route: &'static Route,
-    id: &'a str,
+    id: Option<&'a str>,
 }
 
-/// A route with the id that its path holds.
+/// A route with the id that its path holds, if it has one.
 pub(crate) struct Found {
     pub(crate) route: &'static Route,
-    id: Uuid,
+    id: Option<Uuid>,
 }
 
 /// The route of a path, or why there is none.
 pub(crate) fn at(path: &str) -> Result<At<'_>, Refusal> {
-    let start = path.find("/okd/v1/").ok_or(Refusal::NoSuchRoute)?;
-    ROUTES
-        .iter()
-        .find_map(|route| parameter(route.path, &path[start..]).map(|id| At { route, id }))
-        .ok_or(Refusal::NoSuchRoute)
+    let start = path.find(BASE).ok_or(Refusal::NoSuchRoute)?;
+    // The standard writes the base itself with a slash; nothing else has one at its end.
+    let path = Some(&path[start..]).filter(|path| path.strip_suffix('/') != Some(BASE)).unwrap_or(BASE);
+    ROUTES.iter().find_map(|route| matching(route, path)).ok_or(Refusal::NoSuchRoute)
 }
 
 /// The route of a request, with its id; or why it does not answer to that.
@@ -89,17 +100,19 @@ pub(crate) fn find(method: &Method, at: &At<'_>) -> Result<Found, Refusal> {
     if !route.methods.contains(&method.as_str()) {
         return Err(Refusal::MethodNotAllowed { allowed: route.methods });
     }
-    let id = percent_decode_str(id).decode_utf8().ok();
-    let id = id.and_then(|id| parse_uuid(&id)).ok_or(Refusal::InvalidId)?;
+    let uuid = |id| parse_uuid(&percent_decode_str(id).decode_utf8().ok()?);
+    let id = id.map(|id| uuid(id).ok_or(Refusal::InvalidId)).transpose()?;
     Ok(Found { route, id })
 }
 
-/// The text in `path` at the parameter of `pattern`, if the rest of the pattern matches too.
-fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
-    let (before, rest) = pattern.split_once('{')?;
+/// The route at this path, if it is its.
+fn matching<'a>(route: &'static Route, path: &'a str) -> Option<At<'a>> {
+    let Some((before, rest)) = route.path.split_once('{') else {
+        return (route.path == path).then_some(At { route, id: None });
+    };
     let (_, after) = rest.split_once('}')?;
-    let value = path.strip_prefix(before)?.strip_suffix(after)?;
-    (!value.contains('/')).then_some(value)
+    let id = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!id.contains('/')).then_some(At { route, id: Some(id) })
 }
 
 /// Authenticates, leaving word of who it is for the log, then calls the route's use case.
@@ -109,6 +122,9 @@ pub(crate) async fn call(
     request: Request,
     who: &mut Option<Caller>,
 ) -> Result<Response<Body>, Refusal> {
+    let Some(id) = found.id else {
+        return Ok(service::describe(&app.service));
+    };
     // `lambda_http` keeps the last one only of repeated headers.
     let authorization = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = &*who.insert(app.verifier.caller(authorization).await?);
@@ -117,37 +133,42 @@ pub(crate) async fn call(
         return Err(Refusal::TooManyRequests);
     }
     let paths = Paths::of(&request);
-    let id = DocumentId::from(found.id);
-    let upload = linked_upload(&request)?;
+    let document = DocumentId::from(id);
+    let upload = content_id_in(&request, "upload")?;
     let upload = upload.as_ref();
+    let version = content_id_in(&request, "version")?;
+    let version = version.as_ref();
     let stores = app.stores.of(tenant).await?;
     let (stores, now) = (&*stores, (app.clock)());
     match (found.route.action, request.method()) {
         (Action::HandIn(_), &Method::PATCH) => Err(Refusal::StatusNotServed),
         (Action::HandIn(kind), _) => {
-            let subject = Subject { kind, id: found.id };
+            let subject = Subject { kind, id };
             documents::hand_in(stores, caller, subject, request, now, &paths).await
         }
-        (Action::Upload, &Method::DELETE) => uploads::abort(stores, caller, id, upload, now).await,
-        (Action::Upload, _) => uploads::status(stores, caller, id, upload, now, &paths).await,
-        (Action::Complete, _) => uploads::complete(stores, caller, id, upload, now, &paths).await,
+        (Action::Service, _) => Ok(service::describe(&app.service)),
+        (Action::Document, _) => download::download(stores, caller, document, version, &request, now, &paths).await,
+        (Action::Metadata, _) => describe::describe(stores, caller, document, version, now, &paths).await,
+        (Action::Upload, &Method::DELETE) => uploads::abort(stores, caller, document, upload, now).await,
+        (Action::Upload, _) => uploads::status(stores, caller, document, upload, now, &paths).await,
+        (Action::Complete, _) => uploads::complete(stores, caller, document, upload, now, &paths).await,
     }
 }
 
 /// The answer when there is no time left to do what was asked.
 pub(crate) fn out_of_time(found: &Found) -> Result<Response<Body>, Refusal> {
-    match found.route.action {
-        Action::Complete => Ok(still_completing(found.id.into())),
-        Action::HandIn(_) | Action::Upload => Err(Refusal::OutOfTime),
+    match (found.route.action, found.id) {
+        (Action::Complete, Some(id)) => Ok(still_completing(id.into())),
+        _ => Err(Refusal::OutOfTime),
     }
 }
 
-/// The upload of the document that a link means, from its query `?upload=`.
-fn linked_upload(request: &Request) -> Result<Option<ContentId>, Refusal> {
+/// The upload or version of the document that a link means, from the query of this name.
+fn content_id_in(request: &Request, name: &str) -> Result<Option<ContentId>, Refusal> {
     let query = request.query_string_parameters_ref();
-    let upload = query.and_then(|query| query.first("upload"));
-    let content_id = |text| ContentId::parse(text).ok_or(Refusal::InvalidUpload);
-    upload.map(content_id).transpose()
+    let text = query.and_then(|query| query.first(name));
+    let content_id = |text| ContentId::parse(text).ok_or(Refusal::InvalidContentId);
+    text.map(content_id).transpose()
 }
 
 #[cfg(test)]
@@ -165,6 +186,10 @@ mod tests {
         for front in ["", "/Prod", "/dms/school"] {
             let found = find(&Method::PUT, &format!("{front}/okd/v1/offering/{ID}")).unwrap_or_else(|_| panic!());
             assert_eq!(found.route.path, "/okd/v1/offering/{offeringId}");
+            for base in ["/okd/v1", "/okd/v1/"] {
+                let found = find(&Method::GET, &format!("{front}{base}")).unwrap_or_else(|_| panic!());
+                assert_eq!(found.route.path, BASE);
+            }
         }
     }
 
@@ -172,13 +197,15 @@ mod tests {
     fn an_id_is_the_same_however_its_characters_are_encoded() {
         let id = ID.replace('-', "%2D").replacen('1', "%31", 1);
         let found = find(&Method::PUT, &format!("/okd/v1/persons/{id}")).unwrap_or_else(|_| panic!());
-        assert_eq!(found.id.to_string(), ID);
+        assert_eq!(found.id.map(|id| id.to_string()).as_deref(), Some(ID));
     }
 
     #[test]
     fn no_part_of_a_path_is_guessed() {
         let refused = |path: &str| matches!(find(&Method::GET, path), Err(Refusal::NoSuchRoute));
-        for path in ["/", "/okd/v1", "/okd/v2/offering/x", "/okd/v1/offering", "/okd/v1/documents/a/b/upload"] {
+        for path in
+            ["/", "/okd/v1//", "/okd/v1x", "/okd/v2/offering/x", "/okd/v1/offering", "/okd/v1/documents/a/b/upload"]
+        {
             assert!(refused(path), "{path}");
         }
         assert!(refused(&format!("/okd/v1/offering/{ID}/")));

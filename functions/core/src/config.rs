@@ -38,6 +38,15 @@ pub struct PageConfig {
     pub origins: Vec<String>,
 }
 
+/// The words in which the service presents itself; the api function reads it.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    /// `OKD_CONTACT_EMAIL`: the address of the service's operator.
+    pub contact_email: String,
+    /// `OKD_DOCUMENTATION`: the URL of its documentation and terms.
+    pub documentation: String,
+}
+
 /// The bus for announcements; the announce function reads it.
 #[derive(Debug, Clone)]
 pub struct BusConfig {
@@ -91,6 +100,13 @@ impl PageConfig {
     /// Reads the variable named above. A function without it must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self { origins: list(&required("OKD_UPLOAD_ORIGINS")?) })
+    }
+}
+
+impl ServiceConfig {
+    /// Reads the variables named above. A function without one of them must not start.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self { contact_email: required("OKD_CONTACT_EMAIL")?, documentation: required("OKD_DOCUMENTATION")? })
     }
 }
 

@@ -66,6 +66,9 @@ pub enum Error {
     /// The document never had this upload, or it ended long ago.
     #[error("no such upload")]
     NoSuchUpload,
+    /// The document has no such version, or that one is corrupt.
+    #[error("no such version")]
+    NoSuchVersion,
     /// The document has had so many contents, as many as one may have.
     #[error("the document has had {0} contents")]
     TooManyContents(u32),

@@ -18,6 +18,7 @@ pub mod name;
 pub mod parameters;
 pub mod parts;
 pub mod quota;
+pub mod range;
 pub mod stores;
 pub mod tenant;
 pub mod token;

@@ -157,6 +157,17 @@ pub(crate) fn get(store: &Arc<Store>, input: &GetObjectInput) -> S3Result<GetObj
     let version = store.lock().bucket(&input.bucket)?.find(&input.key, input.version_id.as_deref())?;
     let reading = Reading::new(&version, input)?;
     let mut output = describe!(GetObjectOutput, &version, reading);
+    // What a presigned URL may ask the answer's headers to be.
+    let instead = |asked: &Option<String>, own: &mut Option<String>| {
+        if asked.is_some() {
+            own.clone_from(asked);
+        }
+    };
+    instead(&input.response_cache_control, &mut output.cache_control);
+    instead(&input.response_content_disposition, &mut output.content_disposition);
+    instead(&input.response_content_encoding, &mut output.content_encoding);
+    instead(&input.response_content_language, &mut output.content_language);
+    instead(&input.response_content_type, &mut output.content_type);
     output.tag_count = i32::try_from(reading.content.tags.len()).ok().filter(|count| *count > 0);
     output.body = Some(reading::read(store, Arc::clone(&version), reading.range.clone()));
     Ok(output)

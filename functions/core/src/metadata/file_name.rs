@@ -3,6 +3,7 @@
 
 use icu_normalizer::ComposingNormalizer;
 use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 /// A file name without a path, control characters or direction overrides: 1 to 255 bytes of UTF-8, in NFC, and no name
@@ -26,6 +27,34 @@ impl FileName {
             device if is_device(device) => shorten(&format!("_{device}")),
             _ => short,
         })
+    }
+
+    /// The `Content-Disposition` that has a browser save a file under this name (RFC 6266): in UTF-8 and, for what does
+    /// not read that, in ASCII with `_` for the rest.
+    pub fn to_save_as(&self) -> String {
+        // What RFC 8187 calls an attr-char stays as it is.
+        const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+            .remove(b'!')
+            .remove(b'#')
+            .remove(b'$')
+            .remove(b'&')
+            .remove(b'+')
+            .remove(b'-')
+            .remove(b'.')
+            .remove(b'^')
+            .remove(b'_')
+            .remove(b'`')
+            .remove(b'|')
+            .remove(b'~');
+        // Some browsers read %41 as A here too.
+        let plain = |c: char| if c.is_ascii() && !matches!(c, '%' | '\\' | '"') { c } else { '_' };
+        let ascii: String = self.0.chars().map(plain).collect();
+        format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(&self.0, ENCODED))
+    }
+
+    /// The name without its ending.
+    pub fn stem(&self) -> &str {
+        self.0.rsplit_once('.').map_or(&self.0, |(stem, _)| stem)
     }
 
     /// The name.

@@ -16,6 +16,26 @@ const UNKNOWN: &str = "application/octet-stream";
 /// Types that say no more than "a file": the standard's flow 2 prints the second.
 const GENERIC: [&str; 3] = [UNKNOWN, "application/binary", "binary/octet-stream"];
 
+/// Types of files that browsers show or save, and never run.
+const HARMLESS: [&str; 7] = [
+    "application/json",
+    "application/msword",
+    "application/pdf",
+    "application/rtf",
+    "application/zip",
+    "text/csv",
+    "text/plain",
+];
+/// Beginnings of such types.
+const HARMLESS_KINDS: [&str; 6] = [
+    "application/vnd.ms-",
+    "application/vnd.oasis.opendocument.",
+    "application/vnd.openxmlformats-officedocument.",
+    "audio/",
+    "image/",
+    "video/",
+];
+
 impl TryFrom<&str> for MediaType {
     type Error = &'static str;
 
@@ -78,6 +98,15 @@ impl MediaType {
     /// Returns whether it says no more than "a file".
     pub fn is_generic(&self) -> bool {
         GENERIC.contains(&self.essence())
+    }
+
+    /// The type by which a file may be sent to a browser: itself where no browser runs such a file or looks into it for a
+    /// script, else the type of unknown bytes.
+    pub fn harmless(&self) -> &str {
+        let essence = self.essence();
+        let is_harmless = HARMLESS.contains(&essence)
+            || HARMLESS_KINDS.iter().any(|kind| essence.starts_with(kind)) && essence != "image/svg+xml";
+        if is_harmless { &self.0 } else { UNKNOWN }
     }
 
     /// The whole type.

@@ -13,6 +13,7 @@ use aws_sdk_s3::{
     config::RequestChecksumCalculation,
     error::ProvideErrorMetadata,
     operation::{head_object::HeadObjectError, put_object::builders::PutObjectFluentBuilder},
+    presigning::PresigningConfig,
     primitives::ByteStream,
     types::ChecksumMode,
 };
@@ -93,6 +94,25 @@ impl Files {
     pub(super) fn signed_by(self, sdk: &SdkConfig, until: Timestamp) -> Self {
         let signer = Self::new(sdk, String::new()).client;
         Self { signer: Some((signer, until)), ..self }
+    }
+
+    /// The client that signs URLs, and how: for `longest`, unless `end` or its credentials' end comes first; and the time
+    /// at which they end.
+    pub(super) fn signing(
+        &self,
+        longest: Duration,
+        now: Timestamp,
+        end: Timestamp,
+    ) -> Result<(&Client, PresigningConfig, Timestamp)> {
+        let (signer, end) = match &self.signer {
+            Some((signer, until)) => (signer, end.min(*until)),
+            None => (&self.client, end),
+        };
+        let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
+        let lifetime = longest.min(left).max(Duration::from_secs(1));
+        let presigning = PresigningConfig::expires_in(lifetime);
+        let presigning = presigning.map_err(|error| Error::unavailable("presigning a URL", error))?;
+        Ok((signer, presigning, now + lifetime))
     }
 
     /// Stores bytes under a key that names them, unless they are there already. S3 itself checks them against their

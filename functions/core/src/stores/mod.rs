@@ -3,6 +3,7 @@
 //! `AWS_ENDPOINT_URL_S3` point them at any server of those protocols.
 
 mod documents;
+mod downloads;
 mod files;
 mod issuer_keys;
 mod multipart;
@@ -22,6 +23,7 @@ use aws_smithy_http_client::{
 };
 
 pub use documents::{Documents, Usage};
+pub use downloads::DownloadLink;
 pub use files::{File, Files, Listed, Put, StoredObject, time_to_read};
 pub use issuer_keys::Claim;
 pub use multipart::{Completion, PartLink, ReceivedPart};

@@ -8,7 +8,6 @@ use std::time::Duration;
 use aws_sdk_s3::{
     config::timeout::TimeoutConfig,
     error::{ProvideErrorMetadata, SdkError},
-    presigning::PresigningConfig,
     types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart},
 };
 use jiff::Timestamp;
@@ -99,15 +98,7 @@ impl Files {
         now: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<PartLink>> {
-        let (signer, end) = match &self.signer {
-            Some((signer, until)) => (signer, end.min(*until)),
-            None => (&self.client, end),
-        };
-        let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
-        let lifetime = LINK_LIFETIME.min(left).max(Duration::from_secs(1));
-        let presigning =
-            PresigningConfig::expires_in(lifetime).map_err(|error| Error::unavailable("presigning parts", error))?;
-        let expires_at = now + lifetime;
+        let (signer, presigning, expires_at) = self.signing(LINK_LIFETIME, now, end)?;
         let mut links = Vec::new();
         for part in parts {
             let request = signer

@@ -1,5 +1,6 @@
 //! The use cases, one file each. Senders: a document is [stored whole](fn@store_inline), an upload
-//! [begun](fn@begin_upload), its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). Behind
+//! [begun](fn@begin_upload), its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). Readers: a
+//! document is [found](fn@find). Behind
 //! their backs: a new object is [looked at](fn@on_object_created), a checksum [verified](fn@verify), what is due
 //! [swept](fn@sweep), the bucket [looked through](fn@look_through). Operators: [open uploads](fn@open_uploads) are
 //! listed and ended.
@@ -20,6 +21,7 @@ mod load;
 mod look_through;
 mod on_object_created;
 mod open_uploads;
+mod read;
 mod status;
 mod store_inline;
 mod sweep;
@@ -32,6 +34,7 @@ pub use complete::{Completed, complete};
 pub use look_through::{Looked, look_through};
 pub use on_object_created::{Created, on_object_created};
 pub use open_uploads::{end_upload, open_uploads};
+pub use read::{Readable, Standing, find};
 pub use status::{UploadStatus, status};
 pub use store_inline::store_inline;
 pub use sweep::{Swept, longest, sweep};

@@ -1,0 +1,152 @@
+//! A document read back (flow x): its bytes, or where to fetch them.
+
+use std::ops::RangeInclusive;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use lambda_http::{Body, Request, Response};
+use okd_core::{
+    Stores,
+    caller::Caller,
+    document::{Content, Document},
+    ids::{ContentId, DocumentId},
+    parts::MAX_INLINE_FILE,
+    range::ByteRange,
+    use_cases::{self, Readable, Standing},
+};
+use serde_json::json;
+
+use crate::{
+    links::Paths,
+    refusal::Refusal,
+    response::{answer, link_to_upload},
+};
+
+/// `GET` and `HEAD` of a document: 200 or 206 with the bytes where Lambda can carry them, else 307 to a URL of S3; 304
+/// where the reader has them.
+pub(crate) async fn download(
+    stores: &Stores,
+    caller: &Caller,
+    id: DocumentId,
+    version: Option<&ContentId>,
+    request: &Request,
+    now: Timestamp,
+    paths: &Paths,
+) -> Result<Response<Body>, Refusal> {
+    let (document, content) = find(stores, caller, id, version, paths).await?;
+    let etag = format!("\"{}\"", content.content_id);
+    if is_known(request.headers(), &etag) {
+        return Ok(described(StatusCode::NOT_MODIFIED, &content, &etag, Body::Empty));
+    }
+    let range = match asked_range(request.headers(), &etag, content.size) {
+        ByteRange::Whole => None,
+        ByteRange::Part(range) => Some(range),
+        ByteRange::Unsatisfiable => return Err(Refusal::NoSuchRange { size: content.size }),
+    };
+    if request.method() == Method::HEAD {
+        let mut response = described(StatusCode::OK, &content, &etag, Body::Empty);
+        response.headers_mut().insert(header::CONTENT_LENGTH, content.size.into());
+        return Ok(response);
+    }
+    let size = range.as_ref().map_or(content.size, |range| range.end() - range.start() + 1);
+    if size > MAX_INLINE_FILE as u64 {
+        return redirect(stores, &document, &content, now).await;
+    }
+    let bytes = stores.files.read(&document.object_key(&content.content_id), range.clone()).await?;
+    let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let mut response = described(status, &content, &etag, Body::Binary(bytes.into()));
+    if let Some(range) = range {
+        response.headers_mut().insert(header::CONTENT_RANGE, content_range(&range, content.size));
+    }
+    Ok(response)
+}
+
+/// Finds what there is to read, or refuses by saying where the document stands.
+pub(crate) async fn find(
+    stores: &Stores,
+    caller: &Caller,
+    id: DocumentId,
+    version: Option<&ContentId>,
+    paths: &Paths,
+) -> Result<(Box<Document>, Box<Content>), Refusal> {
+    match use_cases::find(stores, caller, id, version).await? {
+        Readable::Content(document, content) => Ok((document, content)),
+        Readable::NotStored(standing, content_id) => {
+            let state = match standing {
+                Standing::Uploading => json!("uploading"),
+                Standing::Verifying => json!("verifying"),
+                Standing::Ended(reason) => json!(reason),
+            };
+            let mut upload = json!({ "state": state });
+            if let Some(content_id) = content_id {
+                upload["status"] = link_to_upload(id, &content_id, paths);
+            }
+            Err(Refusal::NotStored(standing, upload))
+        }
+    }
+}
+
+/// An answer with the headers that tell what the file is: to be saved under its own name, and as a type that no browser
+/// runs.
+fn described(status: StatusCode, content: &Content, etag: &str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let metadata = &content.metadata;
+    let disposition = metadata.okd.file_name.to_save_as();
+    for (name, value) in [
+        (header::CONTENT_TYPE, metadata.media_type.harmless()),
+        (header::CONTENT_DISPOSITION, disposition.as_str()),
+        (header::ETAG, etag),
+        (header::ACCEPT_RANGES, "bytes"),
+        // Without scripts also where a reader shows it in a frame.
+        (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// 307 to S3, with a body for those who follow it by hand.
+async fn redirect(
+    stores: &Stores,
+    document: &Document,
+    content: &Content,
+    now: Timestamp,
+) -> Result<Response<Body>, Refusal> {
+    let link = stores.files.link_to(&document.object_key(&content.content_id), content, now).await?;
+    let body = json!({
+        "dmsDocumentId": document.id,
+        "documentSize": content.size,
+        "documentTempDownloadUrl": link.href,
+        "expiresAt": link.expires_at,
+        "detail": "The document is too large to come in this answer. GET documentTempDownloadUrl without an Authorization \
+            header: the URL holds its own permission, and S3 refuses a request that brings a token besides. Or read it in \
+            ranges of at most 4 MiB here.",
+    });
+    let mut response = answer(StatusCode::TEMPORARY_REDIRECT, &body);
+    if let Ok(location) = HeaderValue::from_str(&link.href) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Returns whether the reader has this very content already, by `If-None-Match`.
+fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let listed = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut listed = listed.flat_map(|value| value.split(',')).map(str::trim);
+    listed.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
+}
+
+/// The range that is asked for. With an `If-Range` that names another content it is the whole (RFC 9110, section 13.1.5).
+fn asked_range(headers: &HeaderMap, etag: &str, size: u64) -> ByteRange {
+    let is_for_another = headers.get(header::IF_RANGE).is_some_and(|value| value.as_bytes() != etag.as_bytes());
+    let range = headers.get(header::RANGE).filter(|_| !is_for_another);
+    ByteRange::parse(range.and_then(|value| value.to_str().ok()), size)
+}
+
+fn content_range(range: &RangeInclusive<u64>, size: u64) -> HeaderValue {
+    let text = format!("bytes {}-{}/{size}", range.start(), range.end());
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("bytes"))
+}

@@ -1,0 +1,77 @@
+//! A document is read back by those who may know of it (flow x).
+
+use super::load::load;
+use crate::{
+    Error, Result, Stores,
+    caller::Caller,
+    document::{Content, Document, EndReason, UploadState, Verification},
+    ids::{ContentId, DocumentId},
+};
+
+/// The outcome of a request to read a document.
+#[derive(Debug)]
+pub enum Readable {
+    /// It is stored: as this content, of this document.
+    Content(Box<Document>, Box<Content>),
+    /// It is not stored, or not yet.
+    NotStored(Standing, Option<ContentId>),
+}
+
+/// The state of a document, or of one version of it, that cannot be read; with the upload that it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its parts are awaited.
+    Uploading,
+    /// Everything is there, and has yet to be compared with what was declared.
+    Verifying,
+    /// Its upload has ended without a document.
+    Ended(EndReason),
+}
+
+/// Finds what there is to read of one of the caller's documents: the content that `version` names, or else the newest that
+/// the caller may take for stored. While a new one is on its way or being compared, that is the one before it. One call,
+/// or two where it is not the current content.
+pub async fn find(stores: &Stores, caller: &Caller, id: DocumentId, version: Option<&ContentId>) -> Result<Readable> {
+    let document = load(stores, caller, id).await?;
+    match version {
+        Some(version) => find_version(stores, caller, document, version).await,
+        None => find_newest(stores, caller, document).await,
+    }
+}
+
+async fn find_version(stores: &Stores, caller: &Caller, document: Document, version: &ContentId) -> Result<Readable> {
+    let current = document.content.clone().filter(|content| content.content_id == *version);
+    let content = match current {
+        Some(current) => Some(current),
+        None => stores.documents.past(&document.key(), version).await?,
+    };
+    let sound = content.filter(|content| content.verification != Verification::Corrupt);
+    let content = sound.ok_or(Error::NoSuchVersion)?;
+    Ok(readable(caller, document, content))
+}
+
+async fn find_newest(stores: &Stores, caller: &Caller, document: Document) -> Result<Readable> {
+    let Some(current) = document.content.clone() else {
+        let upload = document.upload.as_ref();
+        let standing = upload.map_or(Standing::Ended(EndReason::Corrupt), |upload| match upload.state {
+            UploadState::Uploading => Standing::Uploading,
+            UploadState::Ended(reason) => Standing::Ended(reason),
+        });
+        return Ok(Readable::NotStored(standing, upload.map(|upload| upload.content_id.clone())));
+    };
+    if caller.takes_for_stored(&current) {
+        return Ok(Readable::Content(Box::new(document), Box::new(current)));
+    }
+    let before = stores.documents.last_sound(&document.key(), &current.content_id).await?;
+    let before = before.filter(|before| caller.takes_for_stored(before));
+    Ok(readable(caller, document, before.unwrap_or(current)))
+}
+
+/// The content, if it may be taken for stored.
+fn readable(caller: &Caller, document: Document, content: Content) -> Readable {
+    if caller.takes_for_stored(&content) {
+        Readable::Content(Box::new(document), Box::new(content))
+    } else {
+        Readable::NotStored(Standing::Verifying, Some(content.content_id))
+    }
+}
