@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::response::answer;
 
-/// The standard that is served, by its OpenAPI.
+/// The standard that is served, by its `OpenAPI`.
 const SPECIFICATION: &str =
     "https://github.com/Onderwijs-Koppelingen-OKx/OKD-Document-Management/blob/main/specification/v5/spec.yaml";
 /// The version of the `nl-okd` consumer that is understood; older spellings of it are too.
