@@ -111,6 +111,26 @@ impl Sender {
         }
     }
 
+    /// Replaces the bytes of a stored document, in one request.
+    pub async fn replace(&self, id: &str, file: &Bytes) -> Result<()> {
+        let request = || {
+            let request = self.request(Method::PATCH, &format!("/okd/v1/documents/{id}"));
+            request.header("content-type", "application/octet-stream").body(file.clone())
+        };
+        match self.ask(request).await? {
+            (204, _) => Ok(()),
+            (status, problem) => Err(Refused { status, problem }.into()),
+        }
+    }
+
+    /// Deletes a document; where it is deleted already too.
+    pub async fn delete(&self, id: &str) -> Result<()> {
+        match self.ask(|| self.request(Method::DELETE, &format!("/okd/v1/documents/{id}"))).await? {
+            (204, _) => Ok(()),
+            (status, problem) => Err(Refused { status, problem }.into()),
+        }
+    }
+
     /// Form B: the metadata, then the parts that are missing, then complete.
     pub async fn hand_in_by_parts(&self, metadata: &Value, source: &Source) -> Result<HandedIn> {
         let began = Instant::now();

@@ -1,5 +1,5 @@
 //! The announcements, and what a DMS knows by these alone: of each document the content of the highest revision, unless
-//! that was found to be corrupt.
+//! that was found to be corrupt or the document was removed since.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,10 +18,21 @@ pub type Moment = (u64, Timestamp);
 /// Every announcement, once.
 #[derive(Debug, Default)]
 pub struct Announced {
-    /// The keys of the objects of contents, by document and change; none where the change was another.
-    contents: BTreeMap<String, BTreeMap<Moment, Option<String>>>,
+    /// The announced changes, by document.
+    changes: BTreeMap<String, BTreeMap<Moment, Announcement>>,
     /// The keys of the objects that were found to be corrupt.
     corrupt: BTreeSet<String>,
+}
+
+/// What an announcement says of the document's current content.
+#[derive(Debug)]
+enum Announcement {
+    /// It is in the object of this key.
+    Current(String),
+    /// There is none any more.
+    Removed,
+    /// Nothing.
+    Nothing,
 }
 
 impl Announced {
@@ -37,11 +48,16 @@ impl Announced {
                 (Some("document.corrupt"), Some(key)) => {
                     announced.corrupt.insert(key);
                 }
-                (_, key) => {
+                (kind, key) => {
+                    let said = match (kind, key) {
+                        (Some("document.removed"), _) => Announcement::Removed,
+                        (_, Some(key)) => Announcement::Current(key),
+                        (_, None) => Announcement::Nothing,
+                    };
                     let revision = detail["revision"].as_u64().ok_or("no revision")?;
                     let moment = (revision, text("at").parse()?);
-                    let document = announced.contents.entry(text("dmsDocumentId").to_owned());
-                    document.or_default().insert(moment, key);
+                    let document = announced.changes.entry(text("dmsDocumentId").to_owned());
+                    document.or_default().insert(moment, said);
                 }
             }
         }
@@ -50,7 +66,7 @@ impl Announced {
 
     /// Returns whether this change was announced.
     pub fn has(&self, document: &str, moment: &Moment) -> bool {
-        let changes = self.contents.get(document);
+        let changes = self.changes.get(document);
         changes.is_some_and(|changes| changes.contains_key(moment))
     }
 
@@ -61,9 +77,13 @@ impl Announced {
 
     /// The object of the document's current content, by those of these changes that were announced.
     pub fn current(&self, document: &str, changes: &BTreeSet<Moment>) -> Option<&str> {
-        let announced = self.contents.get(document)?.iter();
+        let announced = self.changes.get(document)?.iter();
         let mut announced = announced.rev().filter(|(moment, _)| changes.contains(moment));
-        let newest = announced.find_map(|(_, key)| key.as_deref())?;
-        (!self.is_corrupt(newest)).then_some(newest)
+        let newest = announced.find_map(|(_, said)| match said {
+            Announcement::Current(key) => Some(Some(key.as_str())),
+            Announcement::Removed => Some(None),
+            Announcement::Nothing => None,
+        });
+        newest.flatten().filter(|newest| !self.is_corrupt(newest))
     }
 }

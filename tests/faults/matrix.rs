@@ -56,10 +56,14 @@ enum Case {
     SweptStray,
     StrayResent,
     LookedThrough,
+    Replaced,
+    Deleted,
+    DeletedUploading,
+    DeletedResent,
     Announced,
 }
 
-const CASES: [Case; 30] = [
+const CASES: [Case; 34] = [
     Case::InlineNew,
     Case::InlineRepeated,
     Case::InlineReplaces,
@@ -89,6 +93,10 @@ const CASES: [Case; 30] = [
     Case::SweptStray,
     Case::StrayResent,
     Case::LookedThrough,
+    Case::Replaced,
+    Case::Deleted,
+    Case::DeletedUploading,
+    Case::DeletedResent,
     Case::Announced,
 ];
 
@@ -137,7 +145,17 @@ impl<'a> Run<'a> {
             | Case::InlineReplaces
             | Case::PartsReplace
             | Case::PartsWrongCrc
-            | Case::PartsWrongSha => self.id = harness.inline(message, first).await,
+            | Case::PartsWrongSha
+            | Case::Replaced
+            | Case::Deleted => self.id = harness.inline(message, first).await,
+            Case::DeletedUploading => {
+                harness.inline(message, first).await;
+                (self.id, _) = harness.offer(message, second, 1).await;
+            }
+            Case::DeletedResent => {
+                self.id = harness.inline(message, first).await;
+                harness.sender.delete(&self.id).await.unwrap();
+            }
             Case::InlineOlderAgain => {
                 harness.inline(message, first).await;
                 self.id = harness.inline(message, second).await;
@@ -234,7 +252,16 @@ impl<'a> Run<'a> {
             | Case::InlineOlderAgain
             | Case::InlineOverUpload
             | Case::InlineKnown
-            | Case::StrayResent => inline(first).await,
+            | Case::StrayResent
+            | Case::DeletedResent => inline(first).await,
+            Case::Replaced => {
+                sender.replace(&self.id, &second.0).await?;
+                Ok(self.id.clone())
+            }
+            Case::Deleted | Case::DeletedUploading => {
+                sender.delete(&self.id).await?;
+                Ok(self.id.clone())
+            }
             Case::InlineReplaces => inline(second).await,
             // The document moves to another student, and with it the entries by which it is found.
             Case::InlineMoves => {
@@ -291,7 +318,9 @@ impl<'a> Run<'a> {
     fn outcome(&self, case: Case) -> (Option<&TestFile>, Vec<&TestFile>, usize) {
         let (first, second) = (&self.first, &self.second);
         match case {
-            Case::InlineReplaces | Case::PartsReplace => (Some(second), vec![first], 0),
+            Case::InlineReplaces | Case::PartsReplace | Case::Replaced => (Some(second), vec![first], 0),
+            Case::Deleted | Case::DeletedUploading => (None, vec![first], 0),
+            Case::DeletedResent => (Some(first), vec![first], 0),
             Case::InlineOlderAgain => (Some(first), vec![first, second], 0),
             // The history has the same file with its metadata of before.
             Case::InlineMoves | Case::InlineKnown => (Some(first), vec![first], 0),

@@ -126,6 +126,25 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
 }
 
 #[tokio::test]
+async fn a_deleted_document_is_announced_to_be_removed_and_to_be_stored_when_it_is_there_again() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let message = metadata();
+    let id = sender.hand_in(&message, b"first").await.ok().id();
+    let path = format!("/okd/v1/documents/{id}");
+    for _ in 0..2 {
+        assert_eq!(sender.call("DELETE", &path).await.status, 204);
+    }
+    sender.hand_in(&message, b"first").await.ok();
+    let events = announced(cloud).await;
+    assert_eq!(kinds(&events), ["document.stored", "document.removed", "document.stored"]);
+    let removed = &events[1]["detail"];
+    assert_eq!((&removed["dmsDocumentId"], &removed["revision"]), (&json!(id), &json!(2)));
+    assert_eq!(removed.as_object().unwrap().len(), 5, "{removed}");
+    assert_eq!(sender.call("GET", &path).await.ok().body, "first");
+}
+
+#[tokio::test]
 async fn what_is_only_under_way_refused_or_given_up_is_not_announced() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);

@@ -177,6 +177,23 @@ async fn what_cannot_be_a_tenant_is_refused_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_was_deleted_is_brought_back_by_the_operator() {
+    let cloud = own_cloud();
+    let run = |arguments: &[&str]| tenant(cloud, arguments);
+    let sender = Sender::to(cloud);
+    let id = sender.hand_in(&metadata(), b"evidence").await.ok().id();
+    let path = format!("/okd/v1/documents/{id}");
+    assert!(said(&run(&["undelete", "local-school", &id])).contains("is not deleted"));
+    assert_eq!(sender.call("DELETE", &path).await.status, 204);
+    sender.call("GET", &path).await.problem(404, "no-such-document");
+    assert!(said(&run(&["undelete", "local-school", "x"])).contains("no dmsDocumentId"));
+    let never = "7d0a4c1e-1b52-4f0e-9a61-2f6f0c1e5a10";
+    assert!(said(&run(&["undelete", "local-school", never])).contains("has no document"));
+    assert!(said(&run(&["undelete", "local-school", &id])).contains("is there again"));
+    assert_eq!(sender.call("GET", &path).await.ok().body, "evidence");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_keys_that_can_verify_a_token_count() {
     let cloud = own_cloud();
     let add = |keys: &str| {

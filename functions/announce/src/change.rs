@@ -135,7 +135,7 @@ fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
     // A change of an upload says nothing of the content beside it.
     let meant = current.filter(|content| content.content_id == entry.content_id);
     let (kind, detail) = match entry.what {
-        Action::Stored | Action::UploadCompleted => ("document.stored", stored(&key, meant?)),
+        Action::Stored | Action::UploadCompleted | Action::Restored => ("document.stored", stored(&key, meant?)),
         Action::Corrected => ("document.corrected", stored(&key, meant?)),
         Action::Verified => ("document.verified", stored(&key, meant?)),
         // The content before is current again. (Its own item says that the other is corrupt.)
@@ -145,6 +145,7 @@ fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
             let detail = about(&key, &upload.metadata, upload.plan.size.bytes());
             ("upload.expired", detail)
         }
+        Action::Deleted => ("document.removed", json!({ "dmsDocumentId": key.id, "tenant": key.tenant })),
         Action::UploadBegun | Action::UploadEnded(_) => return None,
     };
     // A restored table counts its revisions from where it was: so the time too.
@@ -201,7 +202,8 @@ fn count(document: &Document, entry: &HistoryEntry) -> Option<Counted> {
         Action::UploadEnded(EndReason::Aborted) => ("parts", "aborted"),
         Action::UploadEnded(EndReason::Expired) => ("parts", "expired"),
         Action::UploadEnded(EndReason::ChecksumMismatch) => ("parts", "checksum-mismatch"),
-        Action::Corrected | Action::Verified | Action::Corrupt | Action::UploadEnded(_) => return None,
+        Action::Corrected | Action::Verified | Action::Corrupt => return None,
+        Action::Deleted | Action::Restored | Action::UploadEnded(_) => return None,
     };
     let bytes = match (&document.content, &document.upload) {
         (_, Some(upload)) if upload.content_id == entry.content_id => upload.plan.size.bytes(),

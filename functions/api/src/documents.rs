@@ -75,20 +75,25 @@ async fn offer(
     now: Timestamp,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
-    match use_cases::begin_upload(stores, caller, key, offered, now).await? {
-        Begun::Stored(id) => Ok(stored(id)),
-        Begun::Verifying(id, content) => Ok(still_verifying(id, &content, paths)),
+    Ok(begun(use_cases::begin_upload(stores, caller, key, offered, now).await?, paths))
+}
+
+/// The answer to an offer.
+pub(crate) fn begun(begun: Begun, paths: &Paths) -> Response<Body> {
+    match begun {
+        Begun::Stored(id) => stored(id),
+        Begun::Verifying(id, content) => still_verifying(id, &content, paths),
         Begun::Uploading(id, view) => {
             let body = json!({ "dmsDocumentId": id, "upload": upload_json(id, &view, paths) });
             let mut response = answer(StatusCode::ACCEPTED, &body);
             locate(&mut response, id, &view.content_id, paths);
-            Ok(response)
+            response
         }
     }
 }
 
 /// Refuses a compressed body before anything of it is read: it would be refused later, for a reason that misleads.
-fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let is_identity = |value: &http::HeaderValue| {
         let value = value.as_bytes().trim_ascii();
@@ -98,7 +103,7 @@ fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The gateway decides by media type whether a body is text or binary to us; we do not care.
-fn bytes(body: Body) -> Bytes {
+pub(crate) fn bytes(body: Body) -> Bytes {
     match body {
         Body::Text(text) => text.into(),
         Body::Binary(bytes) => bytes.into(),

@@ -12,7 +12,7 @@ use okd_core::{
     ids::{ContentId, DocumentId},
     parts::MAX_INLINE_FILE,
     range::ByteRange,
-    use_cases::{self, Readable, Standing},
+    use_cases::{self, NotStored, Readable, Standing},
 };
 use serde_json::json;
 
@@ -71,19 +71,22 @@ pub(crate) async fn find(
 ) -> Result<(Box<Document>, Box<Content>), Refusal> {
     match use_cases::find(stores, caller, id, version).await? {
         Readable::Content(document, content) => Ok((document, content)),
-        Readable::NotStored(standing, content_id) => {
-            let state = match standing {
-                Standing::Uploading => json!("uploading"),
-                Standing::Verifying => json!("verifying"),
-                Standing::Ended(reason) => json!(reason),
-            };
-            let mut upload = json!({ "state": state });
-            if let Some(content_id) = content_id {
-                upload["status"] = link_to_upload(id, &content_id, paths);
-            }
-            Err(Refusal::NotStored(standing, upload))
-        }
+        Readable::NotStored(standing) => Err(not_stored(id, standing, paths)),
     }
+}
+
+/// The refusal that says where a document stands that is not stored.
+pub(crate) fn not_stored(id: DocumentId, NotStored { standing, upload }: NotStored, paths: &Paths) -> Refusal {
+    let state = match standing {
+        Standing::Uploading => json!("uploading"),
+        Standing::Verifying => json!("verifying"),
+        Standing::Ended(reason) => json!(reason),
+    };
+    let mut json = json!({ "state": state });
+    if let Some(upload) = upload {
+        json["status"] = link_to_upload(id, &upload, paths);
+    }
+    Refusal::NotStored(standing, json)
 }
 
 /// An answer with the headers that tell what the file is: to be saved under its own name, and as a type that no browser

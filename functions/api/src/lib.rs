@@ -3,6 +3,7 @@
 //! does the work, and [`response`] or [`refusal`] words the answer.
 
 mod app;
+mod change;
 mod cors;
 mod describe;
 mod documents;
@@ -18,6 +19,7 @@ mod response;
 mod routes;
 mod service;
 mod throttle;
+mod token_problem;
 mod uploads;
 
 use std::{

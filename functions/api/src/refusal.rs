@@ -1,13 +1,16 @@
 //! Refusals and failures, and the wording of each for the sender: one arm for each.
 
 use http::header;
-use okd_core::{
-    Error, caller::scopes_for, class::DocumentClass, document::EndReason, error::TokenFault, parts::MAX_INLINE_FILE,
-    use_cases::Standing,
-};
+use okd_core::{Error, document::EndReason, parts::MAX_INLINE_FILE, use_cases::Standing};
 use serde_json::{Value, json};
 
-use crate::{form::FormFault, kinds::Kind, problem::Problem, response::allow};
+use crate::{
+    form::FormFault,
+    kinds::Kind,
+    problem::Problem,
+    response::allow,
+    token_problem::{missing_scope, unauthenticated},
+};
 
 /// Why a request gets no ordinary answer. (No `Debug`: an upload in it has URLs that are secrets.)
 pub(crate) enum Refusal {
@@ -33,6 +36,10 @@ pub(crate) enum Refusal {
     InvalidContentId,
     /// The message is one of flow 5.
     StatusNotServed,
+    /// The body is a form, where the bytes alone are asked for.
+    FormForBytes,
+    /// The body, a document's new bytes, is too large to come in one request.
+    BytesTooLarge { size: usize },
     /// The body is compressed.
     ContentEncoding,
     /// The body is neither a form nor JSON.
@@ -115,6 +122,18 @@ pub(crate) fn problem(refusal: &Refusal) -> Problem {
             "This reports that the state of an enrolment has changed (OKD flow 5), which this service does not serve \
              yet. Nothing was stored. To hand in a document, send its documentType, documentName and documentSize in \
              the nl-okd consumer.",
+        ),
+        Refusal::FormForBytes => Problem::new(
+            Kind::UnsupportedMediaType,
+            "A document's bytes are replaced by the bytes alone, with their media type: send no form and no metadata. To change \
+             metadata, hand the document in again.",
+        ),
+        Refusal::BytesTooLarge { size } => Problem::new(
+            Kind::FileTooLargeInline,
+            format!(
+                "The body has {size} bytes; {MAX_INLINE_FILE} (4 MiB) is the limit. Send {{\"documentSize\": {size}}} as \
+                 application/json to this URL instead: the answer tells where to send the file's parts."
+            ),
         ),
         Refusal::ContentEncoding => Problem::new(
             Kind::UnsupportedMediaType,
@@ -235,10 +254,7 @@ fn problem_of_core(error: &Error) -> Problem {
              ends after an hour, any other after 24.",
         )
         .retry_after("60"),
-        Error::Unauthenticated(fault) => Problem::new(Kind::Unauthenticated, token_detail(fault))
-            .header(header::WWW_AUTHENTICATE, challenge(fault))
-            // These texts are ours, and name claims at most.
-            .because(fault.to_string()),
+        Error::Unauthenticated(fault) => unauthenticated(fault),
         Error::IssuerUnavailable(_) => Problem::new(
             Kind::IssuerUnavailable,
             "Whether the access token is good cannot be told at this moment: its issuer does not answer. Repeat the \
@@ -320,75 +336,4 @@ fn not_stored(standing: Standing, upload: &Value) -> Problem {
     let problem = Problem::new(Kind::NotStored, format!("The document is not stored: {why}. {remedy}."));
     let problem = problem.member("upload", upload.clone());
     if standing == Standing::Verifying { problem.retry_after("2") } else { problem }
-}
-
-fn missing_scope(class: Option<DocumentClass>) -> Problem {
-    let scopes = scopes_for(class);
-    let what = match class {
-        Some(class) => format!("a document of the type {}", class.document_type.as_str()),
-        None => "any document".to_owned(),
-    };
-    let detail = format!(
-        "The access token lacks a scope for {what}. Ask the token endpoint for one of {}; where the issuer grants \
-         scopes by role, have an administrator assign it.",
-        scopes.join(", ")
-    );
-    let challenge = format!("Bearer realm=\"okd\", error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "));
-    Problem::new(Kind::MissingScope, detail).header(header::WWW_AUTHENTICATE, challenge)
-}
-
-/// Makes the challenge of a 401 (RFC 6750, section 3: no error code where no token was sent).
-fn challenge(fault: &TokenFault) -> String {
-    match fault {
-        TokenFault::Missing => "Bearer realm=\"okd\"".to_owned(),
-        _ => format!(
-            "Bearer realm=\"okd\", error=\"invalid_token\", error_description=\"{}\"",
-            token_detail(fault).replace(['"', '\\'], "'")
-        ),
-    }
-}
-
-/// Says to the sender what is wrong with its token. Before a signature was checked any stranger may have sent the
-/// token, so one text stands for every fault that would tell who is a customer here.
-fn token_detail(fault: &TokenFault) -> String {
-    let text = match fault {
-        TokenFault::Signature
-        | TokenFault::KeysWithoutIds
-        | TokenFault::Issuer
-        | TokenFault::Audience
-        | TokenFault::SeveralTenants => {
-            "The access token is not one that this service can accept: its iss and aud have to be, letter for letter, \
-             those that were agreed with the service's operator, and its kid that of a key which its issuer publishes. \
-             Get a fresh token; if that is refused too, ask the operator, whose log says why."
-        }
-        TokenFault::Missing => "This request has no bearer token. Send `Authorization: Bearer <access token>`.",
-        TokenFault::Malformed => {
-            "The bearer token is not a JWT access token of at most 8 KiB, with typ at+jwt or JWT, a signature that is \
-             not symmetric, and no critical extension."
-        }
-        TokenFault::NoKeyId => {
-            "The access token's header has no kid, so there is no telling which of the issuer's keys signed it. Have \
-             the issuer's administrator make it name the key; an access token that comes from the issuer's token \
-             endpoint usually does."
-        }
-        TokenFault::NotForAccess(claim) => {
-            return format!(
-                "The bearer token is not an access token: its `{claim}` says that it is an ID token, a refresh token \
-                 or another kind. Send the access_token of the token endpoint's answer."
-            );
-        }
-        TokenFault::Bound => {
-            "The access token is bound to a key or a certificate (cnf), and this service cannot check the proof of it. \
-             Request a plain bearer token: without DPoP, and without certificate-bound access tokens."
-        }
-        TokenFault::Expired => "The access token has expired. Get a fresh token and repeat the request.",
-        TokenFault::NotYetValid => {
-            "The access token is not valid yet (nbf). Check the clocks of the issuer and the sender."
-        }
-        TokenFault::Claim(claim) => {
-            return format!("The access token's claim `{claim}` is missing or malformed.");
-        }
-        TokenFault::SeveralClients => "The access token names different clients in different claims.",
-    };
-    text.to_owned()
 }

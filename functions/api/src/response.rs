@@ -94,11 +94,17 @@ pub(crate) fn link_to_upload(id: DocumentId, content_id: &ContentId, paths: &Pat
     json!({ "method": "GET", "href": paths.upload(id, content_id) })
 }
 
+/// 204: done, and there is nothing to say.
+pub(crate) fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// Answers `OPTIONS`: the methods of the path, in `Allow`, for any id. No token is needed, since browsers ask before
 /// they send one.
 pub(crate) fn options(methods: &[&str]) -> Response<Body> {
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = StatusCode::NO_CONTENT;
+    let mut response = no_content();
     if let Ok(methods) = allow(methods).parse() {
         response.headers_mut().insert(header::ALLOW, methods);
     }

@@ -18,8 +18,8 @@ use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
 use crate::{
-    app::App, describe, documents, download, links::Paths, refusal::Refusal, response::still_completing, service,
-    uploads,
+    app::App, change, describe, documents, download, links::Paths, refusal::Refusal, response::still_completing,
+    service, uploads,
 };
 
 /// A path of the API, as `template.yaml` spells it, and what it answers to.
@@ -68,7 +68,11 @@ pub const ROUTES: &[Route] = &[
         methods: &["PUT", "POST"],
         action: Action::HandIn(SubjectKind::Person),
     },
-    Route { path: "/okd/v1/documents/{dmsDocumentId}", methods: &["GET", "HEAD"], action: Action::Document },
+    Route {
+        path: "/okd/v1/documents/{dmsDocumentId}",
+        methods: &["GET", "HEAD", "PUT", "PATCH", "DELETE"],
+        action: Action::Document,
+    },
     Route { path: "/okd/v1/documents/{dmsDocumentId}/metadata", methods: &["GET", "HEAD"], action: Action::Metadata },
     Route { path: "/okd/v1/documents/{dmsDocumentId}/upload", methods: &["GET", "DELETE"], action: Action::Upload },
     Route { path: "/okd/v1/documents/{dmsDocumentId}/upload/complete", methods: &["POST"], action: Action::Complete },
@@ -147,6 +151,10 @@ pub(crate) async fn call(
             documents::hand_in(stores, caller, subject, request, now, &paths).await
         }
         (Action::Service, _) => Ok(service::describe(&app.service)),
+        (Action::Document, &Method::DELETE) => change::delete(stores, caller, document, now).await,
+        (Action::Document, &(Method::PUT | Method::PATCH)) => {
+            change::replace(stores, caller, document, request, now, &paths).await
+        }
         (Action::Document, _) => download::download(stores, caller, document, version, &request, now, &paths).await,
         (Action::Metadata, _) => describe::describe(stores, caller, document, version, now, &paths).await,
         (Action::Upload, &Method::DELETE) => uploads::abort(stores, caller, document, upload, now).await,

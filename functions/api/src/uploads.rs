@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     links::Paths,
     refusal::Refusal,
-    response::{answer, still_completing, still_verifying, stored, upload_json, verifying_json},
+    response::{answer, no_content, still_completing, still_verifying, stored, upload_json, verifying_json},
 };
 
 /// `GET`: state, progress and fresh URLs.
@@ -67,7 +67,5 @@ pub(crate) async fn abort(
     now: Timestamp,
 ) -> Result<Response<Body>, Refusal> {
     use_cases::abort(stores, caller, id, upload, now).await?;
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    Ok(no_content())
 }

@@ -21,7 +21,7 @@ impl IdempotencyKey {
 /// The name that a message gives its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name<'a> {
-    /// The sender's own id of it.
+    /// An id of it: the sender's own or, where it replaces the bytes, ours.
     DocumentId(&'a str),
     /// The request's `Idempotency-Key`.
     IdempotencyKey(&'a IdempotencyKey),

@@ -39,6 +39,21 @@ pub struct Content {
 }
 
 impl Content {
+    /// The content of bytes, of this SHA-256, that came whole at `now` with this metadata.
+    pub fn of_bytes(bytes: &[u8], sha256: Checksum, metadata: Metadata, now: Timestamp) -> Self {
+        Self {
+            sequence: 0,
+            revision: 0,
+            content_id: ContentId::of_bytes(&sha256),
+            size: bytes.len() as u64,
+            checksums: vec![sha256, Checksum::crc64nvme(bytes)],
+            verification: Verification::Done,
+            stored_at: now,
+            verified_at: None,
+            metadata,
+        }
+    }
+
     /// Returns whether the bytes are known (or, until verified, declared) to have this checksum.
     pub fn has(&self, checksum: Checksum) -> bool {
         self.checksums.contains(&checksum)

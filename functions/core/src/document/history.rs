@@ -75,6 +75,10 @@ pub enum Action {
     Verified,
     /// It was not.
     Corrupt,
+    /// The document was deleted: no reader gets at it any more.
+    Deleted,
+    /// An operator brought its last content back.
+    Restored,
     /// An upload ended without a content, in this state.
     #[serde(untagged)]
     UploadEnded(EndReason),

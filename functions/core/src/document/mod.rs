@@ -57,6 +57,18 @@ pub struct Document {
     /// The open upload, or the last one where it ended without a content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<Upload>,
+    /// The last time that it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
+}
+
+/// A deletion: from then on no reader gets at the contents that the document had, unless an operator brings one back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// The time.
+    pub at: Timestamp,
+    /// The number of contents that the document had had by then.
+    pub contents: u32,
 }
 
 /// The fate of an upload as the document's item alone tells it; see [`Document::upload_at`].
@@ -76,7 +88,18 @@ impl Document {
     /// The document before it was handed in.
     pub fn empty(key: DocumentKey, client: String) -> Self {
         let DocumentKey { tenant, id } = key;
-        Self { tenant, id, client, revision: 0, contents: 0, history: Vec::new(), content: None, upload: None }
+        let history = Vec::new();
+        Self { tenant, id, client, revision: 0, contents: 0, history, content: None, upload: None, deletion: None }
+    }
+
+    /// Returns whether it was deleted, and nothing was stored since.
+    pub fn is_deleted(&self) -> bool {
+        self.deletion.is_some_and(|deletion| deletion.contents == self.contents)
+    }
+
+    /// Returns whether this content of its history was deleted.
+    pub fn has_deleted(&self, content: &Content) -> bool {
+        self.deletion.is_some_and(|deletion| content.sequence <= deletion.contents)
     }
 
     /// Its key.

@@ -23,6 +23,8 @@ enum Step {
     Complete,
     Abort,
     Verify { holds: bool },
+    Delete,
+    Restore,
     Wait,
 }
 
@@ -34,6 +36,8 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Complete),
         Just(Step::Abort),
         any::<bool>().prop_map(|holds| Step::Verify { holds }),
+        Just(Step::Delete),
+        Just(Step::Restore),
         Just(Step::Wait),
     ]
 }
@@ -74,15 +78,21 @@ fn upload(number: u8, declared: bool, now: Timestamp) -> Upload {
     }
 }
 
+fn last_sound(history: &[Content]) -> Option<Content> {
+    let sound = |past: &&Content| past.verification != Verification::Corrupt;
+    history.iter().rev().find(sound).cloned()
+}
+
 fn take(document: &Document, history: &[Content], step: Step, stamp: &Stamp) -> Option<Change> {
     let now = stamp.at;
     match step {
         Step::Verify { holds } => {
             let content_id = &document.content.as_ref()?.content_id;
-            let sound = |past: &&Content| past.verification != Verification::Corrupt;
-            let previous = history.iter().rev().find(sound).cloned();
+            let previous = last_sound(history);
             if holds { document.verified(content_id, stamp) } else { document.corrupt(content_id, previous, stamp) }
         }
+        Step::Delete => document.delete(stamp),
+        Step::Restore => document.restore(last_sound(history)?, stamp),
         Step::HandIn(number) => document.receive(content(number, now), stamp),
         Step::Offer { content, declared, name } => match document.offer(upload(content, declared, now), name, stamp) {
             Offer::Taken => None,
@@ -106,7 +116,8 @@ proptest! {
     /// stops being current is handed to the history under a sequence of its own, and an upload that stops
     /// being pending was completed or is handed over to be ended in S3. What is pending is due. Every change is in
     /// the history once, later than the one before by any clock, the counts come to what is open, and the
-    /// document is found by the ids that it has. What a sender may have been told is stored is never found corrupt.
+    /// document is found by the ids that it has. What was deleted is current again only by being handed in or restored.
+    /// What a sender may have been told is stored is never found corrupt.
     #[test]
     fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec((step(), -300..300_i64), 1..40)) {
         let by = Actor { client: Some("sis".to_owned()), token: Some("token-1".to_owned()) };
@@ -147,6 +158,11 @@ proptest! {
                 prop_assert!(completed != (ended.as_ref() == Some(pending)));
             } else {
                 prop_assert_eq!(ended, None);
+            }
+            prop_assert!(next.content.as_ref().is_none_or(|content| !next.has_deleted(content)));
+            if matches!(step, Step::Delete) {
+                prop_assert!(next.is_deleted() && next.content.is_none() && next.pending_upload().is_none());
+                prop_assert_eq!(next.delete(&stamp), None);
             }
             let unverified = next.content.as_ref().is_some_and(|content| content.unverified().is_some());
             prop_assert_eq!(next.due().is_some(), next.pending_upload().is_some() || unverified);

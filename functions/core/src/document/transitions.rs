@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Action, Content, Document, EndReason, HistoryEntry, Stamp, Upload, UploadState, Verification};
+use super::{Action, Content, Deletion, Document, EndReason, HistoryEntry, Stamp, Upload, UploadState, Verification};
 use crate::{
     checksum::Checksum,
     ids::ContentId,
@@ -174,10 +174,36 @@ impl Document {
         let found = Self { content: Some(corrupt), ..self.clone() };
         Some(found.change(Action::Corrupt, content_id.clone(), stamp, |next, at| {
             next.content = None;
-            if let Some(previous) = previous {
+            if let Some(previous) = previous.filter(|previous| !next.has_deleted(previous)) {
                 next.make_current(previous, at);
             }
         }))
+    }
+
+    /// No reader is to get at the document any more, and an upload that is pending ends. What it had goes into the history.
+    /// `None` where it is deleted already, and nothing is on its way.
+    pub fn delete(&self, stamp: &Stamp) -> Option<Change> {
+        let upload = self.pending_upload().map(|upload| &upload.content_id);
+        if self.is_deleted() && upload.is_none() {
+            return None;
+        }
+        let content = self.content.as_ref().map(|content| &content.content_id);
+        let last = self.history.last().map(|entry| &entry.content_id);
+        let content_id = content.or(upload).or(last)?.clone();
+        Some(self.change(Action::Deleted, content_id, stamp, |next, at| {
+            next.content = None;
+            next.deletion = Some(Deletion { at, contents: next.contents });
+            if let Some(upload) = next.upload.as_mut().filter(|upload| upload.state == UploadState::Uploading) {
+                upload.state = UploadState::Ended(EndReason::Aborted);
+            }
+        }))
+    }
+
+    /// An operator brings `last`, the last content before it was deleted, back. `None` where it is not deleted.
+    pub fn restore(&self, last: Content, stamp: &Stamp) -> Option<Change> {
+        let content_id = last.content_id.clone();
+        self.is_deleted()
+            .then(|| self.change(Action::Restored, content_id, stamp, |next, at| next.make_current(last, at)))
     }
 
     /// The current content comes again: at most its metadata is new. An upload of something else that is

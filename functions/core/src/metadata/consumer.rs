@@ -307,7 +307,7 @@ fn date_time(node: &Node<'_>) -> Result<String> {
     }
 }
 
-fn size(node: &Node<'_>) -> Result<DocumentSize> {
+pub(super) fn size(node: &Node<'_>) -> Result<DocumentSize> {
     let size = node.whole_number()?;
     DocumentSize::try_from(size).map_err(|error| match error {
         SizeError::Empty => node.refuse("must be a whole number of bytes, 1 or more"),
@@ -315,11 +315,11 @@ fn size(node: &Node<'_>) -> Result<DocumentSize> {
     })
 }
 
-fn checksum(node: &Node<'_>) -> Result<Checksum> {
+pub(super) fn checksum(node: &Node<'_>) -> Result<Checksum> {
     node.text()?.parse().map_err(|detail: &str| node.refuse(detail))
 }
 
-fn media_type(node: &Node<'_>) -> Result<MediaType> {
+pub(super) fn media_type(node: &Node<'_>) -> Result<MediaType> {
     let media_type = MediaType::try_from(node.text()?);
     media_type.map_err(|detail| node.refuse(detail))
 }

@@ -10,6 +10,7 @@ mod json;
 mod links;
 mod media_type;
 mod reference;
+mod replacement;
 mod retention;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ pub use consumer::OkdConsumer;
 pub use file_name::FileName;
 pub use links::{Link, LinkKind, Links};
 pub use media_type::MediaType;
+pub use replacement::Replacement;
 pub use retention::{Retention, RetentionSuggestion, Unit};
 
 use crate::{
@@ -105,6 +107,19 @@ impl Metadata {
             sent_file_name: name.map(str::to_owned),
             as_sent: text.to_owned(),
         })
+    }
+
+    /// The metadata for other bytes of the same document: what it said of these bytes alone is dropped, and their type is
+    /// the one `declared`, if that says something.
+    #[must_use]
+    pub fn of_other_bytes(mut self, declared: Option<MediaType>) -> Self {
+        self.okd.document_size = None;
+        self.okd.document_checksum = None;
+        if let Some(declared) = declared.filter(|declared| !declared.is_generic()) {
+            self.okd.format = None;
+            self.media_type = declared;
+        }
+        self
     }
 
     /// Returns whether this, of a file that does not come with it, declares another media type than `before` has.

@@ -106,16 +106,16 @@ impl Documents {
         Ok(history.unwrap_or_default().entries)
     }
 
-    /// The newest content in the document's history that is not known to be corrupt, and not `but`, which is just
+    /// The newest content in the document's history that is not known to be corrupt, and not `but`, which may just be
     /// being found to be.
-    pub async fn last_sound(&self, key: &DocumentKey, but: &ContentId) -> Result<Option<Content>> {
+    pub async fn last_sound(&self, key: &DocumentKey, but: Option<&ContentId>) -> Result<Option<Content>> {
         let corrupt = serde_dynamo::to_attribute_value(Verification::Corrupt)
             .map_err(|error| Error::unavailable("reading a document's history", error))?;
         let query = self
             .history(key)
             .filter_expression("verification <> :corrupt AND version <> :version")
             .expression_attribute_values(":corrupt", corrupt)
-            .expression_attribute_values(":version", text(but.to_string()));
+            .expression_attribute_values(":version", text(but.map(ToString::to_string).unwrap_or_default()));
         first(query).await
     }
 

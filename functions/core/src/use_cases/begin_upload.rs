@@ -10,12 +10,12 @@ use super::{
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::{Content, Document, EndReason, Offer, Stamp, UPLOAD_LIFETIME, Upload, UploadState},
+    document::{Content, Document, EndReason, Offer, UPLOAD_LIFETIME, Upload, UploadState},
     identity::Request,
     ids::{ContentId, DocumentId},
     metadata::OfferedFile,
-    name::IdempotencyKey,
-    parts::{DocumentSize, PartPlan},
+    name::{IdempotencyKey, Name},
+    parts::PartPlan,
 };
 
 /// Documents that one message names one after the other, where nothing else names them. One more is refused: a repeat
@@ -45,6 +45,7 @@ pub async fn begin_upload(
     caller.check_size(offered.size.bytes())?;
     caller.scopes.require(offered.metadata.class())?;
     let request = Request { caller, metadata: &offered.metadata, idempotency_key: key };
+    let proposal = Proposal { offered: &offered, name: request.name(), replaces: false };
     for generation in 0..GENERATIONS {
         let id = request.document_of_offer(generation);
         let document = Document::empty(caller.key(id), caller.client.clone());
@@ -55,36 +56,47 @@ pub async fn begin_upload(
                 continue;
             }
         }
-        if let Some(begun) = begin_as(stores, document, &request, offered.size, now).await? {
+        if let Some(begun) = begin_as(stores, caller, document, proposal, now).await? {
             return Ok(begun);
         }
     }
     Err(Error::Nameless)
 }
 
+/// A file that is offered to a document.
+#[derive(Clone, Copy)]
+pub(super) struct Proposal<'a> {
+    /// What its sender says of it.
+    pub(super) offered: &'a OfferedFile,
+    /// The name by which its sender knows the document.
+    pub(super) name: Name<'a>,
+    /// True if it is to replace the bytes of a document that there is.
+    pub(super) replaces: bool,
+}
+
 /// Offers the file to this document; `None` where the message means another one by now.
-async fn begin_as(
+pub(super) async fn begin_as(
     stores: &Stores,
+    caller: &Caller,
     document: Document,
-    request: &Request<'_>,
-    size: DocumentSize,
+    proposal: Proposal<'_>,
     now: Timestamp,
 ) -> Result<Option<Begun>> {
-    let Request { caller, metadata, .. } = *request;
+    let OfferedFile { metadata, size } = proposal.offered;
     let content_id = ContentId::of_upload();
     let object = document.object_key(&content_id);
     let upload_id = stores.files.open_upload(&object, &metadata.media_type, metadata.okd.document_checksum).await?;
     let fresh = Upload {
         content_id,
         upload_id,
-        plan: PartPlan::from(size),
+        plan: PartPlan::from(*size),
         checksum: metadata.okd.document_checksum,
         expires_at: now + UPLOAD_LIFETIME,
         shard: None,
         state: UploadState::Uploading,
         metadata: metadata.clone(),
     };
-    let offered = offer(stores, document.clone(), &fresh, request, &caller.stamp(now)).await;
+    let offered = offer(stores, caller, document.clone(), &fresh, proposal, now).await;
     // After a failure the item may point to it all the same: the lifecycle rule ends it, if it does not.
     if !matches!(offered, Ok(Offered::New) | Err(Error::Unavailable { .. })) {
         discard(stores, &document, &fresh).await;
@@ -118,28 +130,33 @@ enum Offered {
 /// tenant's quota that has room.
 async fn offer(
     stores: &Stores,
+    caller: &Caller,
     document: Document,
     fresh: &Upload,
-    request: &Request<'_>,
-    stamp: &Stamp,
+    Proposal { name, replaces, .. }: Proposal<'_>,
+    now: Timestamp,
 ) -> Result<Offered> {
-    let (caller, quota) = (request.caller, request.caller.limits.quota());
+    let quota = caller.limits.quota();
+    let stamp = &caller.stamp(now);
     let own = document.id.queue(quota.shards());
     let mut full = Vec::new();
-    let mut commit = Commit::of(stores, document, stamp.at);
+    let mut commit = Commit::of(stores, document, now);
     loop {
         let document = commit.document();
-        document.check_repeat(request.name(), &fresh.metadata, None)?;
+        if replaces && document.is_deleted() {
+            return Err(Error::NotFound);
+        }
+        document.check_repeat(name, &fresh.metadata, None)?;
         // The document may be of a class that this token has no scope for.
         caller.require(document)?;
         let shard = quota.shards_to_try(document.shard(), own).find(|shard| !full.contains(shard));
         let fresh = Upload { shard, ..fresh.clone() };
-        let (change, offered) = match document.offer(fresh, request.name(), stamp) {
+        let (change, offered) = match document.offer(fresh, name, stamp) {
             Offer::Stored(content, change) => (change, Offered::Stored(content)),
             Offer::Taken => return Ok(Offered::Taken),
             Offer::Begin(_) if shard.is_none() => return Err(Error::TooManyUploads),
             Offer::Begin(change) => (Some(change), Offered::New),
-            Offer::Resume(upload, change) => match view(stores, document, &upload, &caller.limits, stamp.at).await? {
+            Offer::Resume(upload, change) => match view(stores, document, &upload, &caller.limits, now).await? {
                 Some(view) => (change, Offered::Resumed(view)),
                 None => {
                     // S3 has forgotten it: note that, then decide again.

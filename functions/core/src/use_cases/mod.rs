@@ -1,6 +1,6 @@
 //! The use cases, one file each. Senders: a document is [stored whole](fn@store_inline), an upload
-//! [begun](fn@begin_upload), its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). Readers: a
-//! document is [found](fn@find). Behind
+//! [begun](fn@begin_upload), its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). A document is
+//! [found](fn@find) to be read, [replaced](fn@replace) or [deleted](fn@delete). Behind
 //! their backs: a new object is [looked at](fn@on_object_created), a checksum [verified](fn@verify), what is due
 //! [swept](fn@sweep), the bucket [looked through](fn@look_through). Operators: [open uploads](fn@open_uploads) are
 //! listed and ended.
@@ -15,6 +15,7 @@ mod begin_upload;
 mod cleanup;
 mod commit;
 mod complete;
+mod delete;
 mod fate;
 mod finish;
 mod load;
@@ -22,6 +23,7 @@ mod look_through;
 mod on_object_created;
 mod open_uploads;
 mod read;
+mod replace;
 mod status;
 mod store_inline;
 mod sweep;
@@ -31,10 +33,12 @@ mod view;
 pub use abort::abort;
 pub use begin_upload::{Begun, begin_upload};
 pub use complete::{Completed, complete};
+pub use delete::{delete, restore};
 pub use look_through::{Looked, look_through};
 pub use on_object_created::{Created, on_object_created};
 pub use open_uploads::{end_upload, open_uploads};
-pub use read::{Readable, Standing, find};
+pub use read::{NotStored, Readable, Standing, find};
+pub use replace::{Replaced, replace, replace_by_parts};
 pub use status::{UploadStatus, status};
 pub use store_inline::store_inline;
 pub use sweep::{Swept, longest, sweep};

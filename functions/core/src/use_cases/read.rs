@@ -14,10 +14,19 @@ pub enum Readable {
     /// It is stored: as this content, of this document.
     Content(Box<Document>, Box<Content>),
     /// It is not stored, or not yet.
-    NotStored(Standing, Option<ContentId>),
+    NotStored(NotStored),
 }
 
-/// The state of a document, or of one version of it, that cannot be read; with the upload that it is of.
+/// A document, or one version of it, that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotStored {
+    /// Its state.
+    pub standing: Standing,
+    /// The upload that this is the state of, where that is known.
+    pub upload: Option<ContentId>,
+}
+
+/// The states of a document that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Its parts are awaited.
@@ -29,7 +38,7 @@ pub enum Standing {
 }
 
 /// Finds what there is to read of one of the caller's documents: the content that `version` names, or else the newest that
-/// the caller may take for stored. While a new one is on its way or being compared, that is the one before it. One call,
+/// the caller may take for stored. What was deleted is not found. While a new one is on its way or being compared, that is the one before it. One call,
 /// or two where it is not the current content.
 pub async fn find(stores: &Stores, caller: &Caller, id: DocumentId, version: Option<&ContentId>) -> Result<Readable> {
     let document = load(stores, caller, id).await?;
@@ -45,7 +54,8 @@ async fn find_version(stores: &Stores, caller: &Caller, document: Document, vers
         Some(current) => Some(current),
         None => stores.documents.past(&document.key(), version).await?,
     };
-    let sound = content.filter(|content| content.verification != Verification::Corrupt);
+    let sound =
+        content.filter(|content| content.verification != Verification::Corrupt && !document.has_deleted(content));
     let content = sound.ok_or(Error::NoSuchVersion)?;
     Ok(readable(caller, document, content))
 }
@@ -53,17 +63,22 @@ async fn find_version(stores: &Stores, caller: &Caller, document: Document, vers
 async fn find_newest(stores: &Stores, caller: &Caller, document: Document) -> Result<Readable> {
     let Some(current) = document.content.clone() else {
         let upload = document.upload.as_ref();
+        if document.is_deleted() && upload.is_none_or(|upload| upload.state != UploadState::Uploading) {
+            return Err(Error::NotFound);
+        }
         let standing = upload.map_or(Standing::Ended(EndReason::Corrupt), |upload| match upload.state {
             UploadState::Uploading => Standing::Uploading,
             UploadState::Ended(reason) => Standing::Ended(reason),
         });
-        return Ok(Readable::NotStored(standing, upload.map(|upload| upload.content_id.clone())));
+        let upload = upload.map(|upload| upload.content_id.clone());
+        return Ok(Readable::NotStored(NotStored { standing, upload }));
     };
     if caller.takes_for_stored(&current) {
         return Ok(Readable::Content(Box::new(document), Box::new(current)));
     }
-    let before = stores.documents.last_sound(&document.key(), &current.content_id).await?;
-    let before = before.filter(|before| caller.takes_for_stored(before));
+    let before = stores.documents.last_sound(&document.key(), Some(&current.content_id)).await?;
+    let is_readable = |before: &Content| caller.takes_for_stored(before) && !document.has_deleted(before);
+    let before = before.filter(is_readable);
     Ok(readable(caller, document, before.unwrap_or(current)))
 }
 
@@ -72,6 +87,6 @@ fn readable(caller: &Caller, document: Document, content: Content) -> Readable {
     if caller.takes_for_stored(&content) {
         Readable::Content(Box::new(document), Box::new(content))
     } else {
-        Readable::NotStored(Standing::Verifying, Some(content.content_id))
+        Readable::NotStored(NotStored { standing: Standing::Verifying, upload: Some(content.content_id) })
     }
 }

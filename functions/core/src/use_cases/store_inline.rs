@@ -1,4 +1,4 @@
-//! Form A: the file came with its metadata, in one request.
+//! Form A: the file came with its metadata, in one request. And a file that replaces a document's ([`replace`](super::replace)).
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use crate::{
     Error, Result, Stores,
     caller::Caller,
     checksum::Checksum,
-    document::{Content, Document, FoundBy, Orphan, Verification},
+    document::{Content, Document, FoundBy, Orphan},
     identity::Request,
     ids::{ContentId, DocumentId},
     metadata::Metadata,
@@ -29,61 +29,71 @@ pub async fn store_inline(
     caller.check_size(bytes.len() as u64)?;
     caller.scopes.require(metadata.class())?;
     let sha256 = Checksum::sha256(&bytes);
-    let content = Content {
-        sequence: 0,
-        revision: 0,
-        content_id: ContentId::of_bytes(&sha256),
-        size: bytes.len() as u64,
-        checksums: vec![sha256, Checksum::crc64nvme(&bytes)],
-        verification: Verification::Done,
-        stored_at: now,
-        verified_at: None,
-        metadata,
-    };
+    let content = Content::of_bytes(&bytes, sha256, metadata, now);
     check_declared(&content)?;
 
     let metadata = &content.metadata;
     let request = Request { caller, metadata, idempotency_key: key };
     let id = request.document_of_file(&sha256);
     let mut document = Document::empty(caller.key(id), caller.client.clone());
+    let repeats = |document: &Document| document.check_repeat(request.name(), metadata, Some(&content));
     if key.is_some() {
         // A key that was used for something else is refused before any bytes are stored.
         document = reload(stores, document).await?;
-        if document.check_repeat(request.name(), metadata, Some(&content))? {
+        if repeats(&document)? {
             return Ok(id);
         }
     }
-    let object = document.object_key(&content.content_id);
     let file = File { bytes, sha256, media_type: metadata.media_type.clone() };
+    let decide = |document: &Document| Ok((!repeats(document)?).then(|| content.clone()));
+    make_current(stores, caller, document, &file, now, decide).await?;
+    Ok(id)
+}
+
+/// Stores a file and makes it the content of the document that `decide` says, given the document as it is; `None` where it
+/// is to stay so.
+pub(super) async fn make_current(
+    stores: &Stores,
+    caller: &Caller,
+    mut document: Document,
+    file: &File,
+    now: Timestamp,
+    decide: impl Fn(&Document) -> Result<Option<Content>>,
+) -> Result<()> {
+    let content_id = ContentId::of_bytes(&file.sha256);
+    let object = document.object_key(&content_id);
     let stamp = caller.stamp(now);
-    let mut put = stores.files.put(&object, &file).await?;
+    let mut put = stores.files.put(&object, file).await?;
     if put == Put::There {
         // A repeat, most often. But it may be what a request left that died here, and the sweep be about to
         // remove it: where no item points to it, it is stored again as a version of our own.
         document = reload(stores, document).await?;
+        let Some(content) = decide(&document)? else {
+            return Ok(());
+        };
         let is_needed = document.needs_the_object_of(&content);
-        if is_needed && (!points_to(stores, &document, &content.content_id).await? || is_retyped(&document, &content)) {
-            put = stores.files.put_again(&object, &file).await?;
+        if is_needed && (!points_to(stores, &document, &content_id).await? || is_retyped(&document, &content)) {
+            put = stores.files.put_again(&object, file).await?;
         }
     }
     let mut commit = Commit::of(stores, document, now);
     loop {
         let document = commit.document();
-        if document.check_repeat(request.name(), metadata, Some(&content))? {
-            return Ok(id);
-        }
+        let Some(content) = decide(document)? else {
+            return Ok(());
+        };
         // The document may be of a class that this token has no scope for.
         caller.require(document)?;
         if !document.needs_the_object_of(&content) {
             let put = std::mem::replace(&mut put, Put::There);
             note_orphan_of(stores, document, &content, put, now).await;
         }
-        let Some(change) = document.receive(content.clone(), &stamp) else {
-            return Ok(id);
+        let Some(change) = document.receive(content, &stamp) else {
+            return Ok(());
         };
         document.check_contents()?;
         if commit.write(change).await? {
-            return Ok(id);
+            return Ok(());
         }
     }
 }

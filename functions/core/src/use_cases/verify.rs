@@ -38,7 +38,7 @@ pub async fn verify(stores: &Stores, document: Document, content_id: &ContentId,
         let change = if holds {
             commit.document().verified(content_id, &stamp)
         } else {
-            let previous = stores.documents.last_sound(&key, content_id).await?;
+            let previous = stores.documents.last_sound(&key, Some(content_id)).await?;
             commit.document().corrupt(content_id, previous, &stamp)
         };
         let Some(change) = change else {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use okd_core::{
     Stores,
     document::Document,
-    ids::TenantId,
+    ids::{DocumentKey, TenantId},
     stores::{Documents, Files, Tenants, connect},
     tenant::Tenant,
     use_cases,
@@ -73,6 +73,13 @@ enum Command {
         /// End them (with --files too): their senders may begin again, and what was stored before stays.
         #[arg(long)]
         abort: bool,
+    },
+    /// Bring back a document that a client of the tenant deleted (with --documents and --files): what was current before is
+    /// so again.
+    Undelete {
+        tenant: Id,
+        /// Its dmsDocumentId.
+        document: String,
     },
     /// Remove a tenant: its tokens are refused within a minute. Its documents stay, and its name is theirs.
     Remove {
@@ -159,6 +166,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             let open = use_cases::open_uploads(&stores, &tenant, client).await?;
             if abort { end(&stores, open).await? } else { list_uploads(&open) }
         }
+        Command::Undelete { tenant, document } => {
+            let key = DocumentKey::parse(&tenant.0.to_string(), &document);
+            let key = key.ok_or_else(|| format!("{document} is no dmsDocumentId: that is a UUID"))?;
+            undelete(&clients.stores()?, &key).await?
+        }
         Command::Remove { tenant, abort_uploads } => remove(clients, &tenant.0, abort_uploads).await?,
     };
     writeln!(std::io::stdout(), "{said}")?;
@@ -222,6 +234,16 @@ async fn remove(clients: Clients, id: &TenantId, abort_uploads: bool) -> Result<
     let stores = clients.stores()?;
     let open = use_cases::open_uploads(&stores, id, None).await?;
     Ok(format!("{removed}; {}", end(&stores, open).await?))
+}
+
+async fn undelete(stores: &Stores, key: &DocumentKey) -> Result<String> {
+    let id = key.id;
+    match use_cases::restore(stores, key, Timestamp::now()).await {
+        Ok(true) => Ok(format!("{id} is there again")),
+        Ok(false) => Err(format!("{id} is not deleted, or never was stored").into()),
+        Err(okd_core::Error::NotFound) => Err(format!("{} has no document {id}", key.tenant).into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn end(stores: &Stores, open: Vec<Document>) -> Result<String> {

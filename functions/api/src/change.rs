@@ -1,0 +1,70 @@
+//! A stored document changed: its bytes replaced (flow y), or the whole deleted (flow z).
+
+use http::header;
+use jiff::Timestamp;
+use lambda_http::{Body, Request, Response};
+use okd_core::{
+    Stores,
+    caller::Caller,
+    ids::DocumentId,
+    metadata::{MediaType, Replacement},
+    parameters::essence,
+    parts::MAX_INLINE_FILE,
+    use_cases::{self, Replaced},
+};
+
+use crate::{
+    documents::{begun, bytes, check_content_encoding},
+    download::not_stored,
+    form::FormFault,
+    links::Paths,
+    refusal::Refusal,
+    response::no_content,
+};
+
+/// `PATCH` and `PUT` of a document: 204 where the body is the new bytes; 202 (send the bytes) where it is JSON that says how
+/// many there are.
+pub(crate) async fn replace(
+    stores: &Stores,
+    caller: &Caller,
+    id: DocumentId,
+    request: Request,
+    now: Timestamp,
+    paths: &Paths,
+) -> Result<Response<Body>, Refusal> {
+    let (parts, body) = request.into_parts();
+    check_content_encoding(&parts.headers)?;
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let body = bytes(body);
+    match essence(content_type.unwrap_or_default()).as_str() {
+        "multipart/form-data" => Err(Refusal::FormForBytes),
+        "application/json" => {
+            caller.check_metadata_size(body.len())?;
+            let replacement = Replacement::parse(&body)?;
+            match use_cases::replace_by_parts(stores, caller, id, replacement, now).await? {
+                Replaced::Done(upload) => Ok(begun(upload, paths)),
+                Replaced::NotStored(standing) => Err(not_stored(id, standing, paths)),
+            }
+        }
+        _ if body.is_empty() => Err(FormFault::EmptyFile.into()),
+        _ if body.len() > MAX_INLINE_FILE => Err(Refusal::BytesTooLarge { size: body.len() }),
+        _ => {
+            let media_type = content_type.and_then(|text| MediaType::try_from(text).ok());
+            match use_cases::replace(stores, caller, id, media_type, body, now).await? {
+                Replaced::Done(()) => Ok(no_content()),
+                Replaced::NotStored(standing) => Err(not_stored(id, standing, paths)),
+            }
+        }
+    }
+}
+
+/// `DELETE` of a document: 204, also on every repeat.
+pub(crate) async fn delete(
+    stores: &Stores,
+    caller: &Caller,
+    id: DocumentId,
+    now: Timestamp,
+) -> Result<Response<Body>, Refusal> {
+    use_cases::delete(stores, caller, id, now).await?;
+    Ok(no_content())
+}
