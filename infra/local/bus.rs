@@ -71,7 +71,7 @@ impl Bus {
         let bus = Arc::new(self);
         let effect = move |call: Call| {
             let bus = bus.clone();
-            async move { bus.put_events(&call.input).await }
+            async move { bus.put_events(&call.body().json).await }
         };
         aws_json::serve(port, describe, effect).await;
     }
@@ -119,9 +119,9 @@ impl Bus {
 }
 
 fn describe(call: &Call) -> Described {
-    let entries = call.input["Entries"].as_array().into_iter().flatten();
+    let entries = call.body().json["Entries"].as_array().into_iter().flatten();
     let bus = |entry: &Value| arn(entry["EventBusName"].as_str().unwrap_or_default());
-    let action = format!("events:{}", call.operation);
+    let action = format!("events:{}", call.body().operation);
     let needs = entries.map(|entry| Need::of(&action, bus(entry)));
-    (call.operation.clone(), needs.collect())
+    (call.body().operation.clone(), needs.collect())
 }

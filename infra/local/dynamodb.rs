@@ -1,4 +1,4 @@
-//! DynamoDB on SQLite: the `dynoxide-rs` engine, called inside this process, behind the [fault proxy](crate::fault_proxy).
+//! DynamoDB on SQLite: the `dynoxide-rs` engine, called inside this process, behind the [fault layer](okd_faults).
 
 use std::{
     path::Path,
@@ -16,20 +16,20 @@ use okd_cli::{TENANTS, physical_name};
 
 use crate::{
     Result,
-    aws_json::{self, Answer, Call, Described, Port},
+    aws_json::{self, Answer, Call, Described, Input, Port},
     index_lag::LaggingIndex,
     policies::Need,
     template::arn,
 };
 
-/// The name by which a `Query` of the table of tenants passes the fault proxy: a process makes one in a while, for any
+/// The name by which a `Query` of the table of tenants passes the fault layer: a process makes one in a while, for any
 /// request.
 pub const TENANTS_READ: &str = "QueryTenants";
 
 /// The tables, here or elsewhere.
 #[derive(Clone)]
 pub enum Tables {
-    /// In a file, by the engine in this process. It has no port of its own that could be called past the fault proxy.
+    /// In a file, by the engine in this process. It has no port of its own that could be called past the fault layer.
     Inside(Database, Arc<Mutex<Index>>),
     /// In another DynamoDB, by its URL.
     Elsewhere(reqwest::Client, String),
@@ -69,7 +69,7 @@ impl Tables {
             Self::Inside(database, index) => {
                 let (database, index) = (database.clone(), index.clone());
                 // SQLite waits for the disk.
-                let done = tokio::task::spawn_blocking(move || run_indexed(&database, &index, call));
+                let done = tokio::task::spawn_blocking(move || run_indexed(&database, &index, call.into_body()));
                 match done.await {
                     Ok(Ok(output)) => Answer::new(output.into()),
                     Ok(Err(refusal)) => refused(&refusal),
@@ -81,13 +81,13 @@ impl Tables {
     }
 }
 
-/// Answers calls from `tables`, over the fault proxy, until the process ends; notifies `written` of each that may have
+/// Answers calls from `tables`, behind the fault layer, until the process ends; notifies `written` of each that may have
 /// written.
 pub async fn serve(port: Port, tables: Tables, written: Arc<Notify>) {
     let effect = move |call: Call| {
         let (tables, written) = (tables.clone(), written.clone());
         async move {
-            let writes = is_write(&call.operation);
+            let writes = is_write(&call.body().operation);
             let answer = tables.answer(call).await;
             if writes {
                 written.notify_one();
@@ -99,24 +99,24 @@ pub async fn serve(port: Port, tables: Tables, written: Arc<Notify>) {
 }
 
 /// Runs one operation, a query of an index on the index as it is at this moment.
-fn run_indexed(database: &Database, index: &Mutex<Index>, call: Call) -> Result<Vec<u8>, DynoxideError> {
-    let Call { operation, input, body, .. } = call;
+fn run_indexed(database: &Database, index: &Mutex<Index>, input: Input) -> Result<Vec<u8>, DynoxideError> {
+    let Input { operation, json, bytes } = input;
     let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
     if operation == "CreateTable" {
-        index.created.push(body.clone());
+        index.created.push(bytes.clone());
     }
     let Some(lagging) = &mut index.lagging else {
         drop(index);
-        return run(database, &operation, &body);
+        return run(database, &operation, &bytes);
     };
-    if input["IndexName"].is_string() {
+    if json["IndexName"].is_string() {
         // A write that the tables have taken is taken here too.
         let behind = lagging.now(|behind, operation, input| drop(run(behind, operation, input)));
-        return run(&behind, &operation, &body);
+        return run(&behind, &operation, &bytes);
     }
-    let output = run(database, &operation, &body)?;
+    let output = run(database, &operation, &bytes)?;
     if is_write(&operation) {
-        lagging.note((operation, body));
+        lagging.note((operation, bytes));
     }
     Ok(output)
 }
@@ -167,20 +167,21 @@ fn failed() -> Answer {
 }
 
 fn describe(call: &Call) -> Described {
-    let table = call.input["TableName"].as_str().unwrap_or_default();
-    let resource = match call.input["IndexName"].as_str() {
+    let Input { operation, json, .. } = call.body();
+    let table = json["TableName"].as_str().unwrap_or_default();
+    let resource = match json["IndexName"].as_str() {
         Some(index) => format!("{}/index/{index}", arn(table)),
         None => arn(table),
     };
-    let partition = partition_of(&call.input);
-    match call.operation.as_str() {
+    let partition = partition_of(json);
+    match operation.as_str() {
         "TransactWriteItems" => {
-            let writes = call.input["TransactItems"].as_array().into_iter().flatten();
+            let writes = json["TransactItems"].as_array().into_iter().flatten();
             let needs = writes.filter_map(|write| {
                 let (kind, item) = write.as_object()?.iter().next()?;
                 Some(need_of(kind, item))
             });
-            (call.operation.clone(), needs.collect())
+            (operation.clone(), needs.collect())
         }
         "Query" if table == physical_name(TENANTS) => {
             let need = Need::of("dynamodb:Query", resource).in_partition(partition);
@@ -210,7 +211,8 @@ fn partition_of(input: &Value) -> Option<&str> {
 }
 
 async fn pass_on(http: &reqwest::Client, url: &str, call: Call) -> reqwest::Result<Answer> {
-    let sent = http.post(url).headers(call.headers).body(call.body);
+    let (parts, input) = call.into_parts();
+    let sent = http.post(url).headers(parts.headers).body(input.bytes);
     let answer = sent.send().await?;
     let (status, headers) = (answer.status(), answer.headers().clone());
     let mut response = Answer::new(answer.bytes().await?.into());

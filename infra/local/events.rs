@@ -16,11 +16,14 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 
 use okd_cli::REGION;
+use okd_faults::Faults;
 
 use okd_s3::{ObjectCreated, Reason, S3};
 
-use crate::{Result, fault_proxy::FaultProxy, runtime::Function, template::Template};
+use crate::{Result, runtime::Function, template::Template};
 
+/// The name by which an event of a new object passes the fault layer.
+pub const EVENT: &str = "ObjectCreated";
 /// A file in the data folder.
 const TOLD: &str = "s3-told";
 /// The number of times that Lambda invokes a function that fails.
@@ -32,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The way of events from S3 to the functions.
 pub struct Events {
-    faults: Arc<FaultProxy>,
+    faults: Arc<Faults>,
     subscribers: Vec<Arc<Function>>,
     s3: Option<S3>,
     /// Holds the number of the object up to which all events are delivered, for the next start after a kill.
@@ -48,7 +51,7 @@ impl Events {
     pub(crate) fn start(
         template: &Template,
         function: impl Fn(&str) -> Option<Arc<Function>>,
-        faults: Arc<FaultProxy>,
+        faults: Arc<Faults>,
         s3: Option<S3>,
         folder: &Path,
     ) -> Arc<Self> {
@@ -135,7 +138,7 @@ async fn deliver(events: Arc<Events>, mut queue: mpsc::UnboundedReceiver<ObjectC
             let _ = tokio::time::timeout(Duration::from_millis(20), changed).await;
         }
         let event = object_created(&created).to_string();
-        let times = events.faults.pass_event();
+        let times = events.faults.deliveries(EVENT);
         let (events, turns) = (events.clone(), turns.clone());
         tokio::spawn(async move {
             let _turn = turns.acquire().await;

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use okd_cli::{REGION, access_key::AccessKey};
+use okd_faults::Faults;
 
-use crate::{Options, fault_proxy::FaultProxy, runtime::Function, template::Template};
+use crate::{Options, runtime::Function, template::Template};
 
 /// The variables of every function of the template. Of the services' endpoints those that it names are ours, as
 /// with `sam local --env-vars`.
@@ -30,7 +31,7 @@ pub(crate) fn functions(
     options: &Options,
     environments: &BTreeMap<String, BTreeMap<String, String>>,
     access_key: &AccessKey,
-    faults: &Arc<FaultProxy>,
+    faults: &Arc<Faults>,
 ) -> BTreeMap<String, Arc<Function>> {
     let lambda = [
         ("AWS_ACCESS_KEY_ID", access_key.id.as_str()),

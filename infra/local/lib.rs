@@ -2,7 +2,7 @@
 //!
 //! [`Cloud::start`] is all of it: a [gateway] in front of the [functions' processes](runtime), [S3](okd_s3) on a folder,
 //! [`dynamodb`] on SQLite, their [`events`] and [`stream`], the [`bus`], [`sts`] and a token [`issuer`], put together
-//! as `template.yaml` says; and between functions and stores a [`fault_proxy`] on which tests make things go wrong. A
+//! as `template.yaml` says; and between functions and stores [faults](okd_faults) that tests have happen. A
 //! [`guard`] keeps web pages out, modes of files and [an access key](okd_cli::access_key) keep out other users of the machine.
 //! It cannot be mistaken for AWS: it listens on loopback only, its names and keys say `local`, and it neither reads nor
 //! passes on real credentials.
@@ -14,10 +14,8 @@ mod caller;
 pub mod demo;
 pub mod dynamodb;
 pub mod events;
-pub mod fault;
-pub mod fault_proxy;
+pub mod front;
 mod functions;
-mod gate;
 pub mod gateway;
 pub mod guard;
 mod index_lag;
@@ -43,7 +41,7 @@ use aws_json::Port;
 use bus::Bus;
 use dynamodb::Tables;
 use events::Events;
-use fault_proxy::FaultProxy;
+use front::Front;
 use functions::{environments, functions};
 use guard::Guard;
 use issuer::Issuer;
@@ -53,6 +51,7 @@ use okd_core::{
     ids::TenantId,
     tenant::{Issuer as IssuerName, Limits, Tenant, UncheckedLimits},
 };
+use okd_faults::Faults;
 use policies::Policies;
 use runtime::{Failed, Function};
 use stream::Stream;
@@ -65,6 +64,9 @@ pub use okd_client::{sample, sender};
 pub const FUNCTIONS_LOG: &str = "functions.log";
 /// The tenant that is there from the start.
 pub const OWN_TENANT: &str = "local-school";
+
+/// The time by which a call that is to come late does: an SDK waits 3 s for an answer, and calls again.
+const LATE: Duration = Duration::from_millis(3500);
 
 /// Options for the start of a [`Cloud`].
 #[derive(Debug, Clone)]
@@ -131,7 +133,9 @@ pub struct Cloud {
     /// Our own DynamoDB, or the way to another.
     pub tables: Tables,
     /// Between the functions and their stores.
-    pub faults: Arc<FaultProxy>,
+    pub faults: Arc<Faults>,
+    /// The rights of the functions, and those that they asked for.
+    pub policies: Arc<Policies>,
     /// Between S3 and the functions.
     pub events: Arc<Events>,
     /// Between our own DynamoDB and the functions.
@@ -154,35 +158,34 @@ impl Cloud {
         let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
         serve(issuer_listener, issuer.clone().router(), &guard);
 
-        let faults = Arc::new(FaultProxy::new(Policies::of(&template)?));
+        let faults = Arc::new(Faults::new(LATE));
+        let policies = Arc::new(Policies::of(&template)?);
+        let front = Front {
+            guard: guard.clone(),
+            access_key: access_key.clone(),
+            policies: policies.clone(),
+            faults: faults.clone(),
+        };
         let (s3_url, s3) = match &options.s3_endpoint {
             Some(endpoint) => (endpoint.clone(), None),
             None => {
                 let s3 = okd_s3::S3::open(&options.data.join("s3"), options.durable)?;
                 let (listener, url) = host.bind(2).await?;
-                let (s3_of_port, key) = (s3.clone(), access_key.clone());
-                tokio::spawn(s3_port::serve(s3_of_port, listener, key, faults.clone(), guard.clone()));
+                tokio::spawn(s3_port::serve(s3.clone(), listener, front.clone()));
                 (url, Some(s3))
             }
         };
         let tables = options.data.join("dynamodb.sqlite");
         let served = Tables::open(&tables, options.dynamodb_endpoint.clone())?;
-        let port = |listener, word| Port {
-            listener,
-            word,
-            guard: guard.clone(),
-            access_key: access_key.clone(),
-            faults: faults.clone(),
-        };
         let (listener, dynamodb_url) = host.bind(3).await?;
         let written = Arc::new(Notify::new());
-        tokio::spawn(dynamodb::serve(port(listener, aws_json::word), served.clone(), written.clone()));
+        tokio::spawn(dynamodb::serve(Port::json(listener, &front), served.clone(), written.clone()));
         let bus = Bus::open(&options.data, options.durable, options.webhook.clone())?;
         let (listener, bus_url) = host.bind(4).await?;
-        tokio::spawn(bus.serve(port(listener, aws_json::word)));
+        tokio::spawn(bus.serve(Port::json(listener, &front)));
 
         let (listener, sts_url) = host.bind(5).await?;
-        tokio::spawn(sts::serve(port(listener, sts::word), sts::roles(&template)));
+        tokio::spawn(sts::serve(sts::port(listener, front), sts::roles(&template)));
 
         let endpoints = [
             ("AWS_ENDPOINT_URL_STS", sts_url.as_str()),
@@ -203,7 +206,7 @@ impl Cloud {
         let events = Events::start(&template, function, faults.clone(), s3.clone(), &options.data);
         let stream = match options.dynamodb_endpoint {
             Some(_) => None,
-            None => Stream::start(&template, function, &tables, written, &faults).await?,
+            None => Stream::start(&template, function, &tables, written, &policies).await?,
         };
         if options.clock {
             events::schedule(&template, function)?;
@@ -224,6 +227,7 @@ impl Cloud {
             data: options.data.clone(),
             tables: served,
             faults,
+            policies,
             events,
             stream,
             environments,

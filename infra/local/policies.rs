@@ -8,7 +8,10 @@
 //! stream. At other conditions, and at whom a role trusts, it does not look: `infra/rehearse.py` and
 //! `tests/operations/template.rs` do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use serde_json::Value;
 
@@ -37,7 +40,7 @@ impl Need {
 
     /// The same in this partition of the table.
     #[must_use]
-    pub fn in_partition(self, partition: Option<&str>) -> Self {
+    pub(crate) fn in_partition(self, partition: Option<&str>) -> Self {
         let partition = partition.map(str::to_owned);
         Self { partition, ..self }
     }
@@ -89,7 +92,7 @@ pub struct Allowed {
 
 impl Allowed {
     /// Returns whether this allows `principal` what it needs.
-    pub fn covers(&self, principal: Principal, need: &Need) -> bool {
+    pub(crate) fn covers(&self, principal: Principal, need: &Need) -> bool {
         let partition = need.partition.as_deref().unwrap_or_default();
         let mut partitions = self.partitions.iter();
         self.principal == principal.name
@@ -118,9 +121,15 @@ pub struct Policies {
     denied: Vec<Allowed>,
     /// The keys that resources are encrypted with, by the resources' ARNs.
     keys: BTreeMap<String, String>,
-    /// The rights that were allowed, and asked for.
+    asked: Mutex<Asked>,
+}
+
+/// The rights that were asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Those that were allowed.
     needed: BTreeSet<Allowed>,
-    /// The rights that were asked for in vain, with their callers.
+    /// Those that were not, with their callers.
     refused: BTreeSet<(String, Need)>,
 }
 
@@ -164,25 +173,35 @@ impl Policies {
     }
 
     /// The rights that no function has asked for yet, and those that functions asked for in vain.
-    pub(crate) fn check_invariants(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
-        let idle = self.allowed.difference(&self.needed);
-        (idle.cloned().collect(), self.refused.iter().cloned().collect())
+    pub fn audit(&self) -> (Vec<Allowed>, Vec<(String, Need)>) {
+        let asked = self.asked();
+        let idle = self.allowed.difference(&asked.needed);
+        (idle.cloned().collect(), asked.refused.iter().cloned().collect())
     }
 
-    /// Returns whether the principal may do all of this; it is kept that it asked.
-    pub(crate) fn allow(&mut self, principal: Principal, needs: &[Need]) -> bool {
+    /// Returns whether the principal may do all of this; it is kept that it asked. One without a name is no function, and
+    /// may do everything.
+    pub(crate) fn allow(&self, principal: Principal, needs: &[Need]) -> bool {
+        if principal.name.is_empty() {
+            return true;
+        }
+        let mut asked = self.asked();
         let mut all = true;
         for need in needs.iter().cloned().chain(self.keys_for(needs)) {
             if self.allows(principal, &need) {
                 let allowed = self.allowed.iter();
                 let covering = allowed.filter(|allowed| allowed.covers(principal, &need));
-                self.needed.extend(covering.cloned());
+                asked.needed.extend(covering.cloned());
             } else {
-                self.refused.insert((principal.name.to_owned(), need));
+                asked.refused.insert((principal.name.to_owned(), need));
                 all = false;
             }
         }
         all
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns whether the principal may do this.

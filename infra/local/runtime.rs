@@ -27,6 +27,7 @@ use axum::{
     routing::{get, post},
 };
 use jiff::{SignedDuration, Timestamp};
+use okd_faults::{Faults, Registered};
 use tokio::{
     net::TcpListener,
     process::{Child, ChildStdin, Command},
@@ -36,7 +37,6 @@ use tokio::{
 
 use crate::{
     FUNCTIONS_LOG, Options, Result,
-    fault_proxy::FaultProxy,
     guard::{self, Guard},
 };
 
@@ -61,7 +61,7 @@ pub struct Function {
     environment: BTreeMap<String, String>,
     timeout: Duration,
     memory_mb: u64,
-    faults: Arc<FaultProxy>,
+    faults: Arc<Faults>,
     started: AtomicUsize,
     /// The permits to start a process: a crowd of requests would start one each, and all of them be slow together.
     starting: Semaphore,
@@ -91,11 +91,8 @@ struct Invocation {
 
 /// One process and its Runtime API endpoint; both end when this is dropped.
 struct Process {
-    /// Its name on the fault proxy.
-    name: String,
-    faults: Arc<FaultProxy>,
-    /// A fault kills it here, and waits until it is dead.
-    killed: mpsc::Receiver<oneshot::Sender<()>>,
+    /// By its name faults kill it.
+    registered: Registered,
     child: Child,
     /// Kept apart because waiting for the child would close it.
     _stdin: Option<ChildStdin>,
@@ -106,7 +103,6 @@ struct Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.serving.abort();
-        self.faults.unregister(&self.name);
     }
 }
 
@@ -128,7 +124,7 @@ impl Function {
         environment: BTreeMap<String, String>,
         timeout: Duration,
         memory_mb: u64,
-        faults: Arc<FaultProxy>,
+        faults: Arc<Faults>,
     ) -> Self {
         Self {
             name: name.to_owned(),
@@ -163,9 +159,9 @@ impl Function {
                 tracing::error!(function = self.name, ?status, "a process ended with a request in hand");
                 return Err(Failed::Crashed);
             }
-            Some(dead) = process.killed.recv() => {
+            dying = process.registered.killed() => {
                 let _ = process.child.kill().await;
-                let _ = dead.send(());
+                dying.is_dead();
                 return Err(Failed::Crashed);
             }
             () = tokio::time::sleep(self.timeout) => return Err(Failed::TimedOut),
@@ -237,8 +233,7 @@ impl Function {
         });
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{number}", self.name);
-        let (kill, killed) = mpsc::channel(1);
-        self.faults.register(&name, kill);
+        let registered = self.faults.register(&name);
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let mut child = Command::new(&self.executable)
             .args(["function", &self.name])
@@ -246,7 +241,7 @@ impl Function {
             .envs(&self.environment)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env(CLOCK_AHEAD, self.clock_ahead(number).to_string())
-            // The SDK puts it into the user agent of each call, and so the fault proxy knows whose it is.
+            // The SDK puts it into the user agent of each call, and so the fault layer knows whose it is.
             .env("AWS_SDK_UA_APP_ID", &name)
             .env("AWS_LAMBDA_FUNCTION_NAME", format!("local-{}", self.name))
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory_mb.to_string())
@@ -259,8 +254,7 @@ impl Function {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()?;
-        let process =
-            Process { name, faults: self.faults.clone(), killed, _stdin: child.stdin.take(), child, work, serving };
+        let process = Process { registered, _stdin: child.stdin.take(), child, work, serving };
         Ok((process, endpoint))
     }
 

@@ -22,9 +22,7 @@ use okd_cli::REGION;
 
 use crate::{
     Result,
-    caller::Caller,
-    fault_proxy::FaultProxy,
-    policies::needs_of_stream,
+    policies::{Policies, Principal, needs_of_stream},
     runtime::Function,
     template::{Template, word},
 };
@@ -69,14 +67,14 @@ impl Stream {
         function: impl Fn(&str) -> Option<Arc<Function>>,
         file: &Path,
         written: Arc<Notify>,
-        faults: &FaultProxy,
+        policies: &Policies,
     ) -> Result<Option<Arc<Self>>> {
         let Some((name, source)) = template.events("DynamoDB").next() else {
             return Ok(None);
         };
         // Lambda reads it with the function's rights.
         let needs = needs_of_stream(&word(&source["Stream"]));
-        if !faults.allows(&Caller::process(format!("{name}-stream")), &needs) {
+        if !policies.allow(Principal::function(name), &needs) {
             return Err(format!("the policy of {name} does not let it read the stream").into());
         }
         let filters = source["FilterCriteria"]["Filters"].as_array();

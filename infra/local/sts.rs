@@ -6,23 +6,27 @@ use std::{collections::BTreeMap, time::Duration};
 
 use http::StatusCode;
 use jiff::Timestamp;
+use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use okd_cli::{access_key::AccessKey, physical_name};
+use okd_faults::Wording;
 
 use okd_s3::percent;
 
 use crate::{
     Result,
     aws_json::{self, Answer, Call, Described, Port},
-    fault::Wording,
+    front::Front,
     policies::Need,
     signed::{Role, Session, begin_session},
     template::{Template, arn},
 };
 
-/// The name by which a session's begin passes the fault proxy: a process makes one in a while, for any request.
+/// The name by which a session's begin passes the fault layer: a process makes one in a while, for any request.
 pub const ASSUME_ROLE: &str = "AssumeRole";
+/// The message of an answer that is not STS's own.
+const NOT_OWN: &str = "Not the service's own answer.";
 /// The time that a session lives at least and, where a role begins it, at most.
 const LIFETIMES: std::ops::RangeInclusive<u64> = 900..=3600;
 
@@ -35,9 +39,14 @@ pub fn roles(template: &Template) -> Roles {
     roles.map(|(name, _)| (arn(&physical_name(name)), name.to_owned())).collect()
 }
 
+/// The port of STS, with answers in its protocol.
+pub(crate) fn port(listener: TcpListener, front: Front) -> Port {
+    Port { listener, front, word, denied }
+}
+
 /// Answers `AssumeRole` until the process ends.
 pub async fn serve(port: Port, roles: Roles) {
-    let key = port.access_key.clone();
+    let key = port.front.access_key.clone();
     let effect = move |call: Call| {
         let (roles, key) = (roles.clone(), key.clone());
         async move { answer(&form(&call), &roles, &key) }
@@ -48,7 +57,7 @@ pub async fn serve(port: Port, roles: Roles) {
 type Form = BTreeMap<String, String>;
 
 fn form(call: &Call) -> Form {
-    let body = String::from_utf8_lossy(&call.body);
+    let body = String::from_utf8_lossy(&call.body().bytes);
     let pairs = percent::decode_form(&body).unwrap_or_default();
     pairs.into_iter().collect()
 }
@@ -105,13 +114,17 @@ fn begin(form: &Form, roles: &Roles, key: &AccessKey) -> Result<Answer> {
 }
 
 /// An answer that is not STS's own.
-pub fn word(wording: Wording) -> Answer {
+fn word(wording: Wording) -> Answer {
     let (status, code) = match wording {
         Wording::Failed | Wording::FailedInside => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
         Wording::Throttled => (StatusCode::BAD_REQUEST, "Throttling"),
-        Wording::Denied => (StatusCode::FORBIDDEN, "AccessDenied"),
     };
-    refusal(status, code, "Not the service's own answer.")
+    refusal(status, code, NOT_OWN)
+}
+
+/// The answer to a caller that has not the right.
+fn denied() -> Answer {
+    refusal(StatusCode::FORBIDDEN, "AccessDenied", NOT_OWN)
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {

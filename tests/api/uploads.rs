@@ -2,10 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use okd_local::{
-    dynamodb::TENANTS_READ,
-    fault::{Call, Fault},
-};
+use okd_faults::{Call, Fault};
+use okd_local::dynamodb::TENANTS_READ;
 use serde_json::{Value, json};
 
 use support::cloud::own_cloud;

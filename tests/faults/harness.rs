@@ -10,9 +10,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use jiff::Timestamp;
 use okd_core::checksum::Checksum;
+use okd_faults::{Call, Fault};
 use okd_local::{
     Cloud,
-    fault::{Call, EVENT, Fault},
+    events::EVENT,
     invariants::{Findings, Stored, check_invariants, drain},
     sample,
     sender::{Sender, Source},

@@ -1,4 +1,4 @@
-//! Nothing is lost: the whole system while things go wrong. The [wire](okd_local::fault_proxy) between functions and
+//! Nothing is lost: the whole system while things go wrong. The [layer](okd_faults) between functions and
 //! stores kills, fails, delays and loses on order; what must hold in the end is [`okd_local::invariants`]'s.
 //!
 //! [`matrix`] tries every fault on every call of every use case, [`races`] draws orders of the calls of several

@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use okd_faults::{Call, Fault};
 use okd_local::{
     dynamodb::TENANTS_READ,
-    fault::{Call, EVENT, Fault},
+    events::EVENT,
     invariants::{Findings, Stored},
     sender::{Refused, Sender, Source},
 };

@@ -30,7 +30,7 @@ async fn compare(parameters: &[(&str, &str)]) {
     matrix::run_every_case(&harness).await;
     come_with_an_unknown_key(cloud).await;
     read_back(cloud).await;
-    let (idle, in_vain) = harness.cloud.faults.audit_policies();
+    let (idle, in_vain) = harness.cloud.policies.audit();
     assert_eq!(idle, [] as [Allowed; 0], "allowed, and needed by no use case");
     assert_eq!(in_vain, [] as [(String, Need); 0], "needed, and not allowed");
 }

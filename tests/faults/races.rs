@@ -1,10 +1,10 @@
-//! Two to eight clients on one document at once. The fault proxy lets their calls to the stores through one by one, in an
+//! Two to eight clients on one document at once. The fault layer lets their calls to the stores through one by one, in an
 //! order drawn from a seed: as many as asked for, and what fails can be tried again with its seed. What every request
 //! was answered goes before the judge (`tests/model`), who knows the promises and none of the code.
 
 use std::{sync::Arc, time::Duration};
 
-use okd_local::fault::Fault;
+use okd_faults::Fault;
 use okd_model::{
     Answer, Declared, Operation, Verdict, judge,
     promises::{File, Says, Upload},

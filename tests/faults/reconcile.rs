@@ -5,7 +5,8 @@ use std::{path::Path, time::Duration};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use okd_core::checksum::Checksum;
-use okd_local::{fault::Fault, invariants::Stored, setup};
+use okd_faults::Fault;
+use okd_local::{invariants::Stored, setup};
 use serde_json::{Value, json};
 
 use crate::harness::{Harness, Message, TWO_PARTS, TestFile, call};
@@ -190,7 +191,7 @@ async fn a_content_that_was_replaced_before_it_was_verified_is_verified_all_the_
 async fn an_event_that_comes_twice_or_late_changes_nothing() {
     let harness = Harness::new();
     let (message, file) = (Message::new(), harness.file(100));
-    harness.cloud.faults.inject(call("", okd_local::fault::EVENT), 0, 2, Fault::Twice);
+    harness.cloud.faults.inject(call("", okd_local::events::EVENT), 0, 2, Fault::Twice);
     harness.cloud.events.pause(true);
     let declaring = message.declaring(file.sha256());
     let id = harness.by_parts(&declaring, &file).await;

@@ -12,7 +12,8 @@ use std::{
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use okd_local::{bus::ANNOUNCED, fault::Fault, setup};
+use okd_faults::Fault;
+use okd_local::{bus::ANNOUNCED, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
+use okd_faults::Fault;
 use okd_local::{
-    fault::Fault,
     sample,
     sender::{Sender, Source},
 };

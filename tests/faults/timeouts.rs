@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use okd_local::{fault::Fault, sender::Refused};
+use okd_faults::Fault;
+use okd_local::sender::Refused;
 
 use crate::harness::{Harness, Message, call};
 

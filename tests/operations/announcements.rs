@@ -16,11 +16,8 @@ use axum::{
     routing::post,
 };
 use jiff::Timestamp;
-use okd_local::{
-    Cloud,
-    bus::ANNOUNCED,
-    fault::{Call, Fault},
-};
+use okd_faults::{Call, Fault};
+use okd_local::{Cloud, bus::ANNOUNCED};
 use serde_json::{Value, json};
 
 use support::{

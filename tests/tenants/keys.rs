@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use okd_core::tenant::Tenant;
-use okd_local::fault::{Call, Fault};
+use okd_faults::{Call, Fault};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

@@ -7,9 +7,9 @@ use aws_sdk_s3::{config::Credentials, error::ProvideErrorMetadata};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use jiff::Timestamp;
 use okd_core::ids::TenantId;
+use okd_faults::{Call, Fault};
 use okd_local::{
     Cloud,
-    fault::{Call, Fault},
     signed::{Role, Session, begin_session},
     sts::ASSUME_ROLE,
 };

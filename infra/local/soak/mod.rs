@@ -15,12 +15,12 @@ use futures_util::{FutureExt, StreamExt, stream};
 use indicatif::ProgressBar;
 
 use okd_core::checksum::Checksum;
+use okd_faults::Fault;
 
 mod scenario;
 
 use crate::{
     Cloud, Result,
-    fault::Fault,
     invariants::{Findings, check_invariants, drain},
     sender::Sender,
 };

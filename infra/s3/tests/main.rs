@@ -1,4 +1,4 @@
-//! S3 on a folder, spoken to as its users do: through the AWS SDK and, where the fault proxy matters, raw
+//! S3 on a folder, spoken to as its users do: through the AWS SDK and, where the wire matters, raw
 //! HTTP. Every test has its own folder and port.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
