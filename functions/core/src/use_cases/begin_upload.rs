@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     cleanup::discard,
-    commit::{Attempt, Commit},
+    commit::Commit,
     view::{UploadView, link, view},
 };
 use crate::{
@@ -139,7 +139,6 @@ async fn offer(
     let quota = caller.limits.quota();
     let stamp = &caller.stamp(now);
     let own = document.id.queue(quota.shards());
-    let mut full = Vec::new();
     let mut commit = Commit::of(stores, document, now);
     loop {
         let document = commit.document();
@@ -149,7 +148,7 @@ async fn offer(
         document.check_repeat(name, &fresh.metadata, None)?;
         // The document may be of a class that this token has no scope for.
         caller.require(document)?;
-        let shard = quota.shards_to_try(document.shard(), own).find(|shard| !full.contains(shard));
+        let shard = quota.shards_to_try(document.shard(), own).find(|&shard| !commit.is_full(shard));
         let fresh = Upload { shard, ..fresh.clone() };
         let (change, offered) = match document.offer(fresh, name, stamp) {
             Offer::Stored(content, change) => (change, Offered::Stored(content)),
@@ -170,10 +169,8 @@ async fn offer(
             return Ok(offered);
         };
         document.check_contents()?;
-        match commit.write_within(change, Some(quota)).await? {
-            Attempt::Written => return Ok(offered),
-            Attempt::Lost => {}
-            Attempt::Full(shard) => full.push(shard),
+        if commit.write_within(change, Some(quota)).await? {
+            return Ok(offered);
         }
     }
 }

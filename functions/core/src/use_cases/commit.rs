@@ -29,22 +29,14 @@ pub(super) struct Commit<'a> {
     now: Timestamp,
     document: Document,
     losses: usize,
-}
-
-/// The end of one attempt.
-pub(super) enum Attempt {
-    /// The change is the document's state.
-    Written,
-    /// Another request was first: decide again.
-    Lost,
-    /// This shard of the tenant's quota has no room: decide again, on another.
-    Full(u8),
+    /// The shards of the tenant's quota that had no room.
+    full: Vec<u8>,
 }
 
 impl<'a> Commit<'a> {
     /// Begins with this state of the document.
     pub(super) fn of(stores: &'a Stores, document: Document, now: Timestamp) -> Self {
-        Self { stores, now, document, losses: 0 }
+        Self { stores, now, document, losses: 0, full: Vec::new() }
     }
 
     /// The document to decide on: its newest state that is known.
@@ -52,28 +44,28 @@ impl<'a> Commit<'a> {
         &self.document
     }
 
-    /// Writes what was decided. `false` where another request was first: then decide again.
-    pub(super) async fn write(&mut self, change: Change) -> Result<bool> {
-        match self.write_within(change, None).await? {
-            Attempt::Written => Ok(true),
-            Attempt::Lost => Ok(false),
-            Attempt::Full(_) => Err(Error::TooManyUploads),
-        }
+    /// Returns whether a change was refused because this shard of the tenant's quota has no room.
+    pub(super) fn is_full(&self, shard: u8) -> bool {
+        self.full.contains(&shard)
     }
 
-    /// The same, where a change that opens an upload must stay within a quota.
-    pub(super) async fn write_within(&mut self, change: Change, quota: Option<Quota>) -> Result<Attempt> {
+    /// Writes what was decided. `false` where another request was first: then decide again.
+    pub(super) async fn write(&mut self, change: Change) -> Result<bool> {
+        self.write_within(change, None).await
+    }
+
+    /// The same, where a change that opens an upload must stay within a quota. `false` also where the upload's shard
+    /// [has no room](Self::is_full): then decide again, on another.
+    pub(super) async fn write_within(&mut self, change: Change, quota: Option<Quota>) -> Result<bool> {
         match write(self.stores, &change, quota, self.now).await? {
             Written::Done => {
                 self.document = change.next;
-                Ok(Attempt::Written)
+                return Ok(true);
             }
-            Written::Full(shard) => Ok(Attempt::Full(shard)),
-            Written::Lost(current) => {
-                self.document = self.after_a_loss(*current).await?;
-                Ok(Attempt::Lost)
-            }
+            Written::Full(shard) => self.full.push(shard),
+            Written::Lost(current) => self.document = self.after_a_loss(*current).await?,
         }
+        Ok(false)
     }
 
     /// Returns the state to decide on after another request was first: the first time the one that it left, later the one
