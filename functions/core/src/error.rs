@@ -19,7 +19,7 @@ pub enum Error {
         reason: String,
     },
     /// The metadata is JSON but breaks a rule.
-    #[error("{}: {detail}", if pointer.is_empty() { "The metadata" } else { pointer })]
+    #[error("{}: {detail}", place(pointer))]
     InvalidMetadata {
         /// The place, as a JSON pointer (RFC 6901).
         pointer: String,
@@ -111,6 +111,11 @@ impl Error {
     pub fn unavailable(during: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable { during, source: source.into() }
     }
+}
+
+/// The place in the metadata that a JSON pointer names.
+fn place(pointer: &str) -> &str {
+    if pointer.is_empty() { "The metadata" } else { pointer }
 }
 
 /// An error and all that caused it, in one line.

@@ -1,18 +1,5 @@
 //! The table of documents: the keys of its items, and what each item is.
-//!
-//! | `pk` | `sk` | [`Record`] |
-//! |-|-|-|
-//! | `{tenant}#{dmsDocumentId}` | `document` | the [`Document`]: current content and pending upload |
-//! | `{tenant}#{dmsDocumentId}` | `content#{sequence}` | a [`Content`] that was current before |
-//! | `{tenant}#{dmsDocumentId}` | `version#{contentId}` | the `sequence` of the last such content of this id |
-//! | `{tenant}#{dmsDocumentId}` | `history#{revision}` | older [`HistoryEntry`]s of the document's history |
-//! | `{tenant}#orphan#{dmsDocumentId}` | `{name}` | an [`Orphan`], until it is removed from S3 |
-//! | `{tenant}#association#{id}`, `...#offering#...`, `...#person#...`, `...#student#...` | `{dmsDocumentId}` | nothing more: the document is found by this id (a [`Link`]) |
-//! | `{tenant}#usage` | `counter#{shard}` | how many `uploads` are open, of how many `bytes` together; of each client the same as `uploads#{client}` and `bytes#{client}` |
-//! | `#look-through` | `#look-through` | how far the bucket is listed (a [`Listing`]) |
-//!
-//! An item about which something is pending has `queue` and `due` besides, by which the index lists it; see
-//! `pending.rs`.
+//! [The architecture](crate#the-table-of-documents) lists them.
 
 use std::collections::HashMap;
 
