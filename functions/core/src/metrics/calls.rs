@@ -54,7 +54,7 @@ impl Calls {
 }
 
 /// Notes that a change of a document was written. Outside of any event nothing is noted.
-pub fn note_change() {
+pub(crate) fn note_change() {
     let _ = CALLS.try_with(|calls| calls.lock().changes += 1);
 }
 

@@ -12,19 +12,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-pub use calls::{Calls, TimesCalls, note_change};
+pub(crate) use calls::note_change;
+pub use calls::{Calls, TimesCalls};
 
 use crate::config::MetricsConfig;
 use calls::Noted;
 
 /// The namespace of every metric.
-pub const NAMESPACE: &str = "OKD";
+pub(crate) const NAMESPACE: &str = "OKD";
 /// A line may have a metric in so many values at most (CloudWatch's limit).
 const MOST_VALUES: usize = 100;
 
-/// Defines [`Metric`]: each with its unit, and whether it is there only where all metrics are asked for.
+/// The fate of a measurement of 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Zero {
+    /// It adds nothing to a count.
+    LeftOut,
+    /// It says that all is well, which is not the same as no word: an alarm counts these.
+    Written,
+}
+
+/// Defines [`Metric`]: each with its unit, the fate of a 0, and whether it is there only where all metrics are asked for.
 macro_rules! metrics {
-    ($($metric:ident $unit:literal $extra:literal $text:literal)*) => {
+    ($($metric:ident $unit:literal $zero:ident $extra:literal $text:literal)*) => {
         /// A metric.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Metric {
@@ -45,6 +55,11 @@ macro_rules! metrics {
                 match self { $(Self::$metric => $unit,)* }
             }
 
+            /// The fate of a measurement of 0.
+            fn zero(self) -> Zero {
+                match self { $(Self::$metric => Zero::$zero,)* }
+            }
+
             /// Returns whether it is there only where a deployment asks for all metrics.
             pub fn is_extra(self) -> bool {
                 match self { $(Self::$metric => $extra,)* }
@@ -54,25 +69,25 @@ macro_rules! metrics {
 }
 
 metrics! {
-    ColdStarts "Count" true "Processes that began."
-    Changes "Count" false "Changes of documents that were written, by the function that wrote them."
-    Refusals "Count" false "Requests refused, by `Problem`."
-    IssuerUnavailable "Count" false "Requests whose token's issuer does not answer, by `Tenant`."
-    IssuersDown "Count" false "Tenants whose issuer did not answer when its keys were fetched anew."
-    SecondsLate "Seconds" false "The delay of the most overdue work item of a sweep. Each sweep says it, be it 0."
-    Completed "Count" false "Uploads that were completed behind their senders' backs."
-    Expired "Count" false "Uploads that expired."
-    Verified "Count" false "Contents read back that are what was declared."
-    Corrupt "Count" false "Contents read back that are not."
-    Mismatched "Count" false "Uploads completed by the sweep whose bytes have not the checksum declared."
-    Removed "Count" false "Orphans removed."
-    Waiting "Count" false "Work items that have to wait still."
-    Failed "Count" false "Work items that failed."
-    Left "Count" false "Work items that a sweep had no time for."
-    Strays "Count" false "Objects that no document points to and S3 had not reported."
-    Announced "Count" true "Changes announced."
-    Documents "Count" false "Documents and uploads, by `Outcome` and, where all is asked for, `Form`."
-    Bytes "Bytes" true "Their bytes, by the same."
+    ColdStarts "Count" LeftOut true "Processes that began."
+    Changes "Count" LeftOut false "Changes of documents that were written, by the function that wrote them."
+    Refusals "Count" LeftOut false "Requests refused, by `Problem`."
+    IssuerUnavailable "Count" LeftOut false "Requests whose token's issuer does not answer, by `Tenant`."
+    IssuersDown "Count" LeftOut false "Tenants whose issuer did not answer when its keys were fetched anew."
+    SecondsLate "Seconds" Written false "The delay of the most overdue work item of a sweep. Each sweep says it, be it 0."
+    Completed "Count" LeftOut false "Uploads that were completed behind their senders' backs."
+    Expired "Count" LeftOut false "Uploads that expired."
+    Verified "Count" LeftOut false "Contents read back that are what was declared."
+    Corrupt "Count" LeftOut false "Contents read back that are not."
+    Mismatched "Count" LeftOut false "Uploads completed by the sweep whose bytes have not the checksum declared."
+    Removed "Count" LeftOut false "Orphans removed."
+    Waiting "Count" LeftOut false "Work items that have to wait still."
+    Failed "Count" LeftOut false "Work items that failed."
+    Left "Count" LeftOut false "Work items that a sweep had no time for."
+    Strays "Count" LeftOut false "Objects that no document points to and S3 had not reported."
+    Announced "Count" LeftOut true "Changes announced."
+    Documents "Count" LeftOut false "Documents and uploads, by `Outcome` and, where all is asked for, `Form`."
+    Bytes "Bytes" LeftOut true "Their bytes, by the same."
 }
 
 /// A dimension beside `FunctionName`: its name and its value.
@@ -137,7 +152,7 @@ impl Measured {
     /// Adds measurements, under these dimensions. No two of an event may have the same name.
     pub fn add(&mut self, dimensions: &[Dimension<'_>], measurements: &[(Metric, u64)]) {
         let is_told = |&&(metric, value): &&(Metric, u64)| {
-            (self.all || !metric.is_extra()) && (value > 0 || metric == Metric::SecondsLate)
+            (self.all || !metric.is_extra()) && (value > 0 || metric.zero() == Zero::Written)
         };
         let told: Vec<_> = measurements.iter().filter(is_told).collect();
         if told.is_empty() {
