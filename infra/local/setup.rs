@@ -17,7 +17,7 @@ use crate::{Result, template::Template};
 pub use okd_cli::stores::{dynamodb_client, s3_client};
 
 /// Makes the buckets that are not there yet, with their versioning and lifecycle.
-pub async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Result<()> {
+pub(crate) async fn create_buckets(template: &Template, s3: &aws_sdk_s3::Client) -> Result<()> {
     for (name, properties) in template.resources("AWS::S3::Bucket") {
         let bucket = physical_name(name);
         if s3.head_bucket().bucket(&bucket).send().await.is_err() {
@@ -77,7 +77,7 @@ fn lifecycle_rule(rule: &Value) -> Result<LifecycleRule> {
 }
 
 /// Makes the tables that are not there yet.
-pub async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Client) -> Result<()> {
+pub(crate) async fn create_tables(template: &Template, dynamodb: &aws_sdk_dynamodb::Client) -> Result<()> {
     let known = dynamodb.list_tables().send().await?;
     for (name, properties) in template.resources("AWS::DynamoDB::Table") {
         let table = physical_name(name);

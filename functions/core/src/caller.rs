@@ -55,7 +55,7 @@ impl Scopes {
     }
 
     /// Checks that one of the scopes opens this class of document.
-    pub fn require(&self, class: DocumentClass) -> Result<()> {
+    pub(crate) fn require(&self, class: DocumentClass) -> Result<()> {
         if self.0.iter().any(|&scope| opens(scope, class)) { Ok(()) } else { Err(Error::MissingScope(Some(class))) }
     }
 }
@@ -75,7 +75,7 @@ pub fn scopes_for(class: Option<DocumentClass>) -> Vec<&'static str> {
 
 impl Caller {
     /// Asks for a scope for every class of document that this one is, or is about to become.
-    pub fn require(&self, document: &Document) -> Result<()> {
+    pub(crate) fn require(&self, document: &Document) -> Result<()> {
         document.metadata().try_for_each(|metadata| self.scopes.require(metadata.class()))
     }
 
@@ -85,7 +85,7 @@ impl Caller {
     }
 
     /// Asks that a document of this size, in bytes, is within the tenant's limit.
-    pub fn check_size(&self, size: u64) -> Result<()> {
+    pub(crate) fn check_size(&self, size: u64) -> Result<()> {
         let limit = self.limits.document_size();
         if size > limit {
             return Err(Error::DocumentTooLarge { size, limit });
@@ -103,12 +103,12 @@ impl Caller {
     }
 
     /// Returns whether it may be told that this content, which is not corrupt, is stored.
-    pub fn takes_for_stored(&self, content: &Content) -> bool {
+    pub(crate) fn takes_for_stored(&self, content: &Content) -> bool {
         content.unverified().is_none() || self.trusts_unverified
     }
 
     /// The stamp of its action at `at`, for the document's history.
-    pub fn stamp(&self, at: Timestamp) -> Stamp {
+    pub(crate) fn stamp(&self, at: Timestamp) -> Stamp {
         Stamp { at, by: Actor { client: Some(self.client.clone()), token: self.token.clone() } }
     }
 }

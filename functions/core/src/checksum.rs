@@ -33,7 +33,7 @@ impl Checksum {
     }
 
     /// The checksum that S3 wrote as `x-amz-checksum-crc64nvme`: 8 bytes, big-endian, in base64.
-    pub fn from_s3_crc64nvme(base64: &str) -> Option<Self> {
+    pub(crate) fn from_s3_crc64nvme(base64: &str) -> Option<Self> {
         BASE64.decode(base64).ok()?.try_into().ok().map(Self::Crc64Nvme)
     }
 

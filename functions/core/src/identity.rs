@@ -32,13 +32,13 @@ pub struct Request<'a> {
 
 impl Request<'_> {
     /// Computes the id of a document whose file, of this SHA-256, came with the request.
-    pub fn document_of_file(&self, sha256: &Checksum) -> DocumentId {
+    pub(crate) fn document_of_file(&self, sha256: &Checksum) -> DocumentId {
         self.document(|| json!(["message", self.metadata.sha256(), sha256]))
     }
 
     /// Computes the id of a document whose file is to follow. Where the message is its only name, the same message
     /// names one document until that is stored, and then the next `generation`.
-    pub fn document_of_offer(&self, generation: u32) -> DocumentId {
+    pub(crate) fn document_of_offer(&self, generation: u32) -> DocumentId {
         self.document(|| json!(["offer", self.metadata.sha256(), generation]))
     }
 

@@ -71,7 +71,7 @@ pub struct ContentId(String);
 
 impl ContentId {
     /// For bytes that we hold: their SHA-256, so that storing them again meets the object that is there.
-    pub fn of_bytes(sha256: &Checksum) -> Self {
+    pub(crate) fn of_bytes(sha256: &Checksum) -> Self {
         Self(sha256.hex())
     }
 

@@ -44,7 +44,7 @@ impl Quota {
     }
 
     /// The share of one client in that: at least one document, however large it may be.
-    pub fn share_of_client(&self, shard: u8) -> Share {
+    pub(crate) fn share_of_client(&self, shard: u8) -> Share {
         let all = self.share(shard);
         let cut = |all: u64| (all * self.client_percent).div_ceil(100);
         Share { uploads: cut(all.uploads), bytes: cut(all.bytes).max(self.document_size) }
@@ -52,7 +52,7 @@ impl Quota {
 
     /// The shards for an upload, in the order in which they are to be tried: the one of the upload whose place it
     /// takes, so that one item changes instead of two, then all of them from its own on.
-    pub fn shards_to_try(&self, before: Option<u8>, own: u8) -> impl Iterator<Item = u8> + use<> {
+    pub(crate) fn shards_to_try(&self, before: Option<u8>, own: u8) -> impl Iterator<Item = u8> + use<> {
         let shards = self.shards();
         let before = before.filter(|&shard| shard < shards);
         let all = (0..shards).map(move |turn| (own + turn) % shards);
@@ -82,7 +82,7 @@ pub struct Delta {
 
 /// The changes of counts when an open upload takes the place of another, or of none; at most one for each shard, for
 /// DynamoDB takes no two writes of one item in one transaction.
-pub fn deltas(before: Option<Counted>, after: Option<Counted>) -> Vec<Delta> {
+pub(crate) fn deltas(before: Option<Counted>, after: Option<Counted>) -> Vec<Delta> {
     let delta = |counted: Counted, sign: i64| Delta {
         shard: counted.shard,
         uploads: sign,

@@ -61,7 +61,7 @@ impl Content {
 
     /// Returns whether its bytes are those of `file`; `None` where that is not known, for what is declared proves
     /// nothing.
-    pub fn has_the_bytes_of(&self, file: &Self) -> Option<bool> {
+    pub(crate) fn has_the_bytes_of(&self, file: &Self) -> Option<bool> {
         let may_be = match self.unverified() {
             Some(declared) => file.has(declared),
             None => self.checksums.iter().all(|&checksum| file.has(checksum)),

@@ -17,7 +17,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// The service itself does it, behind the senders' backs.
-    pub fn of_the_service(at: Timestamp) -> Self {
+    pub(crate) fn of_the_service(at: Timestamp) -> Self {
         let by = Actor::default();
         Self { at, by }
     }
@@ -53,7 +53,7 @@ pub struct HistoryEntry {
 }
 
 /// Returns the last action on this content, by these entries of a history.
-pub fn last_action(history: &[HistoryEntry], content_id: &ContentId) -> Option<Action> {
+pub(crate) fn last_action(history: &[HistoryEntry], content_id: &ContentId) -> Option<Action> {
     let mut entries = history.iter().rev();
     let last = entries.find(|entry| entry.content_id == *content_id)?;
     Some(last.what)

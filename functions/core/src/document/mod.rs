@@ -19,10 +19,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use content::{Content, Verification};
-pub use history::{Action, Actor, HistoryEntry, Stamp, last_action};
+pub(crate) use history::last_action;
+pub use history::{Action, Actor, HistoryEntry, Stamp};
 pub use orphan::{FoundBy, Orphan, OrphanKind};
 pub use transitions::{Change, Offer};
-pub use upload::{EndReason, LOOK_AGAIN, UPLOAD_LIFETIME, Upload, UploadState};
+pub use upload::{EndReason, Upload, UploadState};
+pub(crate) use upload::{LOOK_AGAIN, UPLOAD_LIFETIME};
 
 use crate::{
     Error,
@@ -108,7 +110,7 @@ impl Document {
     }
 
     /// The S3 key of one of its contents.
-    pub fn object_key(&self, content_id: &ContentId) -> ObjectKey {
+    pub(crate) fn object_key(&self, content_id: &ContentId) -> ObjectKey {
         self.key().object(content_id)
     }
 
@@ -135,7 +137,12 @@ impl Document {
     /// file. `file` is what came with the metadata; there is none where the file is to follow. What HTTP libraries add
     /// by themselves, such as a part's file name, may differ. Returns whether the key has brought that very file
     /// before.
-    pub fn check_repeat(&self, name: Name<'_>, metadata: &Metadata, file: Option<&Content>) -> crate::Result<bool> {
+    pub(crate) fn check_repeat(
+        &self,
+        name: Name<'_>,
+        metadata: &Metadata,
+        file: Option<&Content>,
+    ) -> crate::Result<bool> {
         if !matches!(name, Name::IdempotencyKey(_)) {
             return Ok(false);
         }
@@ -151,13 +158,13 @@ impl Document {
     }
 
     /// The upload to which parts may be sent at `now`.
-    pub fn open_upload(&self, now: Timestamp) -> Option<&Upload> {
+    pub(crate) fn open_upload(&self, now: Timestamp) -> Option<&Upload> {
         self.upload.as_ref().filter(|upload| upload.state_at(now) == UploadState::Uploading)
     }
 
     /// Tells what has become of the upload `link` (of the only one there is, where none is given) on this item
     /// alone: a link into an upload that is no longer here says nothing of the one that is.
-    pub fn upload_at(&self, link: Option<&ContentId>) -> UploadAt<'_> {
+    pub(crate) fn upload_at(&self, link: Option<&ContentId>) -> UploadAt<'_> {
         let meant = |content_id: &ContentId| link.is_none_or(|link| link == content_id);
         match (&self.upload, &self.content) {
             (Some(upload), _) if meant(&upload.content_id) => match upload.state {
@@ -171,7 +178,7 @@ impl Document {
     }
 
     /// Checks that there is room for one more content.
-    pub fn check_contents(&self) -> crate::Result<()> {
+    pub(crate) fn check_contents(&self) -> crate::Result<()> {
         if self.contents < MAX_CONTENTS { Ok(()) } else { Err(Error::TooManyContents(MAX_CONTENTS)) }
     }
 
@@ -187,12 +194,12 @@ impl Document {
 
     /// Returns whether it is stored and nothing is on its way: a message that is its only name then means another
     /// document.
-    pub fn is_taken(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_taken(&self, now: Timestamp) -> bool {
         self.content.is_some() && self.open_upload(now).is_none()
     }
 
     /// Returns whether a file that arrived whole is not current already in the object of an upload.
-    pub fn needs_the_object_of(&self, content: &Content) -> bool {
+    pub(crate) fn needs_the_object_of(&self, content: &Content) -> bool {
         self.same_as(content).is_none_or(|current| current.content_id == content.content_id)
     }
 

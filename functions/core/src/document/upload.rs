@@ -9,14 +9,14 @@ use super::content::{Content, Verification};
 use crate::{checksum::Checksum, ids::ContentId, metadata::Metadata, parts::PartPlan, quota::Counted};
 
 /// The time that an upload may take from its PUT to its completion.
-pub const UPLOAD_LIFETIME: Duration = Duration::from_hours(24);
+pub(crate) const UPLOAD_LIFETIME: Duration = Duration::from_hours(24);
 
 /// The time that an upload is kept without a part: its URLs are as old by then, so no part can be sent any more.
 const IDLE_LIFETIME: Duration = Duration::from_hours(1);
 
 /// The time between two looks of the sweep at something that is pending: so much later than it should have, at most,
 /// a sender that died after its last part has its document stored.
-pub const LOOK_AGAIN: Duration = Duration::from_mins(15);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_mins(15);
 
 /// A multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ pub enum EndReason {
 
 impl Upload {
     /// The state at `now`: an upload is expired by the clock, before that is written down.
-    pub fn state_at(&self, now: Timestamp) -> UploadState {
+    pub(crate) fn state_at(&self, now: Timestamp) -> UploadState {
         match self.state {
             UploadState::Uploading if now >= self.expires_at => UploadState::Ended(EndReason::Expired),
             state => state,
@@ -80,7 +80,7 @@ impl Upload {
     }
 
     /// Returns whether no part has come in so long that none will, where so many are missing.
-    pub fn is_idle_at(&self, now: Timestamp, missing: usize) -> bool {
+    pub(crate) fn is_idle_at(&self, now: Timestamp, missing: usize) -> bool {
         missing == self.plan.parts().count() && now >= self.began_at() + IDLE_LIFETIME
     }
 
@@ -99,7 +99,7 @@ impl Upload {
     }
 
     /// The content that this upload becomes, when S3 says what it computed over the bytes.
-    pub fn into_content(self, crc64nvme: Option<Checksum>, now: Timestamp) -> Content {
+    pub(crate) fn into_content(self, crc64nvme: Option<Checksum>, now: Timestamp) -> Content {
         let mut checksums: Vec<Checksum> = crc64nvme.into_iter().collect();
         let unverified = self.checksum.filter(|declared| !checksums.contains(declared));
         checksums.extend(unverified);

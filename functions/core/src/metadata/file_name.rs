@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 255;
 
 impl FileName {
     /// Cleans a sender's name; always gives one, `document` where nothing else is left.
-    pub fn from_document_name(name: &str) -> Self {
+    pub(crate) fn from_document_name(name: &str) -> Self {
         let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
         let safe: String = last.chars().filter(|&c| !is_deceptive(c)).collect();
         // macOS sends é as two characters, which other systems take for another name.

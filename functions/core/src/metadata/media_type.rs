@@ -96,7 +96,7 @@ impl MediaType {
     }
 
     /// Returns whether it says no more than "a file".
-    pub fn is_generic(&self) -> bool {
+    pub(crate) fn is_generic(&self) -> bool {
         GENERIC.contains(&self.essence())
     }
 

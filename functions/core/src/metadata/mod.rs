@@ -34,7 +34,7 @@ use json::Node;
 
 /// Bytes of metadata accepted: room for every field of OOAPI expanded, and for DynamoDB's 400 KB item
 /// to hold two of them (the current document's and a pending upload's).
-pub const MAX_METADATA: usize = 64 * 1024;
+pub(crate) const MAX_METADATA: usize = 64 * 1024;
 
 /// The resource that a document hangs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ impl Metadata {
     }
 
     /// Returns whether this, of a file that does not come with it, declares another media type than `before` has.
-    pub fn gives_another_type(&self, before: &Self) -> bool {
+    pub(crate) fn gives_another_type(&self, before: &Self) -> bool {
         self.gives_a_type(before) && self.media_type != before.media_type
     }
 
@@ -135,7 +135,7 @@ impl Metadata {
 
     /// Takes over from the metadata that a file came with what a repeat without that file does not say anew.
     #[must_use]
-    pub fn without_the_file(mut self, before: &Self) -> Self {
+    pub(crate) fn without_the_file(mut self, before: &Self) -> Self {
         if !self.gives_a_type(before) {
             self.media_type = before.media_type.clone();
         }
@@ -145,7 +145,7 @@ impl Metadata {
     /// Takes over from the metadata that a file came with what a repeat with that file does not say: its name, where it
     /// has none, and what follows from the name.
     #[must_use]
-    pub fn with_the_same_file(mut self, before: &Self) -> Self {
+    pub(crate) fn with_the_same_file(mut self, before: &Self) -> Self {
         if self.sent_file_name.is_some() {
             return self;
         }
@@ -161,14 +161,14 @@ impl Metadata {
     }
 
     /// Returns whether `repeat` [says the same](Self::says_the_same) of a file of the same name and type.
-    pub fn is_repeated_by(&self, repeat: &Self) -> bool {
+    pub(crate) fn is_repeated_by(&self, repeat: &Self) -> bool {
         self.sent_file_name == repeat.sent_file_name
             && self.media_type == repeat.media_type
             && self.says_the_same(repeat)
     }
 
     /// Returns whether `other` says the same of the same resource; spacing and the order of keys do not matter.
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         let same_text = || self.as_sent == other.as_sent || self.canonical() == other.canonical();
         self.subject == other.subject && same_text()
     }

@@ -50,7 +50,7 @@ impl Documents {
 
     /// The document as it is now, if `client` handed it in, or any client where none is given. Of another's document
     /// nothing is read that an absent one would not have, so the time that it takes tells nothing either.
-    pub async fn load_of(&self, key: &DocumentKey, client: Option<&str>) -> Result<Option<Document>> {
+    pub(crate) async fn load_of(&self, key: &DocumentKey, client: Option<&str>) -> Result<Option<Document>> {
         let ItemKey { pk, sk } = ItemKey::document(key);
         let query = self
             .client
@@ -93,12 +93,12 @@ impl Documents {
     }
 
     /// The newest content in the document's history.
-    pub async fn newest_past(&self, key: &DocumentKey) -> Result<Option<Content>> {
+    pub(crate) async fn newest_past(&self, key: &DocumentKey) -> Result<Option<Content>> {
         first(self.history(key).limit(1)).await
     }
 
     /// The last entries of the document's history that its own item no longer holds.
-    pub async fn newest_history(&self, key: &DocumentKey) -> Result<Vec<HistoryEntry>> {
+    pub(crate) async fn newest_history(&self, key: &DocumentKey) -> Result<Vec<HistoryEntry>> {
         let newest = self.newest(key, HISTORY).limit(1).send().await;
         let newest = newest.map_err(|error| Error::unavailable("reading a document's history", error))?;
         let item = newest.items.unwrap_or_default().pop();
@@ -108,7 +108,7 @@ impl Documents {
 
     /// The newest content in the document's history that is not known to be corrupt, and not `but`, which may just be
     /// being found to be.
-    pub async fn last_sound(&self, key: &DocumentKey, but: Option<&ContentId>) -> Result<Option<Content>> {
+    pub(crate) async fn last_sound(&self, key: &DocumentKey, but: Option<&ContentId>) -> Result<Option<Content>> {
         let corrupt = serde_dynamo::to_attribute_value(Verification::Corrupt)
             .map_err(|error| Error::unavailable("reading a document's history", error))?;
         let query = self
@@ -156,7 +156,7 @@ impl Documents {
     }
 
     /// Writes into the history what a verification found. Nothing, if it was found before.
-    pub async fn note_verification(&self, key: &DocumentKey, content: &Content) -> Result<bool> {
+    pub(crate) async fn note_verification(&self, key: &DocumentKey, content: &Content) -> Result<bool> {
         let sent = self
             .client
             .put_item()
@@ -174,20 +174,20 @@ impl Documents {
     }
 
     /// Notes something that is to be removed from S3, unless a document points to it by then.
-    pub async fn note_orphan(&self, key: &DocumentKey, orphan: &Orphan) -> Result<()> {
+    pub(crate) async fn note_orphan(&self, key: &DocumentKey, orphan: &Orphan) -> Result<()> {
         let item = orphan_item(key, orphan)?;
         self.put_item(item, "noting an orphan").await
     }
 
     /// The last listing of the bucket, as far as it is; `None` where there was none.
-    pub async fn last_listing(&self) -> Result<Option<Listing>> {
+    pub(crate) async fn last_listing(&self) -> Result<Option<Listing>> {
         let during = "reading how far the bucket is listed";
         let item = self.item_at(ItemKey::listing(), during).await?;
         item.map(read).transpose()
     }
 
     /// Notes how far a listing of the bucket is.
-    pub async fn save_listing(&self, listing: &Listing) -> Result<()> {
+    pub(crate) async fn save_listing(&self, listing: &Listing) -> Result<()> {
         let during = "noting how far the bucket is listed";
         let item = item(ItemKey::listing(), listing)?;
         self.put_item(item, during).await

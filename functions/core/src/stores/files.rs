@@ -132,7 +132,7 @@ impl Files {
     }
 
     /// Stores the same bytes once more, as another version of the object that is there.
-    pub async fn put_again(&self, key: &ObjectKey, file: &File) -> Result<Put> {
+    pub(crate) async fn put_again(&self, key: &ObjectKey, file: &File) -> Result<Put> {
         let sent = self.put_object(key, file).send().await;
         sent.map(|answer| Put::Stored(answer.version_id))
             .map_err(|error| Error::unavailable("storing a document", error))
@@ -169,7 +169,7 @@ impl Files {
 
     /// Computes the checksum, by the algorithm of `declared`, of an object of about `size` bytes: read once from end to
     /// end and never held whole.
-    pub async fn read_back(&self, key: &ObjectKey, size: u64, declared: &Checksum) -> Result<Checksum> {
+    pub(crate) async fn read_back(&self, key: &ObjectKey, size: u64, declared: &Checksum) -> Result<Checksum> {
         let read = async {
             let sent = self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await;
             let mut body = sent.map_err(|error| Error::unavailable("reading an object back", error))?.body;
@@ -213,7 +213,7 @@ impl Files {
     }
 
     /// Removes for good one version, by S3's id of it, of an object that no document points to.
-    pub async fn delete_version(&self, key: &ObjectKey, version: &str) -> Result<()> {
+    pub(crate) async fn delete_version(&self, key: &ObjectKey, version: &str) -> Result<()> {
         let sent = self.client.delete_object().bucket(&self.bucket).key(key.as_str()).version_id(version).send().await;
         sent.map(drop).map_err(|error| Error::unavailable("deleting a version of an object", error))
     }
@@ -232,6 +232,6 @@ fn is_stand_in() -> bool {
 
 /// The time that reading an object of this size may take: at 16 MiB/s, the least that S3 gives a function, and a
 /// while to begin.
-pub fn time_to_read(size: u64) -> Duration {
+pub(crate) fn time_to_read(size: u64) -> Duration {
     Duration::from_secs(5 + (size >> 24))
 }

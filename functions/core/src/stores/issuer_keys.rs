@@ -50,7 +50,7 @@ impl Tenants {
     }
 
     /// Takes the right to ask an issuer for a key that is not known, unless it was taken less than `pause` ago.
-    pub async fn claim_keys(&self, place: &KeyPlace, now: Timestamp, pause: Duration) -> Result<Claim> {
+    pub(crate) async fn claim_keys(&self, place: &KeyPlace, now: Timestamp, pause: Duration) -> Result<Claim> {
         let sent = self
             .update_keys(place)
             .update_expression("SET askedAt = :now")
@@ -98,7 +98,7 @@ impl Tenants {
     }
 
     /// Writes down that a fetch failed which began at `began`.
-    pub async fn note_failure(&self, place: &KeyPlace, began: Timestamp) -> Result<StoredKeys> {
+    pub(crate) async fn note_failure(&self, place: &KeyPlace, began: Timestamp) -> Result<StoredKeys> {
         let sent = self
             .update_keys(place)
             .update_expression("SET failedAt = :began")

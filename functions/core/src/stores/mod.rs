@@ -24,7 +24,8 @@ use aws_smithy_http_client::{
 
 pub use documents::{Documents, Usage};
 pub use downloads::DownloadLink;
-pub use files::{File, Files, Listed, Put, StoredObject, time_to_read};
+pub(crate) use files::time_to_read;
+pub use files::{File, Files, Listed, Put, StoredObject};
 pub use issuer_keys::Claim;
 pub use multipart::{Completion, PartLink, ReceivedPart};
 pub use pending::{Page, Work, WorkItem};

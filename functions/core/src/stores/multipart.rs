@@ -67,7 +67,7 @@ impl PartPlan {
 impl Files {
     /// Opens a multipart upload and gives S3's id of it. Where a CRC64NVME is declared S3 is to compare it; of no other
     /// algorithm is it told, since it would want that of every part. It computes CRC64NVME by itself in any case.
-    pub async fn open_upload(
+    pub(crate) async fn open_upload(
         &self,
         key: &ObjectKey,
         media_type: &MediaType,

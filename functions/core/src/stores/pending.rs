@@ -107,7 +107,7 @@ impl Documents {
 
     /// Leases a work item by moving its `due` ahead ([`LOOK_AGAIN`]): after a crash it becomes visible again then.
     /// `None` where another sweep has leased it, or where nothing is pending any more.
-    pub async fn lease(&self, item: &WorkItem, now: Timestamp) -> Result<Option<Work>> {
+    pub(crate) async fn lease(&self, item: &WorkItem, now: Timestamp) -> Result<Option<Work>> {
         let during = "leasing what is due";
         let sent = self
             .client

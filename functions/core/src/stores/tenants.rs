@@ -72,7 +72,7 @@ impl Tenants {
     }
 
     /// The tenants of an issuer and its keys: one read, also for an issuer that no tenant has.
-    pub async fn of_issuer(&self, issuer: &Issuer) -> Result<OfIssuer> {
+    pub(crate) async fn of_issuer(&self, issuer: &Issuer) -> Result<OfIssuer> {
         let mut found = OfIssuer::default();
         let mut tenants = Vec::new();
         for item in self.query(&issuer.to_string()).await? {

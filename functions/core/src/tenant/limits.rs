@@ -110,7 +110,7 @@ impl Limits {
     }
 
     /// The time that a part's URL lives.
-    pub fn part_url_lifetime(&self) -> Duration {
+    pub(crate) fn part_url_lifetime(&self) -> Duration {
         Duration::from_secs(self.0.part_url_seconds)
     }
 

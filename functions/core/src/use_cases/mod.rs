@@ -42,5 +42,5 @@ pub use replace::{Replaced, replace, replace_by_parts};
 pub use status::{UploadStatus, status};
 pub use store_inline::store_inline;
 pub use sweep::{Swept, longest, sweep};
-pub use verify::{Verified, verify};
+pub use verify::Verified;
 pub use view::UploadView;

@@ -24,7 +24,12 @@ pub enum Verified {
 }
 
 /// Verifies the document's current content, if it is `content_id` and has yet to be verified.
-pub async fn verify(stores: &Stores, document: Document, content_id: &ContentId, now: Timestamp) -> Result<Verified> {
+pub(crate) async fn verify(
+    stores: &Stores,
+    document: Document,
+    content_id: &ContentId,
+    now: Timestamp,
+) -> Result<Verified> {
     let Some(content) = document.unverified(content_id) else {
         return Ok(Verified::Nothing);
     };
