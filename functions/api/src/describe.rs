@@ -8,6 +8,7 @@ use okd_core::{
     caller::Caller,
     document::{Content, Document, UploadState},
     ids::{ContentId, DocumentId},
+    use_cases,
 };
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ pub(crate) async fn describe(
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
     let (document, content) = find(stores, caller, id, version, paths).await?;
-    let link = stores.files.link_to(&document.object_key(&content.content_id), &content, now).await?;
+    let link = use_cases::link(stores, &document, &content, now).await?;
     let okd = &content.metadata.okd;
     // The pages of the standard and its OpenAPI spell two names differently, so that both are there.
     let body = json!({

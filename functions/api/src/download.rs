@@ -52,7 +52,7 @@ pub(crate) async fn download(
     if size > MAX_INLINE_FILE as u64 {
         return redirect(stores, &document, &content, now).await;
     }
-    let bytes = stores.files.read(&document.object_key(&content.content_id), range.clone()).await?;
+    let bytes = use_cases::fetch(stores, &document, &content, range.clone()).await?;
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = described(status, &content, &etag, Body::Binary(bytes.into()));
     if let Some(range) = range {
@@ -118,7 +118,7 @@ async fn redirect(
     content: &Content,
     now: Timestamp,
 ) -> Result<Response<Body>, Refusal> {
-    let link = stores.files.link_to(&document.object_key(&content.content_id), content, now).await?;
+    let link = use_cases::link(stores, document, content, now).await?;
     let body = json!({
         "dmsDocumentId": document.id,
         "documentSize": content.size,

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The largest document that the standard asks for: 1 GiB ("berichten van maximaal 1 GB").
-pub(crate) const MAX_DOCUMENT: u64 = 1 << 30;
+pub const MAX_DOCUMENT: u64 = 1 << 30;
 /// The largest file that may come inline (form A), in bytes: Lambda takes 6 MB of event, in which a binary body grows
 /// by a third (base64) and stands beside headers and metadata.
 pub const MAX_INLINE_FILE: usize = 4 << 20;

@@ -24,7 +24,7 @@ pub struct DownloadLink {
 
 impl Files {
     /// Reads these bytes of an object, or all of them.
-    pub async fn read(&self, key: &ObjectKey, range: Option<RangeInclusive<u64>>) -> Result<Bytes> {
+    pub(crate) async fn read(&self, key: &ObjectKey, range: Option<RangeInclusive<u64>>) -> Result<Bytes> {
         let range = range.map(|range| format!("bytes={}-{}", range.start(), range.end()));
         let get = self.client.get_object().bucket(&self.bucket).key(key.as_str()).set_range(range);
         let sent = get.send().await;
@@ -35,7 +35,7 @@ impl Files {
 
     /// A URL for the file of a content: S3 sends it as one to save, under its own name and as a type that no browser runs.
     /// Made here, without a call to S3.
-    pub async fn link_to(&self, key: &ObjectKey, content: &Content, now: Timestamp) -> Result<DownloadLink> {
+    pub(crate) async fn link_to(&self, key: &ObjectKey, content: &Content, now: Timestamp) -> Result<DownloadLink> {
         let (signer, presigning, expires_at) = self.signing(LINK_LIFETIME, now, now + LINK_LIFETIME)?;
         let metadata = &content.metadata;
         let get = signer

@@ -37,7 +37,7 @@ pub use delete::{delete, restore};
 pub use look_through::{Looked, look_through};
 pub use on_object_created::{Created, on_object_created};
 pub use open_uploads::{end_upload, open_uploads};
-pub use read::{NotStored, Readable, Standing, find};
+pub use read::{NotStored, Readable, Standing, fetch, find, link};
 pub use replace::{Replaced, replace, replace_by_parts};
 pub use status::{UploadStatus, status};
 pub use store_inline::store_inline;

@@ -1,11 +1,17 @@
 //! A document is read back by those who may know of it (flow x).
 
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
 use super::load::load;
 use crate::{
     Error, Result, Stores,
     caller::Caller,
     document::{Content, Document, EndReason, UploadState, Verification},
     ids::{ContentId, DocumentId},
+    stores::DownloadLink,
 };
 
 /// The outcome of a request to read a document.
@@ -80,6 +86,21 @@ async fn find_newest(stores: &Stores, caller: &Caller, document: Document) -> Re
     let is_readable = |before: &Content| caller.takes_for_stored(before) && !document.has_deleted(before);
     let before = before.filter(is_readable);
     Ok(readable(caller, document, before.unwrap_or(current)))
+}
+
+/// Reads the bytes of a content that was found, or these of them.
+pub async fn fetch(
+    stores: &Stores,
+    document: &Document,
+    content: &Content,
+    range: Option<RangeInclusive<u64>>,
+) -> Result<Bytes> {
+    stores.files.read(&document.object_key(&content.content_id), range).await
+}
+
+/// Makes a URL of the file of a content that was found. No call.
+pub async fn link(stores: &Stores, document: &Document, content: &Content, now: Timestamp) -> Result<DownloadLink> {
+    stores.files.link_to(&document.object_key(&content.content_id), content, now).await
 }
 
 /// The content, if it may be taken for stored.
