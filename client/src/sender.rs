@@ -123,6 +123,15 @@ impl Sender {
         }
     }
 
+    /// Reports what became of an association.
+    pub async fn report(&self, association: &str, message: &Value) -> Result<()> {
+        let path = format!("/okd/v1/associations/{association}");
+        match self.ask(|| self.request(Method::PATCH, &path).json(message)).await? {
+            (204, _) => Ok(()),
+            (status, problem) => Err(Refused { status, problem }.into()),
+        }
+    }
+
     /// Deletes a document; where it is deleted already too.
     pub async fn delete(&self, id: &str) -> Result<()> {
         match self.ask(|| self.request(Method::DELETE, &format!("/okd/v1/documents/{id}"))).await? {

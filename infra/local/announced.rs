@@ -18,7 +18,7 @@ pub type Moment = (u64, Timestamp);
 /// Every announcement, once.
 #[derive(Debug, Default)]
 pub struct Announced {
-    /// The announced changes, by document.
+    /// The announced changes, by document or association.
     changes: BTreeMap<String, BTreeMap<Moment, Announcement>>,
     /// The keys of the objects that were found to be corrupt.
     corrupt: BTreeSet<String>,
@@ -56,7 +56,9 @@ impl Announced {
                     };
                     let revision = detail["revision"].as_u64().ok_or("no revision")?;
                     let moment = (revision, text("at").parse()?);
-                    let document = announced.changes.entry(text("dmsDocumentId").to_owned());
+                    // Of a document, or of an association.
+                    let id = [text("dmsDocumentId"), text("associationId")].concat();
+                    let document = announced.changes.entry(id);
                     document.or_default().insert(moment, said);
                 }
             }

@@ -203,6 +203,11 @@ impl Findings {
                     }
                     false
                 }
+                Record::Association(association) => {
+                    let last = (association.revision, association.reported_at);
+                    named.concerning.insert((association.id.to_string(), last));
+                    false
+                }
                 Record::Listing(_) => false,
             };
             if pending {

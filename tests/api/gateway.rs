@@ -136,44 +136,6 @@ async fn an_upload_in_the_query_that_is_none_is_told_apart_from_the_id_in_the_pa
 }
 
 #[tokio::test]
-async fn a_change_of_an_enrolments_state_is_told_that_it_is_not_served_yet() {
-    let sender = Sender::new();
-    let status = serde_json::json!({
-        "associationType": "programOfferingAssociation", "role": "student", "state": "finished",
-        "person": "5ab399b8-c499-4da8-af6d-b55e66251f31",
-    });
-    let mut with_consumer = status.clone();
-    with_consumer["consumers"] =
-        serde_json::json!([{ "consumerKey": "nl-okd", "enrollmentFinalEndDate": "2026-07-31" }]);
-    // Without consumers, with others' or with dates alone; and as it was printed until September 2025.
-    let mut with_none = status.clone();
-    with_none["consumers"] = serde_json::json!([]);
-    let mut with_others = status.clone();
-    with_others["consumers"] = serde_json::json!([{ "consumerKey": "nl-rio" }]);
-    let mut with_dates = with_consumer.clone();
-    with_dates.as_object_mut().unwrap().remove("state");
-    let wrapped = serde_json::json!({ "association": status });
-    for message in [&status, &with_consumer, &with_none, &with_others, &with_dates, &wrapped] {
-        let patch = sender.request("PUT", &association());
-        let patch = patch.header("content-type", "application/merge-patch+json");
-        sender.send(patch.body(message.to_string())).await.problem(501, "not-implemented");
-        for method in ["PUT", "POST", "PATCH"] {
-            let answer = sender.send(sender.request(method, &association()).json(message)).await;
-            let detail = answer.problem(501, "not-implemented");
-            assert!(detail.contains("flow 5"), "{detail}");
-        }
-    }
-    // A form B that lacks something is none.
-    let mut broken = offer(5);
-    broken["state"] = serde_json::json!("associated");
-    broken["consumers"][0].as_object_mut().unwrap().remove("documentSize");
-    sender.offer(&broken).await.problem(422, "invalid-metadata");
-    let patch = sender.request("PUT", &association());
-    let patch = patch.header("content-type", "application/merge-patch+json");
-    sender.send(patch.body(offer(5).to_string())).await.problem(415, "unsupported-media-type");
-}
-
-#[tokio::test]
 async fn every_answer_is_for_tls_and_for_nobody_to_keep() {
     let sender = Sender::new();
     let stored = sender.hand_in(&support::sender::metadata(), b"x").await.ok();

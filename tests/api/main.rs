@@ -8,6 +8,7 @@
 
 mod changes;
 mod downloads;
+mod enrolments;
 mod examples;
 mod facts;
 mod forms;

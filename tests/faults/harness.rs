@@ -52,7 +52,7 @@ impl Harness {
     pub(crate) fn of(cloud: &'static Cloud) -> Self {
         // What is announced of one case is not to be among the calls of the next.
         pause_stream(cloud, true);
-        let token = cloud.issuer.token("test-sis", "okd:examdocuments").unwrap();
+        let token = cloud.issuer.token("test-sis", "okd:examdocuments okd:enrollmentderollment").unwrap();
         let mut impatient = Sender::new(&cloud.url, token.clone());
         impatient.patience = Duration::ZERO;
         Self { cloud, sender: Sender::new(&cloud.url, token), impatient, handed_in: Mutex::default() }

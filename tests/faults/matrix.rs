@@ -14,7 +14,7 @@ use okd_local::{
     invariants::{Findings, Stored},
     sender::{Refused, Sender, Source},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::harness::{Harness, Message, TWO_PARTS, TestFile};
@@ -61,10 +61,11 @@ enum Case {
     Deleted,
     DeletedUploading,
     DeletedResent,
+    Reported,
     Announced,
 }
 
-const CASES: [Case; 34] = [
+const CASES: [Case; 35] = [
     Case::InlineNew,
     Case::InlineRepeated,
     Case::InlineReplaces,
@@ -98,6 +99,7 @@ const CASES: [Case; 34] = [
     Case::Deleted,
     Case::DeletedUploading,
     Case::DeletedResent,
+    Case::Reported,
     Case::Announced,
 ];
 
@@ -148,7 +150,8 @@ impl<'a> Run<'a> {
             | Case::PartsWrongCrc
             | Case::PartsWrongSha
             | Case::Replaced
-            | Case::Deleted => self.id = harness.inline(message, first).await,
+            | Case::Deleted
+            | Case::Reported => self.id = harness.inline(message, first).await,
             Case::DeletedUploading => {
                 harness.inline(message, first).await;
                 (self.id, _) = harness.offer(message, second, 1).await;
@@ -259,6 +262,11 @@ impl<'a> Run<'a> {
                 sender.replace(&self.id, &second.0).await?;
                 Ok(self.id.clone())
             }
+            Case::Reported => {
+                let association = message.0["associationId"].as_str().unwrap_or_default();
+                sender.report(association, &json!({ "state": "finished" })).await?;
+                Ok(self.id.clone())
+            }
             Case::Deleted | Case::DeletedUploading => {
                 sender.delete(&self.id).await?;
                 Ok(self.id.clone())
@@ -321,10 +329,9 @@ impl<'a> Run<'a> {
         match case {
             Case::InlineReplaces | Case::PartsReplace | Case::Replaced => (Some(second), vec![first], 0),
             Case::Deleted | Case::DeletedUploading => (None, vec![first], 0),
-            Case::DeletedResent => (Some(first), vec![first], 0),
             Case::InlineOlderAgain => (Some(first), vec![first, second], 0),
             // The history has the same file with its metadata of before.
-            Case::InlineMoves | Case::InlineKnown => (Some(first), vec![first], 0),
+            Case::InlineMoves | Case::InlineKnown | Case::DeletedResent => (Some(first), vec![first], 0),
             // Restored under a sequence of its own, so the history has it too.
             Case::PartsWrongSha | Case::SweptCorrupt => (Some(first), vec![first], 1),
             Case::AbortedJoined | Case::SweptOrphan | Case::SweptStray | Case::LookedThrough => (None, vec![], 0),

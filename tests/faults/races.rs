@@ -2,7 +2,7 @@
 //! order drawn from a seed: as many as asked for, and what fails can be tried again with its seed. What every request
 //! was answered goes before the judge (`tests/model`), who knows the promises and none of the code.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use okd_faults::Fault;
 use okd_model::{
@@ -189,10 +189,11 @@ fn bench_of(seed: u64) -> Arc<Harness> {
     Arc::new(harness)
 }
 
-/// How many schedules: more, where it is asked for.
-fn schedules() -> u64 {
-    let asked = std::env::var("OKD_SCHEDULES").ok();
-    asked.map_or(SCHEDULES, |asked| asked.parse().unwrap())
+/// The seeds of the schedules: more, or from another one on, where it is asked for.
+fn seeds() -> Range<u64> {
+    let asked = |name: &str| std::env::var(name).ok().map(|asked| asked.parse().unwrap());
+    let first = asked("OKD_FIRST_SEED").unwrap_or_default();
+    first..first + asked("OKD_SCHEDULES").unwrap_or(SCHEDULES)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -201,7 +202,7 @@ async fn whatever_the_order_every_answer_is_one_that_the_promises_allow_and_the_
     for cloud in 0..CLOUDS {
         clouds.spawn(async move {
             let harness = bench_of(cloud as u64);
-            for seed in (0..schedules()).skip(cloud).step_by(CLOUDS) {
+            for seed in seeds().skip(cloud).step_by(CLOUDS) {
                 let harness = harness.clone();
                 let raced = tokio::spawn(async move { run(&harness, seed).await }).await;
                 assert!(raced.is_ok(), "seed {seed} went wrong: try OKD_SEED={seed} and the test one_race");
@@ -209,7 +210,7 @@ async fn whatever_the_order_every_answer_is_one_that_the_promises_allow_and_the_
         });
     }
     clouds.join_all().await;
-    tell!("the races: {} schedules of two to eight clients on one document, judged", schedules());
+    tell!("the races: the schedules {:?} of two to eight clients on one document, judged", seeds());
 }
 
 /// The same for one seed, given as `OKD_SEED`.

@@ -123,6 +123,35 @@ async fn a_document_is_announced_when_it_is_stored_corrected_verified_and_found_
 }
 
 #[tokio::test]
+async fn a_change_of_an_enrolment_is_announced_and_says_nothing_of_the_person() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let association = "9d0a4c1e-1b52-4f0e-9a61-2f6f0c1e5a12";
+    let message = |state: &str| {
+        json!({
+            "state": state, "person": { "personId": "p", "givenName": "Maartje" },
+            "consumers": [{ "consumerKey": "nl-okd", "studentNumber": "900123", "enrollmentFinalEndDate": "2026-07-31" }],
+        })
+    };
+    for state in ["associated", "finished", "finished"] {
+        let path = format!("/okd/v1/associations/{association}");
+        let report = sender.request("PATCH", &path).json(&message(state));
+        assert_eq!(sender.send(report).await.status, 204);
+    }
+    let events = announced(cloud).await;
+    assert_eq!(kinds(&events), ["association.changed"; 2]);
+    for (event, (revision, state)) in events.iter().zip([(1, "associated"), (2, "finished")]) {
+        let mut detail = event["detail"].clone();
+        for name in ["id", "at"] {
+            assert!(detail.as_object_mut().unwrap().remove(name).is_some());
+        }
+        let expected =
+            json!({ "tenant": "local-school", "associationId": association, "state": state, "revision": revision });
+        assert_eq!(detail, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_document_is_announced_to_be_removed_and_to_be_stored_when_it_is_there_again() {
     let cloud = own_cloud();
     let sender = Sender::to(cloud);

@@ -87,7 +87,7 @@ async fn intrude(stranger: &Sender, property: &Property) -> usize {
                 for (name, request) in hand_ins(stranger, method, &path, property) {
                     let answer = stranger.send(request).await;
                     if *method == "PATCH" {
-                        answer.problem(501, "not-implemented");
+                        answer.problem(422, "invalid-metadata");
                         continue;
                     }
                     // Not 200, though it declares the very bytes that are stored for the other.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use okd_core::{
+    association::Association,
     document::{Action, Content, Document, EndReason, HistoryEntry, Verification},
     ids::DocumentKey,
     metadata::{Metadata, RetentionSuggestion},
@@ -104,7 +105,7 @@ impl StreamRecord {
         }
         let key = ItemKey { pk: pk.text.clone(), sk: sk.text.clone() };
         match key.parse() {
-            Some(Place::Document(_) | Place::Content(_)) => {}
+            Some(Place::Document(_) | Place::Content(_) | Place::Association(..)) => {}
             None if key.is_placed_as_content() => {
                 return Err(format!("{} is the partition of no document", key.pk));
             }
@@ -112,6 +113,7 @@ impl StreamRecord {
         }
         match Record::read(&key, item.clone()).map_err(|error| error.to_string())? {
             Record::Document(document) => Ok(of_document(&document)),
+            Record::Association(association) => Ok(of_association(&association)),
             Record::Content(key, content) if content.verification == Verification::Corrupt => {
                 Ok(of_corrupt(&key, &content))
             }
@@ -151,6 +153,15 @@ fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
     // A restored table counts its revisions from where it was: so the time too.
     let id = format!("{}/{}/{:.9}", document.id, entry.revision, entry.at);
     Some(identified(kind, detail, &id, (entry.revision, entry.at)))
+}
+
+/// Announces what was reported of an enrolment: its id is the school's own, and tells nothing to others.
+fn of_association(association: &Association) -> Change {
+    let Association { tenant, id, revision, reported_at, state, .. } = association;
+    let detail = json!({ "tenant": tenant, "associationId": id, "state": state });
+    let event_id = format!("{id}/{revision}/{reported_at:.9}");
+    let announced = identified("association.changed", detail, &event_id, (*revision, *reported_at));
+    Change { announced: Some(announced), counted: None }
 }
 
 /// Announces a content found to be corrupt, the current one or an older one, with the revision that made it current.
@@ -202,8 +213,12 @@ fn count(document: &Document, entry: &HistoryEntry) -> Option<Counted> {
         Action::UploadEnded(EndReason::Aborted) => ("parts", "aborted"),
         Action::UploadEnded(EndReason::Expired) => ("parts", "expired"),
         Action::UploadEnded(EndReason::ChecksumMismatch) => ("parts", "checksum-mismatch"),
-        Action::Corrected | Action::Verified | Action::Corrupt => return None,
-        Action::Deleted | Action::Restored | Action::UploadEnded(_) => return None,
+        Action::Corrected
+        | Action::Verified
+        | Action::Corrupt
+        | Action::Deleted
+        | Action::Restored
+        | Action::UploadEnded(_) => return None,
     };
     let bytes = match (&document.content, &document.upload) {
         (_, Some(upload)) if upload.content_id == entry.content_id => upload.plan.size.bytes(),

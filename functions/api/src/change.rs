@@ -14,7 +14,8 @@ use okd_core::{
 };
 
 use crate::{
-    documents::{begun, bytes, check_content_encoding},
+    body::{bytes, check_content_encoding},
+    documents::begun,
     download::not_stored,
     form::FormFault,
     links::Paths,

@@ -8,6 +8,7 @@ use okd_core::{
     caller::Caller,
     document::{Content, Document, UploadState},
     ids::{ContentId, DocumentId},
+    retention::Keeping,
     use_cases,
 };
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ pub(crate) async fn describe(
 ) -> Result<Response<Body>, Refusal> {
     let (document, content) = find(stores, caller, id, version, paths).await?;
     let link = use_cases::link(stores, &document, &content, now).await?;
+    let keeping = use_cases::keeping(stores, &document, &content).await?;
     let okd = &content.metadata.okd;
     // The pages of the standard and its OpenAPI spell two names differently, so that both are there.
     let body = json!({
@@ -42,13 +44,13 @@ pub(crate) async fn describe(
         "documentname": okd.document_name,
         "documentSize": content.size,
         "documentsize": content.size,
-        "ext": { "documentTempDownloadUrlExpiresAt": link.expires_at, "okd": ours(&document, &content, paths) },
+        "ext": { "documentTempDownloadUrlExpiresAt": link.expires_at, "okd": ours(&document, &content, keeping, paths) },
     });
     Ok(answer(StatusCode::OK, &body))
 }
 
 /// The facts that the standard has no names for.
-fn ours(document: &Document, content: &Content, paths: &Paths) -> Value {
+fn ours(document: &Document, content: &Content, keeping: Option<Keeping>, paths: &Paths) -> Value {
     let okd = &content.metadata.okd;
     let subject = content.metadata.subject;
     let mut ours = json!({
@@ -61,6 +63,7 @@ fn ours(document: &Document, content: &Content, paths: &Paths) -> Value {
         "verification": content.verification,
         "verifiedAt": content.verified_at,
         "versions": document.contents,
+        "retention": keeping,
     });
     // A newer content that is on its way.
     if let Some(upload) = document.upload.as_ref().filter(|upload| upload.state == UploadState::Uploading) {

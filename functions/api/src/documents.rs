@@ -1,13 +1,14 @@
 //! Documents handed in: `PUT` (2025) or `POST` (1.5) of metadata on an association, an offering or a person, with
 //! the file inside (form A) or to follow (form B).
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use okd_core::{
     Stores,
+    association::Report,
     caller::Caller,
+    class::SubjectKind,
     metadata::{Message, Metadata, OfferedFile, Subject},
     name::IdempotencyKey,
     parameters::essence,
@@ -16,14 +17,13 @@ use okd_core::{
 use serde_json::json;
 
 use crate::{
+    associations::{self, MERGE_PATCH},
+    body::{bytes, check_content_encoding},
     form::Form,
     links::Paths,
     refusal::Refusal,
     response::{answer, locate, still_verifying, stored, upload_json},
 };
-
-/// The type of a change to a resource (RFC 7396). OKD flow 5 is one.
-const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// Reads either form, calls its use case, answers 200 (stored) or 202 (send the bytes).
 pub(crate) async fn hand_in(
@@ -48,10 +48,10 @@ pub(crate) async fn hand_in(
             let id = use_cases::store_inline(stores, caller, key.as_ref(), metadata, form.file, now).await?;
             Ok(stored(id))
         }
-        MERGE_PATCH => match Message::parse(subject, &body) {
-            Ok(Message::Status) => Err(Refusal::StatusNotServed),
-            _ => Err(Refusal::UnsupportedMediaType),
-        },
+        // In 2025 the standard asked for a PUT of these.
+        MERGE_PATCH if subject.kind == SubjectKind::Association => {
+            associations::report(stores, caller, subject, &Report::parse(subject, &body)?, now).await
+        }
         "application/json" => {
             caller.check_metadata_size(body.len())?;
             match Message::parse(subject, &body)? {
@@ -59,7 +59,7 @@ pub(crate) async fn hand_in(
                     let key = idempotency_key(&offered.metadata, &parts.headers)?;
                     offer(stores, caller, key.as_ref(), *offered, now, paths).await
                 }
-                Message::Status => Err(Refusal::StatusNotServed),
+                Message::Status(report) => associations::report(stores, caller, subject, &report, now).await,
             }
         }
         _ => Err(Refusal::UnsupportedMediaType),
@@ -89,25 +89,6 @@ pub(crate) fn begun(begun: Begun, paths: &Paths) -> Response<Body> {
             locate(&mut response, id, &view.content_id, paths);
             response
         }
-    }
-}
-
-/// Refuses a compressed body before anything of it is read: it would be refused later, for a reason that misleads.
-pub(crate) fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let is_identity = |value: &http::HeaderValue| {
-        let value = value.as_bytes().trim_ascii();
-        value.is_empty() || value.eq_ignore_ascii_case(b"identity")
-    };
-    if encodings.all(is_identity) { Ok(()) } else { Err(Refusal::ContentEncoding) }
-}
-
-/// The gateway decides by media type whether a body is text or binary to us; we do not care.
-pub(crate) fn bytes(body: Body) -> Bytes {
-    match body {
-        Body::Text(text) => text.into(),
-        Body::Binary(bytes) => bytes.into(),
-        _ => Bytes::new(),
     }
 }
 

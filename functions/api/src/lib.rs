@@ -3,6 +3,8 @@
 //! does the work, and [`response`] or [`refusal`] words the answer.
 
 mod app;
+mod associations;
+mod body;
 mod change;
 mod cors;
 mod describe;

@@ -34,8 +34,8 @@ pub(crate) enum Refusal {
     InvalidId,
     /// The query `?upload=` or `?version=` names nothing that could be one.
     InvalidContentId,
-    /// The message is one of flow 5.
-    StatusNotServed,
+    /// The body of a `PATCH` of an association is no change of one.
+    NotAPatch,
     /// The body is a form, where the bytes alone are asked for.
     FormForBytes,
     /// The body, a document's new bytes, is too large to come in one request.
@@ -117,11 +117,9 @@ pub(crate) fn problem(refusal: &Refusal) -> Problem {
             "The query ?upload= or ?version= holds no id of ours. Use the links of the answers as they are, or leave the \
              query out to mean the document's only upload or its current version.",
         ),
-        Refusal::StatusNotServed => Problem::new(
-            Kind::NotImplemented,
-            "This reports that the state of an enrolment has changed (OKD flow 5), which this service does not serve \
-             yet. Nothing was stored. To hand in a document, send its documentType, documentName and documentSize in \
-             the nl-okd consumer.",
+        Refusal::NotAPatch => Problem::new(
+            Kind::UnsupportedMediaType,
+            "A change of an enrolment is sent as application/merge-patch+json or application/json.",
         ),
         Refusal::FormForBytes => Problem::new(
             Kind::UnsupportedMediaType,

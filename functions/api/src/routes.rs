@@ -18,8 +18,8 @@ use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
 use crate::{
-    app::App, change, describe, documents, download, links::Paths, refusal::Refusal, response::still_completing,
-    service, uploads,
+    app::App, associations, change, describe, documents, download, links::Paths, refusal::Refusal,
+    response::still_completing, service, uploads,
 };
 
 /// A path of the API, as `template.yaml` spells it, and what it answers to.
@@ -145,7 +145,9 @@ pub(crate) async fn call(
     let stores = app.stores.of(tenant).await?;
     let (stores, now) = (&*stores, (app.clock)());
     match (found.route.action, request.method()) {
-        (Action::HandIn(_), &Method::PATCH) => Err(Refusal::StatusNotServed),
+        (Action::HandIn(kind), &Method::PATCH) => {
+            associations::patch(stores, caller, Subject { kind, id }, request, now).await
+        }
         (Action::HandIn(kind), _) => {
             let subject = Subject { kind, id };
             documents::hand_in(stores, caller, subject, request, now, &paths).await

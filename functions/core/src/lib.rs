@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../../../docs/architecture.md")]
 
+pub mod association;
 pub mod caller;
 pub mod checksum;
 pub mod class;
@@ -19,6 +20,7 @@ pub mod parameters;
 pub mod parts;
 pub mod quota;
 pub mod range;
+pub mod retention;
 pub mod stores;
 pub mod tenant;
 pub mod token;

@@ -108,6 +108,11 @@ impl<'a> Consumer<'a> {
         Ok(found)
     }
 
+    /// Returns whether a consumer says that there is no `key`: as `null`.
+    pub(super) fn says_none(&self, key: &str) -> bool {
+        self.items.iter().any(|item| item.value.get(key).is_some_and(serde_json::Value::is_null))
+    }
+
     /// Reads the member `key`, where it is there.
     fn read<T>(&self, key: &str, read: impl Fn(&Node<'a>) -> Result<T>) -> Result<Option<T>> {
         self.get(key)?.map(|node| read(&node)).transpose()
@@ -291,7 +296,7 @@ fn contradicts(node: &Node<'_>, name: &str) -> Error {
     node.refuse(format!("says something else than {name}; send one of the two"))
 }
 
-fn date(node: &Node<'_>) -> Result<Date> {
+pub(super) fn date(node: &Node<'_>) -> Result<Date> {
     let date = Some(node.text()?).filter(|text| text.len() == 10).and_then(|text| text.parse().ok());
     date.ok_or_else(|| node.refuse("must be a date as YYYY-MM-DD, such as \"2026-01-13\""))
 }

@@ -11,6 +11,7 @@ mod links;
 mod media_type;
 mod reference;
 mod replacement;
+mod report;
 mod retention;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ pub use retention::{Retention, RetentionSuggestion, Unit};
 
 use crate::{
     Error, Result,
+    association::Report,
     checksum::Checksum,
     class::{DocumentClass, SubjectKind},
     parts::DocumentSize,
@@ -194,7 +196,7 @@ pub enum Message {
     /// An offer of a file that follows (form B).
     Offer(Box<OfferedFile>),
     /// A change of a student's enrolment (OKD flow 5, which was a `PUT` in 2025).
-    Status,
+    Status(Report),
 }
 
 /// A file that is yet to come: its metadata, with what form B asks for besides.
@@ -213,8 +215,7 @@ impl Message {
         let value = json::parse(text)?;
         let root = resource(&value, subject)?;
         if subject.kind == SubjectKind::Association && is_status(&root)? {
-            match_subject(&root, subject)?;
-            return Ok(Self::Status);
+            return Ok(Self::Status(Report::read(subject, text, &root)?));
         }
         let metadata = Metadata::read(subject, text, &root, SentFile::default())?;
         match metadata.okd.document_size {
@@ -434,7 +435,7 @@ mod fuzz {
         let parse = |text: &[u8]| Metadata::parse(SUBJECT, text, SentFile::default());
         let offered = match Message::parse(SUBJECT, text) {
             Ok(Message::Offer(offered)) => Ok(offered.metadata),
-            Ok(Message::Status) => return Ok(()),
+            Ok(Message::Status(_)) => return Ok(()),
             Err(error) => Err(error),
         };
         for read in [parse(text), offered] {

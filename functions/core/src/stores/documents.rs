@@ -73,7 +73,7 @@ impl Documents {
     }
 
     /// One item (a consistent read).
-    async fn item_at(&self, key: ItemKey, during: &'static str) -> Result<Option<Item>> {
+    pub(super) async fn item_at(&self, key: ItemKey, during: &'static str) -> Result<Option<Item>> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key.into_item()));
         let answer = get.consistent_read(true).send().await;
         let answer = answer.map_err(|error| Error::unavailable(during, error))?;

@@ -2,6 +2,7 @@
 //! bytes) and [`Tenants`] (DynamoDB, whose they are). The seam for tests is the wire: `AWS_ENDPOINT_URL_DYNAMODB` and
 //! `AWS_ENDPOINT_URL_S3` point them at any server of those protocols.
 
+mod associations;
 mod documents;
 mod downloads;
 mod files;

@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use crate::{
     Error, Result,
+    association::Association,
     document::{Content, Document, HistoryEntry, Orphan},
     ids::{ContentId, DocumentKey, TenantId},
     listing::Listing,
@@ -28,6 +30,8 @@ const USAGE: &str = "usage";
 const DOCUMENT: &str = "document";
 pub(super) const CONTENT: &str = "content#";
 const POINTER: &str = "version#";
+/// The place of an association, among the entries by which its documents are found.
+const ASSOCIATION: &str = "association";
 pub(super) const HISTORY: &str = "history#";
 /// Both keys of the one item that is no tenant's.
 const LISTING: &str = "#look-through";
@@ -86,6 +90,12 @@ impl ItemKey {
         Self { pk: format!("{}#{}#{}", key.tenant, link.kind.as_str(), link.id), sk: key.id.to_string() }
     }
 
+    /// An association, in the partition of the entries by which its documents are found.
+    pub(super) fn association(tenant: &TenantId, id: Uuid) -> Self {
+        let kind = LinkKind::Association.as_str();
+        Self { pk: format!("{tenant}#{kind}#{id}"), sk: ASSOCIATION.to_owned() }
+    }
+
     /// The counts of one shard of a tenant's quota.
     pub fn shard(tenant: &TenantId, shard: u8) -> Self {
         Self { pk: Self::usage_partition(tenant), sk: format!("counter#{shard}") }
@@ -109,6 +119,9 @@ impl ItemKey {
         if let Some((kind, id)) = rest.split_once('#') {
             return match kind {
                 ORPHAN => Some(Place::Orphan(DocumentKey::parse(tenant, id)?)),
+                _ if self.sk == ASSOCIATION && kind == LinkKind::Association.as_str() => {
+                    Some(Place::Association(tenant.to_owned().try_into().ok()?, Uuid::try_parse(id).ok()?))
+                }
                 _ if LinkKind::ALL.iter().any(|known| known.as_str() == kind) => {
                     Some(Place::Link(DocumentKey::parse(tenant, &self.sk)?))
                 }
@@ -153,6 +166,8 @@ pub enum Place {
     Orphan(DocumentKey),
     /// An entry by which the document is found.
     Link(DocumentKey),
+    /// An association, as it was last reported.
+    Association(TenantId, Uuid),
     /// The counts of this shard of a tenant's quota.
     Shard(TenantId, u8),
     /// The progress of the bucket's listing.
@@ -174,6 +189,8 @@ pub enum Record {
     Orphan(DocumentKey, Orphan),
     /// An entry by which the document is found.
     Link(DocumentKey),
+    /// An association, as it was last reported.
+    Association(Box<Association>),
     /// The counts of a shard of a tenant's quota, by the names of its attributes.
     Shard(HashMap<String, i64>),
     /// The progress of the bucket's listing.
@@ -202,6 +219,7 @@ impl Record {
                 }
                 Place::Orphan(key) => Self::Orphan(key, serde_dynamo::from_item(item)?),
                 Place::Link(key) => Self::Link(key),
+                Place::Association(..) => Self::Association(serde_dynamo::from_item(item)?),
                 Place::Shard(..) => Self::Shard(numbers(item)),
                 Place::Listing => Self::Listing(serde_dynamo::from_item(item)?),
             })
@@ -289,8 +307,6 @@ pub(super) fn number(value: impl Into<i64>) -> AttributeValue {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::{checksum::Checksum, document::FoundBy};
 
@@ -308,6 +324,7 @@ mod tests {
             (ItemKey::history(&key, 1), Place::History(key.clone())),
             (ItemKey::orphan(&key, &orphan), Place::Orphan(key.clone())),
             (ItemKey::link(&key, &link), Place::Link(key)),
+            (ItemKey::association(&tenant, Uuid::nil()), Place::Association(tenant.clone(), Uuid::nil())),
             (ItemKey::shard(&tenant, 3), Place::Shard(tenant, 3)),
             (ItemKey::listing(), Place::Listing),
         ];

@@ -1,6 +1,7 @@
 //! The use cases, one file each. Senders: a document is [stored whole](fn@store_inline), an upload
 //! [begun](fn@begin_upload), its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). A document is
-//! [found](fn@find) to be read, [replaced](fn@replace) or [deleted](fn@delete). Behind
+//! [found](fn@find) to be read, [replaced](fn@replace) or [deleted](fn@delete). An enrolment is
+//! [reported](fn@report_association). Behind
 //! their backs: a new object is [looked at](fn@on_object_created), a checksum [verified](fn@verify), what is due
 //! [swept](fn@sweep), the bucket [looked through](fn@look_through). Operators: [open uploads](fn@open_uploads) are
 //! listed and ended.
@@ -24,6 +25,7 @@ mod on_object_created;
 mod open_uploads;
 mod read;
 mod replace;
+mod report_association;
 mod status;
 mod store_inline;
 mod sweep;
@@ -37,8 +39,9 @@ pub use delete::{delete, restore};
 pub use look_through::{Looked, look_through};
 pub use on_object_created::{Created, on_object_created};
 pub use open_uploads::{end_upload, open_uploads};
-pub use read::{NotStored, Readable, Standing, fetch, find, link};
+pub use read::{NotStored, Readable, Standing, fetch, find, keeping, link};
 pub use replace::{Replaced, replace, replace_by_parts};
+pub use report_association::report_association;
 pub use status::{UploadStatus, status};
 pub use store_inline::store_inline;
 pub use sweep::{Swept, longest, sweep};

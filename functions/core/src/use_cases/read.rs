@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::load::load;
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     caller::Caller,
     document::{Content, Document, EndReason, UploadState, Verification},
     ids::{ContentId, DocumentId},
+    retention::Keeping,
     stores::DownloadLink,
 };
 
@@ -101,6 +103,16 @@ pub async fn fetch(
 /// Makes a URL of the file of a content that was found. No call.
 pub async fn link(stores: &Stores, document: &Document, content: &Content, now: Timestamp) -> Result<DownloadLink> {
     stores.files.link_to(&document.object_key(&content.content_id), content, now).await
+}
+
+/// Computes for how long a content that was found is to be kept. One call, where it belongs to an enrolment.
+pub async fn keeping(stores: &Stores, document: &Document, content: &Content) -> Result<Option<Keeping>> {
+    let association = content.metadata.links.association_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
+    let association = match association {
+        Some(id) => stores.documents.association(&document.tenant, id).await?,
+        None => None,
+    };
+    Ok(Keeping::of(content, association.as_ref()))
 }
 
 /// The content, if it may be taken for stored.

@@ -1,0 +1,47 @@
+//! The associations' items in the table of documents.
+//!
+//! Needs `dynamodb:GetItem` and `dynamodb:PutItem` on the table.
+
+use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::ReturnValuesOnConditionCheckFailure};
+use uuid::Uuid;
+
+use super::{
+    documents::Documents,
+    table::{ItemKey, item, number, read},
+};
+use crate::{Error, Result, association::Association, ids::TenantId};
+
+impl Documents {
+    /// The association as it was last reported (a consistent read); `None` where it never was.
+    pub(crate) async fn association(&self, tenant: &TenantId, id: Uuid) -> Result<Option<Association>> {
+        let item = self.item_at(ItemKey::association(tenant, id), "reading an association").await?;
+        item.map(read).transpose()
+    }
+
+    /// Writes an association over the revision before it. `false` where another report was first.
+    pub(crate) async fn write_association(&self, next: &Association) -> Result<bool> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item(ItemKey::association(&next.tenant, next.id), next)?))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let put = match next.revision - 1 {
+            0 => put.condition_expression("attribute_not_exists(pk)"),
+            before => put
+                .condition_expression("revision = :before")
+                .expression_attribute_values(":before", number(before.cast_signed())),
+        };
+        let Err(error) = put.send().await else {
+            return Ok(true);
+        };
+        match error.into_service_error() {
+            // The SDK tries again by itself: our own write may stand in our way.
+            PutItemError::ConditionalCheckFailedException(failed) => {
+                let there = failed.item.map(read::<Association>).transpose()?;
+                Ok(there.as_ref() == Some(next))
+            }
+            error => Err(Error::unavailable("writing an association", error)),
+        }
+    }
+}
