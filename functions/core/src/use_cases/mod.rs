@@ -1,8 +1,8 @@
 //! The use cases, one file each. Senders: a document is [stored whole](fn@store_inline), an upload
 //! [begun](fn@begin_upload), its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). A document is
 //! [found](fn@find) to be read, [replaced](fn@replace) or [deleted](fn@delete). An enrolment is
-//! [reported](fn@report_association). Behind
-//! their backs: a new object is [looked at](fn@on_object_created), a checksum [verified](fn@verify), what is due
+//! [reported](fn@report_association). Behind their backs: a new object is [looked at](fn@on_object_created), a checksum
+//! [verified](mod@verify), what is due
 //! [swept](fn@sweep), the bucket [looked through](fn@look_through). Operators: [open uploads](fn@open_uploads) are
 //! listed and ended.
 //!
