@@ -15,6 +15,7 @@ mod forms;
 mod gateway;
 mod identity;
 mod inline;
+mod messages;
 mod metadata;
 mod refusals;
 mod repeats;

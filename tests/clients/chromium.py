@@ -87,4 +87,5 @@ def main():
     assert told == "done", told
 
 
-main()
+if __name__ == "__main__":
+    main()
