@@ -38,16 +38,16 @@ pub(crate) async fn download(
     if is_known(request.headers(), &etag) {
         return Ok(described(StatusCode::NOT_MODIFIED, &content, &etag, Body::Empty));
     }
-    let range = match asked_range(request.headers(), &etag, content.size) {
-        ByteRange::Whole => None,
-        ByteRange::Part(range) => Some(range),
-        ByteRange::Unsatisfiable => return Err(Refusal::NoSuchRange { size: content.size }),
-    };
     if request.method() == Method::HEAD {
         let mut response = described(StatusCode::OK, &content, &etag, Body::Empty);
         response.headers_mut().insert(header::CONTENT_LENGTH, content.size.into());
         return Ok(response);
     }
+    let range = match asked_range(request.headers(), &etag, content.size) {
+        ByteRange::Whole => None,
+        ByteRange::Part(range) => Some(range),
+        ByteRange::Unsatisfiable => return Err(Refusal::NoSuchRange { size: content.size }),
+    };
     let size = range.as_ref().map_or(content.size, |range| range.end() - range.start() + 1);
     if size > MAX_INLINE_FILE as u64 {
         return redirect(stores, &document, &content, now).await;
