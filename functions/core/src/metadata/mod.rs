@@ -13,6 +13,8 @@ mod reference;
 mod replacement;
 mod report;
 mod retention;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -3,17 +3,9 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use uuid::Uuid;
 
-use super::{transitions::RECENT, *};
-use crate::{
-    checksum::Checksum,
-    class::SubjectKind,
-    metadata::{SentFile, Subject},
-    parts::{DocumentSize, PartPlan},
-};
-
-const SUBJECT: Subject = Subject { kind: SubjectKind::Association, id: Uuid::nil() };
+use super::*;
+use crate::document::transitions::RECENT;
 
 /// The steps of a sender; the number picks one of a few contents.
 #[derive(Debug, Clone, Copy)]
@@ -40,42 +32,6 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Restore),
         Just(Step::Wait),
     ]
-}
-
-/// Metadata that names a person of its own.
-fn metadata(number: u8) -> Metadata {
-    let text = format!(
-        r#"{{"person": "{number}", "consumers": [{{"consumerKey": "nl-okd", "documentType": "bpv", "documentName": "a"}}]}}"#,
-    );
-    Metadata::parse(SUBJECT, text.as_bytes(), SentFile::default()).unwrap()
-}
-
-fn content(number: u8, now: Timestamp) -> Content {
-    let sha256 = Checksum::sha256(&[number]);
-    Content {
-        sequence: 0,
-        revision: 0,
-        content_id: ContentId::of_bytes(&sha256),
-        size: 1,
-        checksums: vec![sha256],
-        verification: Verification::Done,
-        stored_at: now,
-        verified_at: None,
-        metadata: metadata(number),
-    }
-}
-
-fn upload(number: u8, declared: bool, now: Timestamp) -> Upload {
-    Upload {
-        content_id: ContentId::of_upload(),
-        upload_id: "upload".to_owned(),
-        plan: PartPlan::from(DocumentSize::try_from(1).unwrap()),
-        checksum: declared.then(|| Checksum::sha256(&[number])),
-        expires_at: now + UPLOAD_LIFETIME,
-        shard: Some(number),
-        state: UploadState::Uploading,
-        metadata: metadata(number),
-    }
 }
 
 fn last_sound(history: &[Content]) -> Option<Content> {
