@@ -112,3 +112,122 @@ impl Caller {
         Stamp { at, by: Actor { client: Some(self.client.clone()), token: self.token.clone() } }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        document::Verification,
+        metadata::{Metadata, SentFile, Subject},
+        tenant::{Tenant, UncheckedLimits},
+    };
+
+    fn caller(scopes: &[&str], limits: UncheckedLimits) -> Caller {
+        let issuer = "https://login.example".to_owned().try_into().unwrap();
+        let tenant = Tenant::new("school".to_owned().try_into().unwrap(), issuer, Vec::new());
+        Caller {
+            tenant: tenant.tenant,
+            client: "sis".to_owned(),
+            token: Some("token-1".to_owned()),
+            scopes: Scopes::of(scopes.iter().copied()).unwrap(),
+            sees_all: false,
+            trusts_unverified: false,
+            limits: limits.try_into().unwrap(),
+            salt: tenant.salt,
+        }
+    }
+
+    fn metadata(on: SubjectKind, document_type: DocumentType) -> Metadata {
+        let offering = if on == SubjectKind::Offering { r#""offeringType": "course","# } else { "" };
+        let text = format!(
+            r#"{{{offering} "consumers": [{{"consumerKey": "nl-okd", "documentType": "{}"}}]}}"#,
+            document_type.as_str()
+        );
+        let subject = Subject { kind: on, id: Uuid::nil() };
+        Metadata::parse(subject, text.as_bytes(), SentFile::default()).unwrap()
+    }
+
+    #[test]
+    fn a_scope_opens_its_own_type_and_the_enrolment_s_also_what_hangs_on_a_person_alone() {
+        use DocumentType::{Bpv, Enrollment, Examination, Graduation, Other};
+        use SubjectKind::{Association, Offering, Person};
+        for (scope, on, document_type, opened) in [
+            ("okd:alldocuments", Association, Other, true),
+            ("okd:alldocuments", Offering, Examination, true),
+            ("okd:examdocuments", Association, Examination, true),
+            ("okd:examdocuments", Association, Bpv, false),
+            ("okd:examdocuments", Person, Other, false),
+            ("okd:bpvdocuments", Association, Bpv, true),
+            ("okd:bpvdocuments", Association, Graduation, false),
+            ("okd:graduationdocuments", Association, Graduation, true),
+            ("okd:enrollmentderollment", Association, Enrollment, true),
+            ("okd:enrollmentderollment", Association, Other, false),
+            ("okd:enrollmentderollment", Person, Other, true),
+            ("okd:enrollmentderollment", Person, Bpv, false),
+            ("okd:enrollmentderollment", Person, Enrollment, true),
+        ] {
+            let class = DocumentClass { on, document_type };
+            assert_eq!(Scopes::of([scope]).unwrap().require(class).is_ok(), opened, "{scope} {class:?}");
+            assert_eq!(scopes_for(Some(class)).contains(&scope), opened, "{scope} {class:?}");
+        }
+        assert_eq!(Scopes::of(["openid", ""]), None);
+        assert_eq!(Scopes::of(["openid", "okd:bpvdocuments"]), Scopes::of(["okd:bpvdocuments"]));
+        assert_eq!(scopes_for(None).len(), SCOPES.len());
+    }
+
+    #[test]
+    fn a_caller_needs_a_scope_for_all_that_a_document_is_or_is_about_to_become() {
+        let caller = caller(&["okd:bpvdocuments"], UncheckedLimits::default());
+        let key = caller.key(Uuid::nil().into());
+        assert_eq!(key, DocumentKey { tenant: caller.tenant.clone(), id: Uuid::nil().into() });
+        let file = |document_type| content(metadata(SubjectKind::Association, document_type), true);
+        for (document_type, opened) in [(DocumentType::Bpv, true), (DocumentType::Other, false)] {
+            let document =
+                Document { content: Some(file(document_type)), ..Document::empty(key.clone(), String::new()) };
+            assert_eq!(caller.require(&document).is_ok(), opened, "{document_type:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_taken_up_to_the_tenant_s_limits() {
+        let limits = UncheckedLimits { document_size: 100, metadata_size: 2000, ..UncheckedLimits::default() };
+        let caller = caller(&["okd:alldocuments"], limits);
+        assert_eq!([99, 100, 101].map(|size| caller.check_size(size).is_ok()), [true, true, false]);
+        assert_eq!([1999, 2000, 2001].map(|size| caller.check_metadata_size(size).is_ok()), [true, true, false]);
+    }
+
+    fn content(metadata: Metadata, is_verified: bool) -> Content {
+        let declared = crate::checksum::Checksum::sha256(b"x");
+        Content {
+            sequence: 1,
+            revision: 1,
+            content_id: crate::ids::ContentId::of_bytes(&declared),
+            size: 1,
+            checksums: vec![declared],
+            verification: if is_verified { Verification::Done } else { Verification::Pending },
+            stored_at: Timestamp::UNIX_EPOCH,
+            verified_at: None,
+            metadata,
+        }
+    }
+
+    #[test]
+    fn what_is_not_verified_is_stored_for_a_tenant_that_trusts_its_senders() {
+        for (is_verified, trusts_unverified, stored) in
+            [(true, false, true), (true, true, true), (false, false, false), (false, true, true)]
+        {
+            let caller = Caller { trusts_unverified, ..caller(&["okd:alldocuments"], UncheckedLimits::default()) };
+            let content = content(metadata(SubjectKind::Person, DocumentType::Other), is_verified);
+            assert_eq!(caller.takes_for_stored(&content), stored, "{is_verified} {trusts_unverified}");
+        }
+    }
+
+    #[test]
+    fn an_action_is_stamped_with_the_client_and_its_token() {
+        let stamp = caller(&["okd:alldocuments"], UncheckedLimits::default()).stamp(Timestamp::UNIX_EPOCH);
+        let by = Actor { client: Some("sis".to_owned()), token: Some("token-1".to_owned()) };
+        assert_eq!(stamp, Stamp { at: Timestamp::UNIX_EPOCH, by });
+    }
+}

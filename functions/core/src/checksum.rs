@@ -182,6 +182,35 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_come_in_pieces_have_the_checksum_of_the_whole() {
+        for whole in [Checksum::sha256(b"examen"), Checksum::crc64nvme(b"examen")] {
+            let mut digest = Digest::like(&whole);
+            digest.update(b"exa");
+            digest.update(b"men");
+            assert_eq!(digest.finish(), whole);
+        }
+        let of_nothing = "sha-256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Checksum::sha256(b"").to_string(), of_nothing);
+    }
+
+    #[test]
+    fn a_checksum_is_written_and_logged_as_it_is_read() {
+        for checksum in [Checksum::sha256(b"x"), Checksum::crc64nvme(b"x")] {
+            assert_eq!(Checksum::try_from(String::from(checksum)), Ok(checksum));
+            assert_eq!(format!("{checksum:?}"), checksum.to_string());
+        }
+    }
+
+    #[test]
+    fn s3_writes_a_crc64nvme_in_base64() {
+        let checksum = Checksum::crc64nvme(b"123456789");
+        assert_eq!(checksum.base64(), "rosUhgp5mIg=");
+        assert_eq!(Checksum::from_s3_crc64nvme("rosUhgp5mIg="), Some(checksum));
+        assert_eq!(Checksum::from_s3_crc64nvme("rosUhgp5"), None);
+        assert_eq!(Checksum::from_s3_crc64nvme("no base64"), None);
+    }
+
+    #[test]
     fn a_value_of_the_wrong_length_or_alphabet_is_no_checksum() {
         for text in ["", "sha-256", "sha-256:", "sha-256:zz", "md5:00", "crc64nvme:ae8b14860a79988g"] {
             assert!(text.parse::<Checksum>().is_err(), "{text}");

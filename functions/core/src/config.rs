@@ -143,3 +143,34 @@ fn required(variable: &'static str) -> Result<String, ConfigError> {
     let value = env::var(variable).ok().filter(|value| !value.is_empty());
     value.ok_or(ConfigError { variable })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_without_its_variables_does_not_start() {
+        assert!(StoreConfig::from_env().is_err());
+        assert!(TokenConfig::from_env().is_err());
+        assert!(SessionConfig::from_env().is_err());
+        assert!(PageConfig::from_env().is_err());
+        assert!(BusConfig::from_env().is_err());
+        assert!(MetricsConfig::from_env().is_err());
+        // Cargo sets this one for every test.
+        assert_eq!(required("CARGO_PKG_NAME").ok().as_deref(), Some("okd-core"));
+    }
+
+    #[test]
+    fn metrics_are_all_or_few() {
+        for (value, all) in [("all", Some(true)), ("few", Some(false)), ("", None), ("ALL", None)] {
+            assert_eq!(all_metrics(value).ok(), all, "{value}");
+        }
+    }
+
+    #[test]
+    fn none_in_a_list_is_no_word_of_it() {
+        for (value, words) in [("none", &[][..]), ("", &[]), ("a  b", &["a", "b"]), ("a none", &["a"])] {
+            assert_eq!(list(value), words, "{value}");
+        }
+    }
+}

@@ -171,3 +171,19 @@ pub enum TokenFault {
     #[error("the claims name different clients")]
     SeveralClients,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_tells_all_that_caused_it() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("no answer")]
+        struct Outer(#[source] std::io::Error);
+
+        let error = Outer(std::io::Error::other("refused"));
+        assert_eq!(with_causes(&error), "no answer: refused");
+        assert_eq!(Error::unavailable("asking", error).to_string(), "asking: no answer: refused");
+    }
+}

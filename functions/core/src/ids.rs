@@ -154,6 +154,41 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_s_id_is_1_to_40_of_the_characters_that_a_key_may_have() {
+        for good in ["a", "school-1", "0", "-", &"a".repeat(40)] {
+            let tenant = TenantId::try_from(good.to_owned()).unwrap();
+            assert_eq!((tenant.to_string(), String::from(tenant)), (good.to_owned(), good.to_owned()));
+        }
+        for bad in ["", &"a".repeat(41), "School", "a/b", "a#b", "a b", "é"] {
+            assert!(TenantId::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_content_s_id_is_a_uuid_or_a_sha256() {
+        let sha256 = Checksum::sha256(b"x");
+        assert_eq!(ContentId::parse(&sha256.hex()), Some(ContentId::of_bytes(&sha256)));
+        assert_ne!(ContentId::of_upload(), ContentId::of_upload());
+        for bad in ["", "x", &"a".repeat(63), &"g".repeat(64), &"a".repeat(65)] {
+            assert_eq!(ContentId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn documents_are_spread_over_all_queues() {
+        let queue = |id: u128| DocumentId::from(Uuid::from_u128(id)).queue(8);
+        assert_eq!([0, 1, 7, 8, 255].map(queue), [0, 1, 7, 0, 7]);
+    }
+
+    #[test]
+    fn the_key_of_an_object_is_written_as_s3_has_it() {
+        let key = DocumentKey::parse("school", "00000000-0000-0000-0000-000000000007").unwrap();
+        let object = key.object(&ContentId::of_bytes(&Checksum::sha256(b"x")));
+        let expected = format!("school/00000000-0000-0000-0000-000000000007/{}", Checksum::sha256(b"x").hex());
+        assert_eq!((object.as_str(), object.to_string()), (expected.as_str(), expected.clone()));
+    }
+
+    #[test]
     fn a_key_of_an_object_that_we_never_made_names_no_document() {
         for key in ["", "school", "school/x/y", "School/x/y", "a/b/c/d"] {
             assert_eq!(DocumentKey::of_object(key), None, "{key}");

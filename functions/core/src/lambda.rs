@@ -19,3 +19,17 @@ pub fn time_left(deadline: u64) -> Duration {
     let left = deadline.duration_since(SystemTime::now());
     left.unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_that_until_the_deadline_and_never_below_zero() {
+        assert_eq!(time_left(0), Duration::ZERO);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let in_a_minute = u64::try_from(now.as_millis()).unwrap() + 60_000;
+        let left = time_left(in_a_minute);
+        assert!((Duration::from_secs(1)..=Duration::from_mins(1)).contains(&left), "{left:?}");
+    }
+}

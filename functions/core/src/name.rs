@@ -28,3 +28,20 @@ pub enum Name<'a> {
     /// Its whole text.
     Message,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idempotency_key_is_1_to_255_visible_characters() {
+        let long = [b'x'; 256];
+        for good in [&b"k"[..], b" ~", &long[1..]] {
+            let key = IdempotencyKey::parse(good).unwrap();
+            assert_eq!(key.as_str().as_bytes(), good);
+        }
+        for bad in [&b""[..], &long, b"a\tb", "é".as_bytes(), b"\xff"] {
+            assert_eq!(IdempotencyKey::parse(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -109,6 +109,60 @@ mod tests {
         Quota { open_uploads, bytes_in_flight, client_percent: 50, document_size: 7 }
     }
 
+    #[test]
+    fn a_shard_counts_a_hundred_uploads_and_four_documents_at_least_and_there_are_eight_at_most() {
+        for (open_uploads, bytes_in_flight, shards) in [
+            (99, 1 << 40, 1),
+            (250, 1 << 40, 2),
+            (10_000, 83, 2),
+            (10_000, 84, 3),
+            (10_000, 1 << 40, 8),
+            (10_000, 7, 1),
+        ] {
+            assert_eq!(quota(open_uploads, bytes_in_flight).shards(), shards, "{open_uploads} {bytes_in_flight}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_divide_is_given_to_the_first_shards() {
+        let quota = quota(301, 86);
+        let shares = [0, 1, 2].map(|shard| (quota.share(shard).uploads, quota.share(shard).bytes));
+        assert_eq!(shares, [(101, 29), (100, 29), (100, 28)]);
+        assert_eq!(quota.share_of_client(0), Share { uploads: 51, bytes: 15 });
+        let little = Quota { client_percent: 1, ..quota };
+        assert_eq!(little.share_of_client(0), Share { uploads: 2, bytes: 7 });
+    }
+
+    #[test]
+    fn the_shards_are_tried_from_the_predecessor_s_and_then_from_the_own_one() {
+        for (before, own, tried) in [
+            (None, 0, [0, 1, 2]),
+            (None, 2, [2, 0, 1]),
+            (Some(0), 1, [0, 1, 2]),
+            (Some(2), 1, [2, 1, 0]),
+            (Some(3), 1, [1, 2, 0]),
+        ] {
+            let all: Vec<u8> = quota(301, 86).shards_to_try(before, own).collect();
+            assert_eq!(all, tried, "{before:?} {own}");
+        }
+    }
+
+    #[test]
+    fn an_upload_in_the_place_of_another_changes_each_shard_once() {
+        let counted = |shard, bytes| Some(Counted { shard, bytes });
+        let delta = |shard, uploads, bytes| Delta { shard, uploads, bytes };
+        for (before, after, expected) in [
+            (None, None, vec![]),
+            (None, counted(1, 5), vec![delta(1, 1, 5)]),
+            (counted(1, 5), None, vec![delta(1, -1, -5)]),
+            (counted(1, 5), counted(1, 5), vec![]),
+            (counted(1, 5), counted(1, 7), vec![delta(1, 0, 2)]),
+            (counted(1, 5), counted(2, 5), vec![delta(1, -1, -5), delta(2, 1, 5)]),
+        ] {
+            assert_eq!(deltas(before, after), expected, "{before:?} {after:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn the_shares_of_all_shards_come_to_the_quota_and_each_has_room_for_a_document(

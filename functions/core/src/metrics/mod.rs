@@ -260,6 +260,51 @@ mod tests {
     }
 
     #[test]
+    fn a_process_says_once_that_it_began() {
+        let meter = meter(true);
+        assert!(meter.has_all());
+        let begins = |measured: Measured| measured.json(Timestamp::UNIX_EPOCH).get("ColdStarts").is_some();
+        assert_eq!([(); 3].map(|()| begins(meter.begin())), [true, false, false]);
+    }
+
+    #[test]
+    fn few_metrics_leave_out_zeros_and_what_no_alarm_needs() {
+        for (all, metric, value, told) in [
+            (false, Metric::Failed, 2, true),
+            (false, Metric::Failed, 0, false),
+            (false, Metric::SecondsLate, 0, true),
+            (false, Metric::Announced, 2, false),
+            (true, Metric::Announced, 2, true),
+            (true, Metric::Announced, 0, false),
+        ] {
+            assert_eq!(meter(all).has_all(), all);
+            let mut measured = meter(all).line();
+            measured.add(&[], &[(metric, value)]);
+            assert_eq!(measured.values.get(metric.name()), told.then(|| json!(value)).as_ref(), "{all} {metric:?}");
+            assert_eq!(measured.directives.len(), usize::from(told));
+        }
+    }
+
+    #[tokio::test]
+    async fn changes_are_noted_with_the_event_that_made_them() {
+        let measured = meter(true).line();
+        let another = meter(true).line();
+        note_change();
+        measured.calls().of(async { note_change() }).await;
+        another.calls().of(async {}).await;
+        measured.calls().of(async { note_change() }).await;
+        assert_eq!((measured.calls.take().changes, another.calls.take().changes), (2, 0));
+        assert_eq!(measured.calls.take().changes, 0, "they are taken once");
+    }
+
+    #[test]
+    fn an_event_without_calls_declares_none() {
+        let mut measured = meter(true).line();
+        measured.add_calls(Vec::new());
+        assert_eq!(measured.directives, Vec::<Value>::new());
+    }
+
+    #[test]
     fn of_many_calls_a_line_tells_as_many_as_cloudwatch_takes() {
         let mut measured = meter(true).line();
         measured.add_calls(vec![("DynamoDB.Query".to_owned(), 1); 250]);

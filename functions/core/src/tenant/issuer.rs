@@ -150,10 +150,15 @@ mod tests {
 
     #[test]
     fn an_issuer_is_a_url_without_user_query_or_fragment() {
-        for good in
-            ["https://login.microsoftonline.com/6f3/v2.0", "https://sts.windows.net/6f3/", "http://127.0.0.1:7081"]
-        {
-            assert!(Issuer::try_from(good.to_owned()).is_ok(), "{good}");
+        let longest = format!("https://{}", "a".repeat(255 - "https://".len()));
+        for good in [
+            "https://login.microsoftonline.com/6f3/v2.0",
+            "https://sts.windows.net/6f3/",
+            "http://127.0.0.1:7081",
+            &longest,
+        ] {
+            let issuer = Issuer::try_from(good.to_owned()).unwrap();
+            assert_eq!((issuer.to_string(), String::from(issuer)), (good.to_owned(), good.to_owned()));
         }
         for bad in [
             "",
@@ -163,15 +168,37 @@ mod tests {
             "https://a?b",
             "https://a#b",
             "https://me@a",
-            &format!("https://{}", "a".repeat(255)),
+            "/a",
+            &format!("{longest}a"),
         ] {
             assert!(Issuer::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }
 
     #[test]
+    fn an_issuer_s_discovery_document_is_below_its_name() {
+        for issuer in ["https://login.example/a", "https://login.example/a/"] {
+            let discovery = Issuer::try_from(issuer.to_owned()).unwrap().discovery();
+            assert_eq!(discovery.to_string(), "https://login.example/a/.well-known/openid-configuration");
+        }
+    }
+
+    #[test]
+    fn a_url_of_keys_may_have_a_query_and_2_048_bytes() {
+        let longest = format!("https://a/?{}", "b".repeat(2048 - "https://a/?".len()));
+        let url: KeyUrl = longest.parse().unwrap();
+        assert_eq!((url.to_string(), String::from(url)), (longest.clone(), longest.clone()));
+        for bad in ["ftp://a", "https://me@a", &format!("{longest}b")] {
+            assert!(bad.parse::<KeyUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn symmetric_algorithms_are_none_of_ours() {
-        assert!("RS256".parse::<Signature>().is_ok());
+        for good in Signature::ALL {
+            let algorithm = Algorithm::from(good);
+            assert_eq!(format!("{algorithm:?}").parse(), Ok(good));
+        }
         for bad in ["HS256", "none", "rs256"] {
             assert!(bad.parse::<Signature>().is_err(), "{bad}");
         }

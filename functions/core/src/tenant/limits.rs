@@ -138,12 +138,41 @@ mod tests {
             UncheckedLimits { document_size: MAX_DOCUMENT + 1, ..sound },
             UncheckedLimits { metadata_size: MAX_METADATA + 1, ..sound },
             UncheckedLimits { open_uploads: 0, ..sound },
+            UncheckedLimits { open_uploads: 1_000_001, ..sound },
+            UncheckedLimits { metadata_size: 1023, ..sound },
             UncheckedLimits { bytes_in_flight: MAX_DOCUMENT - 1, ..sound },
+            UncheckedLimits { bytes_in_flight: (1 << 50) + 1, ..sound },
+            UncheckedLimits { client_percent: 0, ..sound },
+            UncheckedLimits { part_url_seconds: 59, ..sound },
+            UncheckedLimits { requests_per_second: 10_001, ..sound },
             UncheckedLimits { client_percent: 101, ..sound },
             UncheckedLimits { part_url_seconds: 3601, ..sound },
             UncheckedLimits { requests_per_second: 0, ..sound },
         ] {
             assert!(Limits::try_from(limits).is_err(), "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_taken_up_to_what_the_service_can_do() {
+        let sound = UncheckedLimits::default();
+        for limits in [
+            UncheckedLimits { document_size: 1, bytes_in_flight: 1, ..sound },
+            UncheckedLimits { metadata_size: 1024, ..sound },
+            UncheckedLimits { open_uploads: 1_000_000, ..sound },
+            UncheckedLimits { bytes_in_flight: MAX_DOCUMENT, ..sound },
+            UncheckedLimits { bytes_in_flight: 1 << 50, ..sound },
+            UncheckedLimits { client_percent: 1, ..sound },
+            UncheckedLimits { client_percent: 100, part_url_seconds: 60, ..sound },
+            UncheckedLimits { requests_per_second: 10_000, ..sound },
+        ] {
+            let taken = Limits::try_from(limits).unwrap();
+            assert_eq!(UncheckedLimits::from(taken), limits);
+            assert_eq!(taken.document_size(), limits.document_size);
+            assert_eq!(taken.metadata_size(), limits.metadata_size);
+            assert_eq!(taken.part_url_lifetime().as_secs(), limits.part_url_seconds);
+            assert_eq!(taken.requests_per_second(), limits.requests_per_second);
+            assert_eq!(taken.quota().open_uploads, limits.open_uploads);
         }
     }
 

@@ -112,3 +112,30 @@ impl Tenant {
         KeyPlace { issuer: self.issuer.clone(), jwks: self.jwks.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_holds_no_salt() {
+        let tenant = |name: &str| {
+            let issuer = "https://login.example".to_owned().try_into().unwrap();
+            Tenant::new(name.to_owned().try_into().unwrap(), issuer, vec!["okd".to_owned()])
+        };
+        let (one, other) = (tenant("one"), tenant("other"));
+        assert_ne!(one.salt, other.salt);
+        assert_eq!(format!("{:?}", one.salt), "a salt");
+        assert!(!format!("{one:?}").contains(&one.salt.0));
+    }
+
+    #[test]
+    fn the_keys_of_a_tenant_are_its_issuer_s_at_the_url_that_it_names() {
+        let issuer: Issuer = "https://login.example".to_owned().try_into().unwrap();
+        let tenant = Tenant::new("one".to_owned().try_into().unwrap(), issuer.clone(), Vec::new());
+        assert_eq!(tenant.key_place(), KeyPlace { issuer: issuer.clone(), jwks: None });
+        let jwks: Option<KeyUrl> = "https://login.example/keys".parse().ok();
+        let tenant = Tenant { jwks: jwks.clone(), ..tenant };
+        assert_eq!(tenant.key_place(), KeyPlace { issuer, jwks });
+    }
+}

@@ -79,8 +79,41 @@ impl Known {
         self.keys.get(place)
     }
 
+    /// Those of an issuer that has these tenants, and no keys yet.
+    #[cfg(test)]
+    pub(super) fn of_tenants(tenants: Vec<Tenant>) -> Self {
+        Self { tenants: tenants.into(), keys: HashMap::new(), read: Timestamp::UNIX_EPOCH }
+    }
+
     fn is_believed(&self, now: Timestamp) -> bool {
         let age = now.duration_since(self.read);
         !age.is_negative() && age.unsigned_abs() < BELIEVED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_believed_for_a_minute_unless_the_clock_was_set_back() {
+        let known = Known::of_tenants(Vec::new());
+        for (second, believed) in [(-1, false), (0, true), (59, true), (60, false), (61, false)] {
+            let now = Timestamp::from_second(second).unwrap();
+            assert_eq!(known.is_believed(now), believed, "{second}");
+        }
+    }
+
+    #[test]
+    fn newer_keys_are_remembered_for_an_issuer_that_is_known() {
+        let issuers = KnownIssuers::default();
+        let issuer: Issuer = "https://login.example".to_owned().try_into().unwrap();
+        let place = KeyPlace { issuer: issuer.clone(), jwks: None };
+        issuers.note(&place, StoredKeys::default());
+        assert!(issuers.lock().is_empty());
+        issuers.lock().insert(issuer.clone(), Known::of_tenants(Vec::new()));
+        assert!(issuers.lock()[&issuer].keys(&place).is_none());
+        let noted = issuers.note(&place, StoredKeys::default());
+        assert!(issuers.lock()[&issuer].keys(&place).is_some_and(|keys| Arc::ptr_eq(keys, &noted)));
     }
 }
