@@ -182,7 +182,7 @@ mod tests {
         let caller = caller(&["okd:bpvdocuments"], UncheckedLimits::default());
         let key = caller.key(Uuid::nil().into());
         assert_eq!(key, DocumentKey { tenant: caller.tenant.clone(), id: Uuid::nil().into() });
-        let file = |document_type| content(metadata(SubjectKind::Association, document_type), true);
+        let file = |document_type| content(metadata(SubjectKind::Association, document_type), Verification::Done);
         for (document_type, opened) in [(DocumentType::Bpv, true), (DocumentType::Other, false)] {
             let document =
                 Document { content: Some(file(document_type)), ..Document::empty(key.clone(), String::new()) };
@@ -198,29 +198,19 @@ mod tests {
         assert_eq!([1999, 2000, 2001].map(|size| caller.check_metadata_size(size).is_ok()), [true, true, false]);
     }
 
-    fn content(metadata: Metadata, is_verified: bool) -> Content {
-        let declared = crate::checksum::Checksum::sha256(b"x");
-        Content {
-            sequence: 1,
-            revision: 1,
-            content_id: crate::ids::ContentId::of_bytes(&declared),
-            size: 1,
-            checksums: vec![declared],
-            verification: if is_verified { Verification::Done } else { Verification::Pending },
-            stored_at: Timestamp::UNIX_EPOCH,
-            verified_at: None,
-            metadata,
-        }
+    fn content(metadata: Metadata, verification: Verification) -> Content {
+        Content { metadata, verification, ..crate::document::tests::content(1, Timestamp::UNIX_EPOCH) }
     }
 
     #[test]
     fn what_is_not_verified_is_stored_for_a_tenant_that_trusts_its_senders() {
-        for (is_verified, trusts_unverified, stored) in
-            [(true, false, true), (true, true, true), (false, false, false), (false, true, true)]
+        use Verification::{Done, Pending};
+        for (verification, trusts_unverified, stored) in
+            [(Done, false, true), (Done, true, true), (Pending, false, false), (Pending, true, true)]
         {
             let caller = Caller { trusts_unverified, ..caller(&["okd:alldocuments"], UncheckedLimits::default()) };
-            let content = content(metadata(SubjectKind::Person, DocumentType::Other), is_verified);
-            assert_eq!(caller.takes_for_stored(&content), stored, "{is_verified} {trusts_unverified}");
+            let content = content(metadata(SubjectKind::Person, DocumentType::Other), verification);
+            assert_eq!(caller.takes_for_stored(&content), stored, "{verification:?} {trusts_unverified}");
         }
     }
 

@@ -201,6 +201,46 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_cannot_be_read_in_its_charset_is_none() {
+        for (text, name) in [
+            ("x; filename*=us-ascii''a.pdf", Some("a.pdf")),
+            ("x; filename*=UTF-8''%E9", None),
+            ("x; filename*=a.pdf", None),
+            ("x; filename*0*=koi8-r''a; filename*1=b", None),
+            ("x; filename*0*=a; filename*1=b", None),
+            ("x; filename*1=b", None),
+            ("x; filename*0=%41; filename*1*=%41", Some("%41A")),
+            ("x; filename*0*=utf-8''a'b; filename*1*=c'd", Some("a'bc'd")),
+            ("x", None),
+        ] {
+            assert_eq!(get(text, "filename").as_deref(), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_extended_by_a_star_behind_its_name() {
+        for (text, extended) in [
+            ("x; filename=a", false),
+            ("x; filename*=utf-8''a", true),
+            ("x; filename*0=a", true),
+            ("x; filenames*=utf-8''a", false),
+            ("x; name*=utf-8''a", false),
+        ] {
+            assert_eq!(Valued::parse(text).unwrap().is_extended("filename"), extended, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_what_stands_before_its_parameters() {
+        for (text, value) in [("A/B", "a/b"), ("\ta/b ; c=d", "a/b"), (";c=d", ""), ("", "")] {
+            assert_eq!((essence(text), Valued::parse(text).unwrap().value), (value.to_owned(), value.to_owned()));
+        }
+        let tokens: String = (0..=255_u8).filter(|&byte| is_token(byte)).map(char::from).collect();
+        let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~";
+        assert_eq!(tokens, format!("!#$%&'*+-.0123456789{letters}"));
+    }
+
+    #[test]
     fn what_is_given_twice_or_follows_no_grammar_is_refused() {
         assert_eq!(Valued::parse("x; name=a; Name=b"), Err(Fault::Twice));
         for text in

@@ -9,7 +9,7 @@ mod content;
 mod history;
 mod orphan;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transitions;
 mod upload;
 

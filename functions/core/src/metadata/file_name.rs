@@ -135,6 +135,27 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_cut_to_255_bytes_before_an_extension_of_16() {
+        let cut = |stem: usize, rest: &str| clean(&format!("{}{rest}", "a".repeat(stem)));
+        let longest = "a".repeat(255);
+        assert_eq!(clean(&longest), longest);
+        assert_eq!(cut(256, ""), longest);
+        assert_eq!(cut(300, ".123456789012345"), format!("{}.123456789012345", &longest[16..]));
+        assert_eq!(cut(300, ".1234567890123456"), longest, "so long an extension is none");
+        assert_eq!(cut(250, "....pdfx"), format!("{}.pdfx", &longest[5..]), "no dots or spaces before it");
+        assert_eq!(FileName::from_document_name("a").as_str(), "a");
+    }
+
+    #[test]
+    fn every_character_that_deceives_is_left_out() {
+        for deceptive in
+            ['\0', '\n', '\u{7f}', '\u{2028}', '\u{202e}', '\u{2066}', '<', '>', ':', '"', '|', '?', '*', '\u{200b}']
+        {
+            assert_eq!(clean(&format!("a{deceptive}b")), "ab", "{deceptive:?}");
+        }
+    }
+
+    #[test]
     fn a_name_of_a_windows_device_is_no_longer_one() {
         for (sent, safe) in [
             ("CON", "_CON"),

@@ -326,8 +326,10 @@ const SIZE: &str = "must be a whole number of bytes, 1 or more";
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
 
     fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
@@ -387,6 +389,88 @@ mod tests {
         assert_eq!(read("18446744073709551616"), Some(u64::MAX));
         for none in ["5.5", "-5", "-1.0", "\"5\"", "null"] {
             assert_eq!(read(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_fault_in_the_text_is_named_by_its_line_and_column() {
+        for (text, place) in [
+            ("", (1, 1)),
+            (" \n ", (1, 1)),
+            ("{", (1, 1)),
+            ("{\n\n  x", (3, 3)),
+            ("\n\"a\nb\"", (2, 3)),
+            ("{}\n x", (2, 2)),
+        ] {
+            let Err(Error::MalformedJson { line, column, .. }) = parse(text) else { panic!("{text}") };
+            assert_eq!((line, column), place, "{text:?}");
+        }
+        let reason = |text: &str| match parse(text) {
+            Err(Error::MalformedJson { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reason("  "), "it is empty");
+        assert_eq!(reason("1e999"), OUT_OF_RANGE);
+        assert!(reason("{").contains("Check the quotes"));
+    }
+
+    #[test]
+    fn only_a_number_that_is_too_large_makes_a_document_too_large() {
+        for (size, expected) in [
+            ("1e999", "too large"),
+            ("12345678901234567890e999", "too large"),
+            ("-1e999", "none"),
+            ("1.5e+999", "too large"),
+            ("[1e999]", "malformed"),
+            ("x", "malformed"),
+        ] {
+            for before in ["", "\n\n", "   "] {
+                let text = format!("{{\"a\": \"-\",{before} \"b\": {{\"documentSize\":{before}{size}}}}}");
+                let found = match parse(&text) {
+                    Err(Error::DocumentTooLarge { .. }) => "too large",
+                    Err(Error::InvalidMetadata { pointer, .. }) if pointer == "/b/documentSize" => "none",
+                    Err(Error::MalformedJson { .. }) => "malformed",
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(found, expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_meaning_has_one_text() {
+        let text = r#" {"b": [1.50, true, null, "\u0061\/"], "a": {}} "#;
+        assert_eq!(canonical(text).unwrap(), r#"{"a":{},"b":[1.50,true,null,"a/",],}"#);
+        assert!(canonical("{").is_err());
+    }
+
+    #[test]
+    fn a_value_says_what_was_expected_in_its_place() {
+        let value = json!({ "a": null, "b": "", "c": " ", "d": false, "e": ["x"], "~/": 1 });
+        let root = Node::root(&value);
+        let is_there = |key: &str| root.get(key).unwrap().is_some();
+        assert_eq!(["a", "b", "c", "d", "e", "f"].map(is_there), [false, false, true, true, true, false]);
+        let refusal = |refused: Option<Error>| match refused {
+            Some(Error::InvalidMetadata { pointer, detail }) => format!("{pointer} {detail}"),
+            other => panic!("{other:?}"),
+        };
+        let node = |key: &str| root.required(key).unwrap();
+        assert_eq!(refusal(root.required("a").err()), "/a is required but missing");
+        assert_eq!(refusal(node("d").text().err()), "/d must be a string, not a boolean");
+        assert_eq!(refusal(node("e").object().err()), "/e must be an object, not an array");
+        assert_eq!(refusal(node("c").items().err()), "/c must be an array, not a string");
+        assert_eq!(refusal(node("c").whole_number().err()), "/c must be a number, not a string");
+        assert_eq!(refusal(node("~/").text().err()), "/~0~1 must be a string, not a number");
+        assert_eq!(refusal(root.items().err()), " must be an array, not an object");
+        let items: Vec<String> = node("e").items().unwrap().map(|item| item.pointer).collect();
+        assert_eq!(items, ["/e/0"]);
+    }
+
+    #[test]
+    fn a_text_has_1_024_bytes_at_most() {
+        for (length, fits) in [(0, true), (1024, true), (1025, false), (2000, false)] {
+            let value = json!("x".repeat(length));
+            assert_eq!(Node::root(&value).text().is_ok(), fits, "{length}");
         }
     }
 

@@ -200,6 +200,49 @@ mod tests {
     }
 
     #[test]
+    fn a_name_counts_where_its_type_is_packed_in_what_the_bytes_say() {
+        const OOXML: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+        const MACROS: &str = "application/vnd.ms-word.document.macroenabled.12";
+        const ODF: &str = "application/vnd.oasis.opendocument.text";
+        for (by_bytes, kinds, others) in [
+            (
+                "application/zip",
+                &[OOXML, MACROS, ODF, "application/epub+zip", "application/java-archive"][..],
+                &["application/vnd.ms-excel", "application/pdf", "text/plain"][..],
+            ),
+            (OOXML, &[OOXML, MACROS], &[ODF, "application/vnd.ms-excel", "text/plain"]),
+            (
+                "application/msword",
+                &[OOXML, MACROS, "application/vnd.ms-excel", "application/vnd.visio", "application/x-mspublisher"],
+                &[ODF, "application/pdf"],
+            ),
+            ("application/x-ole-storage", &["application/vnd.ms-outlook"], &["text/plain"]),
+            ("text/xml", &["text/csv", "image/svg+xml", "application/xhtml+xml", "application/json"], &["image/png"]),
+            ("text/html", &["text/markdown"], &["application/pdf"]),
+            ("image/bmp", &["text/csv"], &["image/png", "application/json"]),
+            ("application/pdf", &[], &["text/plain", "application/json", OOXML]),
+        ] {
+            assert!(kinds.iter().all(|kind| is_a_kind_of(kind, by_bytes)), "{by_bytes}");
+            assert!(!others.iter().any(|other| is_a_kind_of(other, by_bytes)), "{by_bytes}");
+        }
+    }
+
+    #[test]
+    fn a_type_has_255_characters_at_most_and_loses_a_charset_that_would_make_it_longer() {
+        let of = |length: usize| format!("a/{}", "b".repeat(length - 2));
+        assert_eq!(MediaType::try_from(of(255)).map(String::from), Ok(of(255)));
+        assert!(MediaType::try_from(of(256)).is_err());
+        let with_charset = |length: usize| MediaType::try_from(format!("{};charset=utf-8", of(length))).unwrap();
+        let longest = 255 - "; charset=utf-8".len();
+        assert_eq!(with_charset(longest).as_str(), format!("{}; charset=utf-8", of(longest)));
+        assert_eq!(with_charset(longest).essence(), of(longest));
+        assert_eq!(with_charset(longest + 1).as_str(), of(longest + 1));
+        assert_eq!(MediaType::try_from("a/b; charset=\"x y\"").unwrap().as_str(), "a/b");
+        let generic = MediaType::try_from("application/octet-stream; charset=binary").unwrap();
+        assert!(generic.is_generic() && !with_charset(9).is_generic());
+    }
+
+    #[test]
     fn of_the_parameters_only_the_charset_is_kept() {
         for (text, kept) in [
             ("application/pdf;", "application/pdf"),

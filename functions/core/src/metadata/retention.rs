@@ -25,8 +25,8 @@ impl From<&Value> for RetentionSuggestion {
     fn from(value: &Value) -> Self {
         let mut text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         match text.parse() {
-            Ok(period) if value.is_string() => Self::Period(period),
-            _ => {
+            Ok(period) => Self::Period(period),
+            Err(_) => {
                 text.truncate(text.floor_char_boundary(MAX_TEXT));
                 Self::NotUnderstood { as_sent: text }
             }
@@ -119,6 +119,7 @@ impl From<Retention> for String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     proptest! {
         #[test]
@@ -132,6 +133,31 @@ mod tests {
             let fits = text.parse::<Retention>().is_ok();
             let digits = text.trim_end_matches(['Y', 'M', 'D', 'H']);
             prop_assert!(!fits || digits.bytes().all(|c| c.is_ascii_digit()));
+        }
+    }
+
+    #[test]
+    fn a_suggestion_is_understood_or_kept_as_it_was_sent() {
+        let period = |amount, unit| Some(Retention { amount, unit });
+        let long = "é".repeat(1000);
+        for (sent, expected, as_sent) in [
+            (json!("3Y"), period(3, Unit::Years), "3Y"),
+            (json!("6M"), period(6, Unit::Months), "6M"),
+            (json!("99999D"), period(99_999, Unit::Days), "99999D"),
+            (json!("24H"), period(24, Unit::Hours), "24H"),
+            (json!("forever"), None, "forever"),
+            (json!(3), None, "3"),
+            (json!({ "years": 3 }), None, r#"{"years":3}"#),
+            (json!(long), None, &long[..1024]),
+        ] {
+            let suggestion = RetentionSuggestion::from(&sent);
+            assert_eq!(suggestion.period(), expected, "{sent}");
+            let kept = match suggestion {
+                RetentionSuggestion::Period(period) => String::from(period),
+                RetentionSuggestion::NotUnderstood { as_sent } => as_sent,
+            };
+            assert_eq!(kept, as_sent);
+            assert_eq!(Retention::try_from(kept).ok(), expected);
         }
     }
 

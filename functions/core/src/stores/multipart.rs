@@ -232,3 +232,61 @@ fn is_transient<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::error::ErrorMetadata;
+
+    use super::*;
+    use crate::parts::DocumentSize;
+
+    #[test]
+    fn a_part_is_missing_until_it_is_there_with_its_right_size() {
+        const MIB: u64 = 1 << 20;
+        let plan = PartPlan::from(DocumentSize::try_from(40 * MIB).unwrap());
+        let there = |number, size| ReceivedPart { number, size, etag: String::new() };
+        for (received, missing) in [
+            (vec![], vec![1, 2, 3]),
+            (vec![there(1, 16 * MIB)], vec![2, 3]),
+            (vec![there(2, 16 * MIB), there(3, 8 * MIB)], vec![1]),
+            (vec![there(3, 16 * MIB)], vec![1, 2, 3]),
+            (vec![there(1, 16 * MIB), there(2, 16 * MIB), there(3, 8 * MIB)], vec![]),
+        ] {
+            let parts: Vec<i32> = plan.missing(&received).map(|part| part.number).collect();
+            assert_eq!(parts, missing, "{received:?}");
+        }
+    }
+
+    #[test]
+    fn s3_is_told_of_a_crc64nvme_and_of_no_other_checksum() {
+        assert_eq!(crc64nvme(None), None);
+        assert_eq!(crc64nvme(Some(Checksum::sha256(b"x"))), None);
+        assert_eq!(crc64nvme(Some(Checksum::crc64nvme(b"123456789"))).as_deref(), Some("rosUhgp5mIg="));
+    }
+
+    fn refused_with(code: &str) -> SdkError<ErrorMetadata, ()> {
+        SdkError::service_error(ErrorMetadata::builder().code(code).build(), ())
+    }
+
+    #[test]
+    fn s3_may_yet_do_what_it_did_not_refuse_for_good() {
+        for (code, is_unknown, may_yet) in [
+            ("NoSuchUpload", true, false),
+            ("InvalidPart", false, true),
+            ("InternalError", false, true),
+            ("SlowDown", false, true),
+            ("ServiceUnavailable", false, true),
+            ("RequestTimeout", false, true),
+            ("OperationAborted", false, true),
+            ("BadDigest", false, false),
+            ("AccessDenied", false, false),
+        ] {
+            let error = refused_with(code);
+            assert_eq!((no_such_upload(&error), is_transient(&error)), (is_unknown, may_yet), "{code}");
+        }
+        let lost: SdkError<ErrorMetadata, ()> = SdkError::timeout_error("no answer");
+        assert!(is_transient(&lost) && !no_such_upload(&lost));
+        let never_sent: SdkError<ErrorMetadata, ()> = SdkError::construction_failure("a bad header");
+        assert!(!is_transient(&never_sent));
+    }
+}

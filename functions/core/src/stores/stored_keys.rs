@@ -37,3 +37,21 @@ pub(super) fn place_of(issuer: &Issuer, item: &Item) -> Option<KeyPlace> {
     let url = sort_key.strip_prefix(KEYS)?.trim_start();
     Some(KeyPlace { issuer: issuer.clone(), jwks: url.parse().ok() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::table::text;
+
+    #[test]
+    fn an_item_of_keys_reads_back_as_their_place_and_a_tenant_s_as_none() {
+        let issuer: Issuer = "https://login.example".to_owned().try_into().unwrap();
+        for jwks in [None, Some("https://login.example/keys")] {
+            let place = KeyPlace { issuer: issuer.clone(), jwks: jwks.map(|url| url.parse().unwrap()) };
+            let item = Item::from([("tenant".to_owned(), text(sort_key(&place)))]);
+            assert_eq!(place_of(&issuer, &item), Some(place));
+        }
+        assert_eq!(place_of(&issuer, &Item::from([("tenant".to_owned(), text("school"))])), None);
+        assert_eq!(place_of(&issuer, &Item::new()), None);
+    }
+}

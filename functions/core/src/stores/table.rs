@@ -1,6 +1,9 @@
 //! The table of documents: the keys of its items, and what each item is.
 //! [The architecture](crate#the-table-of-documents) lists them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -303,49 +306,4 @@ pub(super) fn text(value: impl Into<String>) -> AttributeValue {
 /// A number as an attribute.
 pub(super) fn number(value: impl Into<i64>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{checksum::Checksum, document::FoundBy};
-
-    #[test]
-    fn every_key_reads_back_as_what_it_was_made_of() {
-        let tenant: TenantId = "school-1".to_owned().try_into().unwrap();
-        let key = DocumentKey { tenant: tenant.clone(), id: Uuid::from_u128(7).into() };
-        let content = ContentId::of_bytes(&Checksum::sha256(b"x"));
-        let orphan = Orphan::of_object(content.clone(), "1#2".to_owned(), FoundBy::Event, jiff::Timestamp::UNIX_EPOCH);
-        let link = Link { kind: LinkKind::Student, id: "1#2".to_owned() };
-        let keys = [
-            (ItemKey::document(&key), Place::Document(key.clone())),
-            (ItemKey::content(&key, 1), Place::Content(key.clone())),
-            (ItemKey::pointer(&key, &content), Place::Pointer(key.clone(), content)),
-            (ItemKey::history(&key, 1), Place::History(key.clone())),
-            (ItemKey::orphan(&key, &orphan), Place::Orphan(key.clone())),
-            (ItemKey::link(&key, &link), Place::Link(key)),
-            (ItemKey::association(&tenant, Uuid::nil()), Place::Association(tenant.clone(), Uuid::nil())),
-            (ItemKey::shard(&tenant, 3), Place::Shard(tenant, 3)),
-            (ItemKey::listing(), Place::Listing),
-        ];
-        for (key, place) in keys {
-            assert_eq!(key.parse(), Some(place), "{key:?}");
-        }
-    }
-
-    #[test]
-    fn a_key_that_we_never_made_means_nothing() {
-        const ID: &str = "00000000-0000-0000-0000-000000000007";
-        for (pk, sk) in [
-            ("", ""),
-            ("school", "document"),
-            ("school#x", "document"),
-            ("School#x#y", "z"),
-            ("a/b", "c"),
-            ("school#other#x", ID),
-        ] {
-            let key = ItemKey { pk: pk.to_owned(), sk: sk.to_owned() };
-            assert_eq!(key.parse(), None, "{key:?}");
-        }
-    }
 }

@@ -220,3 +220,18 @@ fn delete(delete: DeleteBuilder) -> Result<TransactWriteItem> {
 fn building(error: aws_sdk_dynamodb::error::BuildError) -> Error {
     Error::unavailable("building a tenant's item", error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_that_cannot_be_read_does_not_hide_the_others() {
+        let issuer = "https://login.example".to_owned().try_into().unwrap();
+        let tenant = Tenant::new("school".to_owned().try_into().unwrap(), issuer, Vec::new());
+        let config = serde_dynamo::to_attribute_value(&tenant).unwrap();
+        let good = Item::from([("config".to_owned(), config)]);
+        let bad = Item::from([("config".to_owned(), text("nonsense"))]);
+        assert_eq!(read_tenants(vec![bad, Item::new(), good]), [tenant]);
+    }
+}

@@ -4,6 +4,9 @@
 //!
 //! It is the HTTP client of the AWS SDK, which is there anyway.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     error::Error as StdError,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -203,97 +206,4 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         || first == 0x2002
         || (first == 0x3fff && second < 0x1000);
     given_out && !special
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_address_of_our_own_network_is_public() {
-        for private in [
-            "0.0.0.0",
-            "10.0.0.1",
-            "100.64.0.1",
-            "127.0.0.1",
-            "169.254.169.254",
-            "169.254.170.2",
-            "172.16.0.1",
-            "192.0.0.170",
-            "192.0.2.1",
-            "192.168.1.1",
-            "198.18.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254",
-            "::7f00:1",
-            "64:ff9b::a9fe:a9fe",
-            "fc00::1",
-            "fd00:ec2::254",
-            "fe80::1",
-            "ff02::1",
-            "2001::1",
-            "2001:db8::1",
-            "2002:7f00:1::",
-        ] {
-            assert!(!is_public(private.parse().unwrap()), "{private}");
-        }
-        for public in ["1.1.1.1", "20.190.128.1", "145.100.190.1", "2606:4700::1111", "2a05:d018::1", "::ffff:1.1.1.1"]
-        {
-            assert!(is_public(public.parse().unwrap()), "{public}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_may_not_be_asked_is_refused_before_anything_is_sent() {
-        let fetcher = Fetcher::new(vec!["http://127.0.0.1:7081".to_owned()]);
-        let url = |url: &str| url.parse::<KeyUrl>().unwrap();
-        let (private, public) = (url("http://127.0.0.1:7081"), url("https://login.example"));
-        for (url, because) in [
-            ("http://login.example/keys", "without TLS"),
-            ("http://127.0.0.2/keys", "without TLS"),
-            ("http://127.0.0.1:7082/keys", "without TLS"),
-            ("http://127.0.0.1/keys", "without TLS"),
-            ("https://127.0.0.1:7081/keys", "not a public address"),
-            ("https://127.0.0.2/keys", "not a public address"),
-            ("https://169.254.169.254/latest/meta-data", "not a public address"),
-            ("https://[::1]/keys", "not a public address"),
-            ("https://[::ffff:10.0.0.1]/keys", "not a public address"),
-            ("https://localhost/keys", "no public address"),
-            ("https://127.1/keys", "invalid dns name"),
-            ("https://2130706433/keys", "invalid dns name"),
-        ] {
-            for given in [&private, &public] {
-                let error = fetcher.get(&url.parse().unwrap(), given).await;
-                let text = error.unwrap_err().to_string();
-                assert!(text.contains(because), "{url}: {text}");
-            }
-        }
-        // An issuer out there does not get us to ask in here, not even where another issuer is.
-        let inside = "http://127.0.0.1:7081/keys".parse().unwrap();
-        let error = fetcher.get(&inside, &public).await.unwrap_err();
-        assert!(error.to_string().contains("without TLS"), "{error}");
-    }
-
-    #[test]
-    fn an_origin_is_a_scheme_a_host_and_a_port() {
-        let is_at = |origin, url: &str| is_at(origin, &url.parse().unwrap());
-        assert!(is_at("http://127.0.0.1:*", "http://127.0.0.1:7081/keys"));
-        assert!(is_at("https://login.internal", "https://login.internal/keys"));
-        assert!(is_at("https://login.internal:443", "https://login.internal/"));
-        assert!(is_at("http://[::1]:80", "http://[::1]/"));
-        assert!(is_at("http://[::1]", "http://[::1]/"));
-        for (origin, url) in [
-            ("127.0.0.1", "http://127.0.0.1/"),
-            ("https://login.internal", "http://login.internal/"),
-            ("https://login.internal", "https://login.internal:8443/"),
-            ("https://login.internal", "https://login.internal.example/"),
-            ("http://127.0.0.1:7081", "http://127.0.0.1:7082/"),
-        ] {
-            assert!(!is_at(origin, url), "{origin} {url}");
-        }
-    }
 }

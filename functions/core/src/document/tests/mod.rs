@@ -21,34 +21,35 @@ use crate::{
 const SUBJECT: Subject = Subject { kind: SubjectKind::Association, id: Uuid::nil() };
 
 /// A time, in seconds since 1970.
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
 /// The stamp of a client at this second.
-fn stamp(second: i64) -> Stamp {
+pub(crate) fn stamp(second: i64) -> Stamp {
     Stamp { at: at(second), by: Actor { client: Some("sis".to_owned()), token: None } }
 }
 
 /// A document before anything was handed in.
-fn empty() -> Document {
+pub(crate) fn empty() -> Document {
     let key = DocumentKey { tenant: "school".to_owned().try_into().unwrap(), id: Uuid::nil().into() };
     Document::empty(key, "sis".to_owned())
 }
 
 /// Metadata that names a person of its own.
-fn metadata(number: u8) -> Metadata {
+pub(crate) fn metadata(number: u8) -> Metadata {
     metadata_with(number, "", SentFile::default())
 }
 
 /// The same, with `more` members of the consumer, and with a file.
-fn metadata_with(number: u8, more: &str, file: SentFile<'_>) -> Metadata {
+pub(crate) fn metadata_with(number: u8, more: &str, file: SentFile<'_>) -> Metadata {
     let text =
         format!(r#"{{"person": "{number}", "consumers": [{{"consumerKey": "nl-okd", "documentType": "bpv"{more}}}]}}"#);
     Metadata::parse(SUBJECT, text.as_bytes(), file).unwrap()
 }
 
-fn content(number: u8, now: Timestamp) -> Content {
+/// A content of one byte, this one.
+pub(crate) fn content(number: u8, now: Timestamp) -> Content {
     let sha256 = Checksum::sha256(&[number]);
     Content {
         sequence: 0,
@@ -63,7 +64,8 @@ fn content(number: u8, now: Timestamp) -> Content {
     }
 }
 
-fn upload(number: u8, declared: bool, now: Timestamp) -> Upload {
+/// An upload of one byte, this one, that began at `now`; counted by the shard of that number.
+pub(crate) fn upload(number: u8, declared: bool, now: Timestamp) -> Upload {
     Upload {
         content_id: ContentId::of_upload(),
         upload_id: "upload".to_owned(),
