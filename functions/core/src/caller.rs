@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn content(metadata: Metadata, verification: Verification) -> Content {
-        Content { metadata, verification, ..crate::document::tests::content(1, Timestamp::UNIX_EPOCH) }
+        Content { verification, metadata, ..crate::document::tests::content(1, Timestamp::UNIX_EPOCH) }
     }
 
     #[test]

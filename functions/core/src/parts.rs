@@ -114,6 +114,11 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_4_mib_may_come_inline() {
+        assert_eq!(MAX_INLINE_FILE, 4 * 1024 * 1024);
+    }
+
+    #[test]
     fn a_file_of_exactly_one_part_is_not_followed_by_an_empty_one() {
         assert_eq!((plan(16 * MIB).count(), plan(16 * MIB + 1).count()), (1, 2));
     }

@@ -126,3 +126,22 @@ async fn settle(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::tests::{at, content, upload};
+
+    #[test]
+    fn an_upload_that_can_no_longer_be_finished_came_to_what_became_of_it() {
+        let (current, pending) = (content(1, at(0)), upload(1, false, at(0)));
+        let ends = |fate| match outcome(fate) {
+            Finished::Gone(reason) => Some(reason),
+            Finished::Content(_) | Finished::Missing(_) | Finished::Working => None,
+        };
+        assert_eq!(ends(Fate::Content(Box::new(current))), None);
+        assert_eq!(ends(Fate::Ended(EndReason::Expired)), Some(EndReason::Expired));
+        assert_eq!(ends(Fate::Pending(&pending)), Some(EndReason::Aborted));
+        assert_eq!(ends(Fate::Unknown), Some(EndReason::Superseded));
+    }
+}

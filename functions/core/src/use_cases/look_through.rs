@@ -67,3 +67,17 @@ impl Looked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_counts_what_is_new_what_nothing_points_to_and_what_failed() {
+        let mut looked = Looked::default();
+        for outcome in [Ok(Created::Known), Ok(Created::Stray), Ok(Created::Foreign), Err(crate::Error::Contended)] {
+            looked.count(&outcome);
+        }
+        assert_eq!(looked, Looked { listed: 0, new: 4, strays: 1, failed: 1 });
+    }
+}

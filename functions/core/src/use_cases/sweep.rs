@@ -263,3 +263,47 @@ async fn remove(stores: &Stores, key: &DocumentKey, orphan: &Orphan, now: Timest
     stores.documents.forget(key, orphan).await?;
     Ok(if needed { Outcome::Waiting } else { Outcome::Removed })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    #[test]
+    fn a_sweep_counts_each_outcome_once() {
+        let mut swept = Swept::default();
+        for outcome in [
+            Ok(Outcome::Completed),
+            Ok(Outcome::Expired),
+            Ok(Verified::Holds.into()),
+            Ok(Verified::Corrupt.into()),
+            Ok(Outcome::Mismatched),
+            Ok(Outcome::Removed),
+            Ok(Verified::Nothing.into()),
+            Ok(Outcome::Waiting),
+            Ok(Outcome::Left),
+            Err(Error::Contended),
+            Err(Error::Contended),
+        ] {
+            swept.count(outcome);
+        }
+        let expected = Swept {
+            completed: 1,
+            expired: 1,
+            verified: 1,
+            corrupt: 1,
+            mismatched: 1,
+            removed: 1,
+            waiting: 2,
+            failed: 2,
+            left: 1,
+            seconds_late: 0,
+        };
+        assert_eq!(swept, expected);
+    }
+
+    #[test]
+    fn a_work_item_may_take_as_long_as_the_largest_document_takes_to_read() {
+        assert_eq!(longest(), Duration::from_secs(5 + 64 + 10));
+    }
+}

@@ -72,3 +72,24 @@ pub(super) async fn link(
         .await?;
     Ok(UploadView { content_id: upload.content_id.clone(), plan: upload.plan, expires_at: upload.expires_at, missing })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::tests::{at, upload},
+        parts::DocumentSize,
+    };
+
+    #[test]
+    fn an_upload_s_view_counts_the_parts_that_are_there_and_logs_no_link() {
+        let plan = PartPlan::from(DocumentSize::try_from(1 << 30).unwrap());
+        let href = "https://secret.example/".to_owned();
+        let missing = plan.parts().take(60).map(|part| PartLink { part, href: href.clone(), expires_at: at(0) });
+        let content_id = upload(1, false, at(0)).content_id;
+        let view = UploadView { content_id, plan, expires_at: at(0), missing: missing.collect() };
+        assert_eq!(view.parts_received(), 4);
+        let logged = format!("{view:?}");
+        assert!(logged.ends_with("with 60 parts missing") && !logged.contains("secret"), "{logged}");
+    }
+}

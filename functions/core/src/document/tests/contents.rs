@@ -15,10 +15,10 @@ fn holding(content: Content) -> Document {
 
 #[test]
 fn a_declared_checksum_can_tell_other_bytes_and_never_the_same() {
+    use Verification::{Done, Pending};
     let (sha256, other) = (Checksum::sha256(&[1]), Checksum::sha256(&[2]));
     let (crc, other_crc) = (Checksum::crc64nvme(&[1]), Checksum::crc64nvme(&[2]));
     let file = Content { checksums: vec![sha256, crc], ..content(1, at(0)) };
-    use Verification::{Done, Pending};
     for (verification, checksums, size, expected) in [
         (Done, vec![sha256], 1, Some(true)),
         (Done, vec![crc, sha256], 1, Some(true)),
@@ -30,7 +30,7 @@ fn a_declared_checksum_can_tell_other_bytes_and_never_the_same() {
         (Pending, vec![other], 1, Some(false)),
         (Pending, vec![sha256], 2, Some(false)),
     ] {
-        let stored = Content { verification, checksums, size, ..content(1, at(0)) };
+        let stored = Content { size, checksums, verification, ..content(1, at(0)) };
         assert_eq!(stored.has_the_bytes_of(&file), expected, "{stored:?}");
     }
 }

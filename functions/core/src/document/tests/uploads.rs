@@ -54,8 +54,8 @@ fn an_upload_is_looked_after_and_counted_while_it_is_open() {
 
 #[test]
 fn an_upload_becomes_a_content_with_the_checksums_of_s3_and_of_its_sender() {
-    let (sha256, crc) = (Checksum::sha256(&[1]), Checksum::crc64nvme(&[1]));
     use Verification::{Done, Pending};
+    let (sha256, crc) = (Checksum::sha256(&[1]), Checksum::crc64nvme(&[1]));
     for (declared, computed, checksums, verification) in [
         (None, None, vec![], Done),
         (None, Some(crc), vec![crc], Done),

@@ -95,14 +95,14 @@ fn metadata_is_utf_8_of_at_most_64_kib_and_a_byte_that_is_not_is_named_by_its_pl
     let padded = |size: usize| format!("{good}{}", " ".repeat(size - good.len())).into_bytes();
     let of_utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     for (bytes, expected) in [
-        (padded(MAX_METADATA), "read"),
-        (padded(MAX_METADATA + 1), "too large"),
-        (padded(MAX_METADATA + 2), "too large"),
+        (padded(65_536), "read"),
+        (padded(65_537), "too large"),
+        (padded(65_538), "too large"),
         ([&b"\xef\xbb\xbf"[..], good.as_bytes()].concat(), "read"),
-        (of_utf16(&good), "1:1"),
-        ([&b"\xff\xfe"[..], good.as_bytes()].concat(), "1:1"),
-        ([&b"\xfe\xff"[..], good.as_bytes()].concat(), "1:1"),
-        (b"{}\0\0".to_vec(), "1:1"),
+        (of_utf16(&good), "UTF-16"),
+        ([&b"\xff\xfe"[..], good.as_bytes()].concat(), "UTF-16"),
+        ([&b"\xfe\xff"[..], good.as_bytes()].concat(), "UTF-16"),
+        (b"{}\0\0".to_vec(), "UTF-16"),
         (b"{}  \0".to_vec(), "1:5"),
         (b"{\n \n\"a\": \"\xe9\"}".to_vec(), "3:7"),
         (b"\xe9".to_vec(), "1:1"),
@@ -110,17 +110,19 @@ fn metadata_is_utf_8_of_at_most_64_kib_and_a_byte_that_is_not_is_named_by_its_pl
         (b"".to_vec(), "1:1"),
     ] {
         let read = Metadata::parse(subject(SubjectKind::Association), &bytes, SentFile::default());
-        assert_eq!(outcome(read.map(drop)), expected, "{} bytes", bytes.len());
+        let found = match read {
+            Err(Error::MalformedJson { reason, .. }) if reason.contains("UTF-16") => "UTF-16".to_owned(),
+            read => outcome(read.map(drop)),
+        };
+        assert_eq!(found, expected, "{} bytes", bytes.len());
     }
-    let read = Metadata::parse(subject(SubjectKind::Association), b"{}\0\0", SentFile::default());
-    assert!(matches!(read, Err(Error::MalformedJson { reason, .. }) if reason.contains("UTF-16")));
 }
 
 #[test]
 fn a_uuid_has_one_standard_form() {
     assert_eq!(parse_uuid(ID), Some(Uuid::from_u128(7)));
     assert_eq!(
-        parse_uuid(&"ABCDEF00-0000-0000-0000-000000000000").map(|uuid| uuid.to_string()[..8].to_owned()).as_deref(),
+        parse_uuid("ABCDEF00-0000-0000-0000-000000000000").map(|uuid| uuid.to_string()[..8].to_owned()).as_deref(),
         Some("abcdef00")
     );
     for none in ["", "7", &ID.replace('-', ""), &format!("{{{ID}}}"), &format!("urn:uuid:{ID}")] {

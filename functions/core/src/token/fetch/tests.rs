@@ -153,7 +153,9 @@ fn answer(status: &str, bytes: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn what_is_fetched_is_the_body_of_a_200_within_256_kib() {
-    let fetcher = Fetcher::new(vec!["http://127.0.0.1:*".to_owned()]);
+    let fetcher = Fetcher::new(vec!["http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()]);
+    let by_name: KeyUrl = server(answer("200 OK", 2)).to_string().replace("127.0.0.1", "localhost").parse().unwrap();
+    assert_eq!(fetcher.get(&by_name, &by_name).await.ok(), Some(vec![b'x'; 2]));
     for (status, bytes, expected) in [
         ("200 OK", 2, Ok(2)),
         ("200 OK", 256 * 1024, Ok(256 * 1024)),

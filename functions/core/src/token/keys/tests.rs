@@ -87,6 +87,9 @@ fn keys_on_other_curves_sign_by_their_own_algorithms() {
     let algorithms = |value: &Value| key(value).map(|key| key.algorithms);
     assert_eq!(algorithms(&p384), Some(vec![Algorithm::ES384]));
     assert_eq!(algorithms(&ed25519), Some(vec![Algorithm::EdDSA]));
+    let mut on_no_curve_of_its_type = ed25519;
+    on_no_curve_of_its_type["crv"] = json!("P-256");
+    assert_eq!(algorithms(&on_no_curve_of_its_type), None);
     let mut off_the_curve = p384;
     off_the_curve["y"] = off_the_curve["x"].clone();
     assert_eq!(algorithms(&off_the_curve), None);
