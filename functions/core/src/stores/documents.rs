@@ -3,6 +3,9 @@
 //! Needs `dynamodb:GetItem`, `dynamodb:PutItem` and `dynamodb:Query` on the table. What a write needs: see `write.rs`;
 //! what the sweep needs besides: see `pending.rs`.
 
+#[cfg(test)]
+mod tests;
+
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,

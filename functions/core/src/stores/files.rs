@@ -5,6 +5,9 @@
 //! of a missing object with 403 instead of 404 (to look it through also `s3:ListBucketVersions`). What uploads by parts
 //! need: see `multipart.rs`.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -234,16 +237,4 @@ fn is_stand_in() -> bool {
 /// while to begin.
 pub(crate) fn time_to_read(size: u64) -> Duration {
     Duration::from_secs(5 + (size >> 24))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_object_is_read_at_16_mib_a_second_at_least() {
-        for (size, seconds) in [(0, 5), ((16 << 20) - 1, 5), (16 << 20, 6), (1 << 30, 69)] {
-            assert_eq!(time_to_read(size), Duration::from_secs(seconds), "{size}");
-        }
-    }
 }

@@ -8,6 +8,9 @@
 //! |-|-|-|
 //! | the issuer's URL | `#keys`, or `#keys` and the URL that its tenant names | the [`StoredKeys`] |
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{

@@ -2,6 +2,8 @@
 //! bytes) and [`Tenants`] (DynamoDB, whose they are). The seam for tests is the wire: `AWS_ENDPOINT_URL_DYNAMODB` and
 //! `AWS_ENDPOINT_URL_S3` point them at any server of those protocols.
 
+#[cfg(test)]
+mod answers;
 mod associations;
 mod documents;
 mod downloads;

@@ -6,6 +6,9 @@
 //!
 //! The sweep needs `dynamodb:Query` on the index, and `dynamodb:UpdateItem` and `dynamodb:DeleteItem` on the table.
 
+#[cfg(test)]
+mod tests;
+
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{query::QueryError, update_item::UpdateItemError},
@@ -144,31 +147,4 @@ impl Documents {
 
 fn reading(error: SdkError<QueryError>) -> Error {
     Error::unavailable("reading what is due", error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        document::tests::{at, empty},
-        stores::table::text,
-    };
-
-    #[test]
-    fn a_work_item_is_late_by_whole_seconds_and_never_early() {
-        let item = WorkItem { key: ItemKey::document(&empty().key()), due: 100 };
-        assert_eq!([99, 100, 107].map(|second| item.seconds_late(at(second))), [0, 0, 7]);
-    }
-
-    #[test]
-    fn an_entry_of_the_index_has_a_key_and_a_time() {
-        let key = ItemKey::document(&empty().key());
-        let mut item = key.clone().into_item();
-        assert!(WorkItem::read(&item).is_none());
-        item.insert("due".to_owned(), number(100));
-        let read = WorkItem::read(&item).unwrap();
-        assert_eq!((read.key, read.due), (key, 100));
-        item.insert("due".to_owned(), text("soon"));
-        assert!(WorkItem::read(&item).is_none());
-    }
 }

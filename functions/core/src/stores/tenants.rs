@@ -9,6 +9,9 @@
 //! | the issuer's URL | the tenant's id | the [`Tenant`], found by a token of that issuer |
 //! | `*` | the tenant's id | the same, found by its id; there can be only one, and it stays when the tenant is removed |
 
+#[cfg(test)]
+mod tests;
+
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
@@ -219,19 +222,4 @@ fn delete(delete: DeleteBuilder) -> Result<TransactWriteItem> {
 
 fn building(error: aws_sdk_dynamodb::error::BuildError) -> Error {
     Error::unavailable("building a tenant's item", error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tenant_that_cannot_be_read_does_not_hide_the_others() {
-        let issuer = "https://login.example".to_owned().try_into().unwrap();
-        let tenant = Tenant::new("school".to_owned().try_into().unwrap(), issuer, Vec::new());
-        let config = serde_dynamo::to_attribute_value(&tenant).unwrap();
-        let good = Item::from([("config".to_owned(), config)]);
-        let bad = Item::from([("config".to_owned(), text("nonsense"))]);
-        assert_eq!(read_tenants(vec![bad, Item::new(), good]), [tenant]);
-    }
 }

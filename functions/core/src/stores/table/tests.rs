@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     checksum::Checksum,
     document::{
-        Verification,
+        FoundBy, Verification,
         tests::{at, content, empty, stamp, upload},
     },
 };
@@ -26,7 +26,7 @@ fn every_key_reads_back_as_what_it_was_made_of() {
     let tenant: TenantId = "school-1".to_owned().try_into().unwrap();
     let key = DocumentKey { tenant: tenant.clone(), id: Uuid::from_u128(7).into() };
     let content = ContentId::of_bytes(&Checksum::sha256(b"x"));
-    let orphan = Orphan::of_object(content.clone(), "1#2".to_owned(), at(0));
+    let orphan = Orphan::of_object(content.clone(), "1#2".to_owned(), FoundBy::Event, at(0));
     let link = Link { kind: LinkKind::Student, id: "1#2".to_owned() };
     let keys = [
         (ItemKey::document(&key), Place::Document(key.clone())),
@@ -35,6 +35,7 @@ fn every_key_reads_back_as_what_it_was_made_of() {
         (ItemKey::history(&key, 1), Place::History(key.clone())),
         (ItemKey::orphan(&key, &orphan), Place::Orphan(key.clone())),
         (ItemKey::link(&key, &link), Place::Link(key)),
+        (ItemKey::association(&tenant, Uuid::nil()), Place::Association(tenant.clone(), Uuid::nil())),
         (ItemKey::shard(&tenant, 3), Place::Shard(tenant, 3)),
         (ItemKey::listing(), Place::Listing),
     ];
