@@ -1,4 +1,10 @@
-//! A server on this machine that answers a client of AWS with what a test gave it, in order.
+//! A server on this machine that answers a client, of AWS or of an issuer, with what a test gave it, in order.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+};
 
 use aws_sdk_dynamodb::{
     Client, Config,
@@ -8,27 +14,31 @@ use aws_sdk_dynamodb::{
 use serde_json::{Value, json};
 
 use super::table::Item;
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
-};
 
 /// An answer: its status, its headers and its body.
-pub(super) type Answer<'a> = (u16, &'a str, &'a str);
+pub(crate) type Answer<'a> = (u16, &'a str, &'a str);
 
 /// The server: its URL, and the requests that it got.
-pub(super) struct Answers {
-    pub(super) url: String,
+pub(crate) struct Answers {
+    pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Answers {
     /// Gives each request the next of these answers, and none to one more.
-    pub(super) fn new(answers: &[Answer<'_>]) -> Self {
+    pub(crate) fn new(answers: &[Answer<'_>]) -> Self {
+        Self::that_know(|_| answers.iter().map(|answer| text(*answer)).collect())
+    }
+
+    /// The same, with bodies that know the server's own URL.
+    pub(crate) fn of_bodies(bodies: impl FnOnce(&str) -> Vec<String>) -> Self {
+        Self::that_know(|url| bodies(url).iter().map(|body| text((200, "", body))).collect())
+    }
+
+    fn that_know(answers: impl FnOnce(&str) -> Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let answers: Vec<String> = answers.iter().map(|answer| text(*answer)).collect();
+        let answers = answers(&url);
         let requests = Arc::<Mutex<Vec<String>>>::default();
         let noted = Arc::clone(&requests);
         std::thread::spawn(move || {
@@ -42,7 +52,7 @@ impl Answers {
     }
 
     /// The same, for DynamoDB: each answer is a body in JSON, or an error where it has a `__type`.
-    pub(super) fn of_dynamodb(answers: &[Value]) -> Self {
+    pub(crate) fn of_dynamodb(answers: &[Value]) -> Self {
         let answers = answers.iter().map(|answer| (answer.get("__type").map_or(200, |_| 400), answer.to_string()));
         let answers: Vec<(u16, String)> = answers.collect();
         let answers: Vec<Answer<'_>> = answers.iter().map(|(status, body)| (*status, "", body.as_str())).collect();
@@ -50,7 +60,7 @@ impl Answers {
     }
 
     /// A client of it that tries a call once.
-    pub(super) fn dynamodb(&self) -> Client {
+    pub(crate) fn dynamodb(&self) -> Client {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
@@ -61,7 +71,7 @@ impl Answers {
     }
 
     /// The requests, each with its method, its path, its action where DynamoDB is asked, and its body.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }
@@ -94,7 +104,7 @@ fn read(stream: &TcpStream) -> String {
 }
 
 /// An error of DynamoDB with these members.
-pub(super) fn error(kind: &str, more: &Value) -> Value {
+pub(crate) fn error(kind: &str, more: &Value) -> Value {
     let mut error = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}"), "message": "no" });
     for (name, value) in more.as_object().into_iter().flatten() {
         error[name] = value.clone();
@@ -103,7 +113,7 @@ pub(super) fn error(kind: &str, more: &Value) -> Value {
 }
 
 /// An item in DynamoDB's JSON.
-pub(super) fn json_of(item: &Item) -> Value {
+pub(crate) fn json_of(item: &Item) -> Value {
     item.iter().map(|(name, value)| (name.clone(), json_of_value(value))).collect()
 }
 

@@ -3,7 +3,7 @@
 //! `AWS_ENDPOINT_URL_S3` point them at any server of those protocols.
 
 #[cfg(test)]
-mod answers;
+pub(crate) mod answers;
 mod associations;
 mod documents;
 mod downloads;

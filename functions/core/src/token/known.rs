@@ -93,7 +93,10 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::stores::answers::Answers;
 
     #[test]
     fn what_was_read_is_believed_for_a_minute_unless_the_clock_was_set_back() {
@@ -102,6 +105,21 @@ mod tests {
             let now = Timestamp::from_second(second).unwrap();
             assert_eq!(known.is_believed(now), believed, "{second}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_issuer_is_read_once_a_minute_also_one_that_no_tenant_has() {
+        let issuer: Issuer = "https://login.example".to_owned().try_into().unwrap();
+        let answers = Answers::of_dynamodb(&[json!({ "Items": [] }), json!({ "Items": [] })]);
+        let table = Tenants::of(answers.dynamodb(), "tenants".to_owned());
+        let issuers = KnownIssuers::default();
+        for _ in 0..3 {
+            assert!(issuers.of(&table, &issuer).await.unwrap().tenants.is_empty());
+        }
+        assert_eq!(answers.requests().len(), 1);
+        issuers.lock().insert(issuer.clone(), Known::of_tenants(Vec::new()));
+        issuers.of(&table, &issuer).await.unwrap();
+        assert_eq!(answers.requests().len(), 2, "what was read in 1970 is not believed");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Keys that are to be fetched: those that a token has and are not known, and all of them every few minutes.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashSet,
     time::{Duration, Instant},
@@ -147,25 +150,4 @@ pub async fn refresh<'a>(
 async fn refresh_one(tenants: &Tenants, fetcher: &Fetcher, place: &KeyPlace, now: Timestamp) -> Result<StoredKeys> {
     let known = tenants.keys(place).await?;
     if is_due(&known, now) { fetch(tenants, fetcher, place, Timestamp::now(), BUDGET).await } else { Ok(known) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_issuer_has_so_many_times_its_usual_time_within_bounds() {
-        let known = |fetched_at, took| StoredKeys { fetched_at, took, ..StoredKeys::default() };
-        for (known, milliseconds) in [
-            (known(None, 0), 2000),
-            (known(None, 60), 2000),
-            (known(Some(1), 0), 1000),
-            (known(Some(1), 60), 1200),
-            (known(Some(1), 1000), 2000),
-            (known(Some(1), u64::MAX), 2000),
-        ] {
-            let time = usual(&known, BUDGET_IN_USUAL, LEAST_BUDGET);
-            assert_eq!(time, Duration::from_millis(milliseconds), "{known:?}");
-        }
-    }
 }
