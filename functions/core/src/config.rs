@@ -92,7 +92,11 @@ impl SessionConfig {
     /// the function then reaches all tenants by its own role.
     pub fn from_env() -> Result<Option<Self>, ConfigError> {
         let roles = Self { tenant_role: required("OKD_TENANT_ROLE")?, signing_role: required("OKD_SIGNING_ROLE")? };
-        Ok(Some(roles).filter(|roles| roles.tenant_role != "none"))
+        Ok(roles.if_any())
+    }
+
+    fn if_any(self) -> Option<Self> {
+        (self.tenant_role != "none").then_some(self)
     }
 }
 
@@ -158,6 +162,14 @@ mod tests {
         assert!(MetricsConfig::from_env().is_err());
         // Cargo sets this one for every test.
         assert_eq!(required("CARGO_PKG_NAME").ok().as_deref(), Some("okd-core"));
+    }
+
+    #[test]
+    fn tenants_have_sessions_where_there_is_a_role_for_them() {
+        for (role, there) in [("none", false), ("arn:aws:iam::1:role/tenant", true)] {
+            let roles = SessionConfig { tenant_role: role.to_owned(), signing_role: role.to_owned() };
+            assert_eq!(roles.if_any().is_some(), there, "{role}");
+        }
     }
 
     #[test]
