@@ -87,9 +87,7 @@ pub async fn sweep(stores: &Stores, tenants: &[Tenant], now: Timestamp, until: I
         until,
         reading: Mutex::new(()),
     };
-    // Another queue first each minute: if there is never time for all of them, it is never the same one's loss.
-    let first = u8::try_from(now.as_second() / 60 % i64::from(QUEUES)).unwrap_or_default();
-    for queue in (first..QUEUES).chain(0..first) {
+    for queue in queues(now) {
         let mut from = None;
         loop {
             let page = stores.documents.due(queue, now, from).await?;
@@ -110,6 +108,12 @@ pub async fn sweep(stores: &Stores, tenants: &[Tenant], now: Timestamp, until: I
         }
     }
     Ok(swept)
+}
+
+/// All queues, each minute another one first: if there is never time for all of them, it is never the same one's loss.
+fn queues(now: Timestamp) -> impl Iterator<Item = u8> {
+    let first = u8::try_from(now.as_second() / 60 % i64::from(QUEUES)).unwrap_or_default();
+    (first..QUEUES).chain(0..first)
 }
 
 impl Swept {
@@ -300,6 +304,20 @@ mod tests {
             seconds_late: 0,
         };
         assert_eq!(swept, expected);
+    }
+
+    #[test]
+    fn each_minute_another_queue_is_the_first_and_none_is_left_out() {
+        for (second, order) in [
+            (0, [0, 1, 2, 3, 4, 5, 6, 7]),
+            (59, [0, 1, 2, 3, 4, 5, 6, 7]),
+            (60, [1, 2, 3, 4, 5, 6, 7, 0]),
+            (9 * 60, [1, 2, 3, 4, 5, 6, 7, 0]),
+            (7 * 60, [7, 0, 1, 2, 3, 4, 5, 6]),
+        ] {
+            let now = Timestamp::from_second(second).unwrap();
+            assert_eq!(queues(now).collect::<Vec<u8>>(), order, "{second}");
+        }
     }
 
     #[test]
