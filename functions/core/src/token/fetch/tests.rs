@@ -171,3 +171,16 @@ async fn what_is_fetched_is_the_body_of_a_200_within_256_kib() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_public_address_may_stand_in_the_place_of_a_name() {
+    let fetcher = Fetcher::new(Vec::new());
+    for (url, may) in [
+        ("https://20.190.128.1/keys", true),
+        ("https://[2606:4700::1111]/keys", true),
+        ("https://10.0.0.1/keys", false),
+    ] {
+        let url: Uri = url.parse().unwrap();
+        assert_eq!(fetcher.connector_for(&url, &url).is_ok(), may, "{url}");
+    }
+}
