@@ -54,7 +54,7 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
         nowhere("a slash at the end", "PUT", format!("/okd/v1/associations/{ASSOCIATION}/")),
         nowhere("no id", "PUT", "/okd/v1/associations/".to_owned()),
         nowhere("a parameter in the path", "PUT", format!("/okd/v1;x=y/associations/{ASSOCIATION}")),
-        row("a PATCH without a body", 415, "unsupported-media-type", "PATCH", association()),
+        row("a PATCH of a document's metadata", 422, "invalid-metadata", "PATCH", association()),
         row("GET where it is PUT", 405, "method-not-allowed", "GET", association()),
         row("DELETE where it is PUT", 405, "method-not-allowed", "DELETE", association()),
         row("PUT where it is POST", 405, "method-not-allowed", "PUT", format!("{upload}/complete")),

@@ -137,6 +137,9 @@ fn what_is_left_of_an_upload_or_a_request_is_removed_two_hours_later() {
     assert_eq!(of_upload.remains, OrphanKind::Upload("upload".to_owned()));
     assert_eq!((of_upload.name(), of_upload.due()), (upload.content_id.to_string(), at(7200)));
     let id = content(1, at(0)).content_id;
-    let of_object = Orphan::of_object(id.clone(), "v1".to_owned(), at(0));
+    let of_object = Orphan::of_object(id.clone(), "v1".to_owned(), FoundBy::Event, at(0));
+    assert_eq!(of_object.due(), at(7200));
+    let listed = Orphan::of_object(id.clone(), "v1".to_owned(), FoundBy::Listing, at(0));
+    assert_eq!(listed.due(), at(35 * 24 * 3600), "a restored table may lack its document");
     assert_eq!(of_object.name(), format!("{id}#v1"), "another version of the same object is another orphan");
 }

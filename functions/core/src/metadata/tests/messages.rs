@@ -6,7 +6,7 @@ use super::*;
 fn message(kind: SubjectKind, body: &Value) -> String {
     match Message::parse(subject(kind), body.to_string().as_bytes()) {
         Ok(Message::Offer(_)) => "offer".to_owned(),
-        Ok(Message::Status) => "status".to_owned(),
+        Ok(Message::Status(_)) => "status".to_owned(),
         Err(error) => outcome(Err(error)),
     }
 }
@@ -21,8 +21,9 @@ fn a_body_without_a_document_is_a_change_of_an_enrolment_only_on_an_association(
         (Association, consumer(&document), "offer"),
         (Association, with(consumer(&document), &json!({ "state": "active" })), "offer"),
         (Association, consumer(&json!({ "documentType": "bpv" })), "/consumers/0/documentSize"),
-        (Association, json!({ "state": "active" }), "status"),
-        (Association, json!({ "state": "active", "consumers": [{ "consumerKey": "nl-other" }] }), "status"),
+        (Association, json!({ "state": "active" }), "/state"),
+        (Association, json!({ "state": "finished" }), "status"),
+        (Association, json!({ "state": "denied", "consumers": [{ "consumerKey": "nl-other" }] }), "status"),
         (Association, json!({ "state": "active", "associationId": "x" }), "/associationId"),
         (Association, dated("enrollmentStartDate"), "status"),
         (Association, dated("inschrijvingFinalEndDate"), "status"),

@@ -65,7 +65,7 @@ async fn a_content_of_the_history_is_found_by_its_id_or_as_the_newest() {
     for (items, expected) in [(json!([item]), Some(&past)), (json!([]), None)] {
         let answers = Answers::of_dynamodb(&[json!({ "Items": items }), json!({ "Items": items })]);
         assert_eq!(documents(&answers).newest_past(&key).await.unwrap().as_ref(), expected);
-        let sound = documents(&answers).last_sound(&key, &content(2, at(0)).content_id).await.unwrap();
+        let sound = documents(&answers).last_sound(&key, Some(&content(2, at(0)).content_id)).await.unwrap();
         assert_eq!(sound.as_ref(), expected);
     }
 }

@@ -125,7 +125,7 @@ fn every_item_reads_back_as_what_it_holds() {
         written(place.clone(), item(place, &History { entries: entries.clone() })),
         Record::History(of, read) if of == key && read == entries
     ));
-    let orphan = Orphan::of_object(stored.content_id, "v".to_owned(), at(0));
+    let orphan = Orphan::of_object(stored.content_id, "v".to_owned(), FoundBy::Event, at(0));
     assert!(matches!(
         written(ItemKey::orphan(&key, &orphan), orphan_item(&key, &orphan)),
         Record::Orphan(of, read) if of == key && read == orphan
