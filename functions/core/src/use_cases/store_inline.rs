@@ -1,4 +1,4 @@
-//! Form A: the file came with its metadata, in one request. And a file that replaces a document's ([`replace`](super::replace)).
+//! Form A: the file came with its metadata, in one request. A file that [replaces](fn@super::replace) a document's comes so too.
 
 use bytes::Bytes;
 use jiff::Timestamp;
