@@ -11,6 +11,7 @@ pub mod announced;
 pub mod aws_json;
 pub mod bus;
 mod caller;
+pub mod contract_page;
 pub mod demo;
 pub mod dynamodb;
 pub mod events;
@@ -233,7 +234,8 @@ impl Cloud {
             environments,
             functions,
         };
-        serve(gateway, gateway::Gateway::new(&template, &cloud.functions)?.router(), &guard);
+        let api = gateway::Gateway::new(&template, &cloud.functions)?.router();
+        serve(gateway, api.merge(contract_page::routes()), &guard);
         Ok(cloud)
     }
 

@@ -30,12 +30,17 @@ pub struct Route {
     pub function: String,
 }
 
+/// Reads a file of YAML as JSON.
+pub fn read_yaml(path: &Path) -> Result<Value> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let documents = Yaml::load_from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    to_json(documents.first().ok_or("it is empty")?)
+}
+
 impl Template {
     /// Reads the template; parameters that `given` lacks have their defaults.
     pub fn read(path: &Path, given: &BTreeMap<String, String>) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let documents = Yaml::load_from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-        let template = to_json(documents.first().ok_or("the template is empty")?)?;
+        let template = read_yaml(path)?;
         let mut parameters = BTreeMap::new();
         for (name, parameter) in template["Parameters"].as_object().into_iter().flatten() {
             let value = match given.get(name) {

@@ -2,7 +2,7 @@
 
 use okd_cli::{REGION, access_key::ACCESS_KEY_FILE};
 
-use crate::{Cloud, FUNCTIONS_LOG, Result, bus::ANNOUNCED, sample};
+use crate::{Cloud, FUNCTIONS_LOG, Result, bus::ANNOUNCED, contract_page, sample};
 
 /// The text of `cargo run -- stores` beside the environment that it prints.
 pub fn to_sam_local(cloud: &Cloud) -> String {
@@ -37,10 +37,12 @@ pub fn text(cloud: &Cloud) -> Result<String> {
     let pdf = cloud.data.join("beoordeling-100245.pdf");
     std::fs::write(&pdf, sample::exam_pdf())?;
     let pdf = pdf.display();
+    let docs = contract_page::PATH;
     let (inline, follows) = (metadata(""), metadata(r#","documentSize":104857600"#));
     Ok(format!(
         "\
 The OKD document service runs at {url} (Ctrl-C stops it; documents stay in the data folder).
+Its contract, to read and to try: {url}{docs}
 Its logs go to {log}, what is announced of documents to {announced}.
 
 A token, good for an hour; {issuer}/token gives others (grant_type=client_credentials&client_id=me):

@@ -50,7 +50,7 @@ async fn a_document_comes_back_as_it_was_handed_in_to_be_saved_under_its_name() 
         ("accept-ranges", "bytes"),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", "sandbox; default-src 'none'"),
+        ("content-security-policy", "sandbox; default-src 'none'; frame-ancestors 'none'"),
         ("content-length", "11"),
     ] {
         assert_eq!(text(&headers, name), value);

@@ -87,11 +87,15 @@ async fn the_same_metadata_in_another_order_of_keys_is_a_repeat() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_that_is_empty_is_refused() {
+async fn an_idempotency_key_that_is_none_is_refused_also_where_none_is_needed() {
     let sender = Sender::new();
-    let request = sender.request("PUT", &support::sender::association()).header("idempotency-key", "");
-    let metadata = with(&without(&metadata(), "documentId"), "documentSize", json!(1));
-    sender.send(request.json(&metadata)).await.problem(400, "invalid-idempotency-key");
+    let named = with(&metadata(), "documentSize", json!(1));
+    for metadata in [&named, &without(&named, "documentId")] {
+        for key in ["", "a\tb"] {
+            let request = sender.request("PUT", &support::sender::association()).header("idempotency-key", key);
+            sender.send(request.json(metadata)).await.problem(400, "invalid-idempotency-key");
+        }
+    }
 }
 
 #[tokio::test]

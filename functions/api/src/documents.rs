@@ -92,9 +92,9 @@ pub(crate) fn begun(begun: Begun, paths: &Paths) -> Response<Body> {
     }
 }
 
-/// The request's `Idempotency-Key`, unless a `documentId` makes it unnecessary.
+/// The request's `Idempotency-Key`, unless a `documentId` makes it unnecessary. One that is none is refused all the same.
 fn idempotency_key(metadata: &Metadata, headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusal> {
-    let key = headers.get("idempotency-key").filter(|_| metadata.okd.document_id.is_none());
+    let key = headers.get("idempotency-key");
     let key = key.map(|key| IdempotencyKey::parse(key.as_bytes()).ok_or(Refusal::InvalidIdempotencyKey));
-    key.transpose()
+    Ok(key.transpose()?.filter(|_| metadata.okd.document_id.is_none()))
 }

@@ -101,8 +101,8 @@ fn described(status: StatusCode, content: &Content, etag: &str, body: Body) -> R
         (header::CONTENT_DISPOSITION, disposition.as_str()),
         (header::ETAG, etag),
         (header::ACCEPT_RANGES, "bytes"),
-        // Without scripts also where a reader shows it in a frame.
-        (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
+        // Without scripts also where a reader shows it.
+        (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'; frame-ancestors 'none'"),
     ] {
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().insert(name, value);

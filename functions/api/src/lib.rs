@@ -6,6 +6,7 @@ mod app;
 mod associations;
 mod body;
 mod change;
+mod contract;
 mod cors;
 mod describe;
 mod documents;
@@ -41,6 +42,7 @@ use okd_core::{
 use tracing::Instrument;
 
 pub use app::App;
+pub use contract::VERSION;
 pub use kinds::{Kind, TYPE};
 pub use routes::{ROUTES, Route};
 
@@ -51,14 +53,20 @@ use routes::Found;
 /// Time reserved for sending the response before the Lambda deadline.
 const TO_ANSWER: Duration = Duration::from_secs(1);
 
-/// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, and, unless it
-/// says otherwise, to be kept by no cache on the way, since it may hold URLs that are secrets. The template gives them to the gateway's own
-/// answers.
-pub const SAFE_HEADERS: [(&str, &str); 3] = [
+/// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, to be shown in no
+/// frame, and, unless it says otherwise, to be kept by no cache on the way, since it may hold URLs that are secrets; and
+/// the contract's version. The template gives them to the gateway's own answers.
+pub const SAFE_HEADERS: [(&str, &str); 5] = [
     ("strict-transport-security", "max-age=31536000"),
     ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
     ("cache-control", "no-store"),
+    ("api-version", VERSION),
 ];
+
+/// The policy of answers that have none of their own, for a browser that shows one. (A value in the template cannot hold the
+/// quotes that its words need.)
+const CONTENT_SECURITY_POLICY: (&str, &str) = ("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
 
 /// Cold start, then requests until Lambda ends the process. Settings come from the environment; see
 /// [`okd_core::config`].
@@ -81,7 +89,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let span = tracing::info_span!("request", requestId = ids.request, extendedRequestId = ids.extended, trace);
     let page = cors::Page::of(&app.origins, request.headers());
     let mut response = survive(answer(app, request, &ids), &ids).instrument(span).await;
-    for (name, value) in SAFE_HEADERS {
+    for (name, value) in SAFE_HEADERS.into_iter().chain([CONTENT_SECURITY_POLICY]) {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     if let Some(page) = page {

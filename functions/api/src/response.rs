@@ -1,6 +1,6 @@
 //! The answers of use cases, as they look on our wire.
 
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt, Response, request::RequestContext};
 use okd_core::{
     document::Content,
@@ -14,9 +14,20 @@ use crate::links::Paths;
 
 /// An answer in JSON.
 pub(crate) fn answer(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::Text(body.to_string()));
+    in_json(status, body.to_string())
+}
+
+/// An answer whose body is JSON already.
+pub(crate) fn in_json(status: StatusCode, body: impl Into<String>) -> Response<Body> {
+    let mut response = Response::new(Body::Text(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The same answer for everybody, so that it may be kept for five minutes.
+pub(crate) fn for_everybody(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
     response
 }
 

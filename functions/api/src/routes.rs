@@ -18,8 +18,12 @@ use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
 use crate::{
-    app::App, associations, change, describe, documents, download, links::Paths, refusal::Refusal,
-    response::still_completing, service, uploads,
+    app::App,
+    associations, change, contract, describe, documents, download,
+    links::{BASE, Paths},
+    refusal::Refusal,
+    response::still_completing,
+    service, uploads,
 };
 
 /// A path of the API, as `template.yaml` spells it, and what it answers to.
@@ -35,6 +39,7 @@ pub struct Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     Service,
+    Contract,
     HandIn(SubjectKind),
     Document,
     Metadata,
@@ -42,12 +47,10 @@ enum Action {
     Complete,
 }
 
-/// The path that all others begin with.
-const BASE: &str = "/okd/v1";
-
 /// Every route there is.
 pub const ROUTES: &[Route] = &[
     Route { path: BASE, methods: &["GET", "HEAD"], action: Action::Service },
+    Route { path: "/okd/v1/openapi.json", methods: &["GET", "HEAD"], action: Action::Contract },
     Route {
         path: "/okd/v1/associations/{associationId}",
         methods: &["PUT", "POST", "PATCH"],
@@ -127,7 +130,7 @@ pub(crate) async fn call(
     who: &mut Option<Caller>,
 ) -> Result<Response<Body>, Refusal> {
     let Some(id) = found.id else {
-        return Ok(service::describe(&app.service));
+        return Ok(for_everybody(app, found.route.action, &request));
     };
     // `lambda_http` keeps the last one only of repeated headers.
     let authorization = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -152,7 +155,7 @@ pub(crate) async fn call(
             let subject = Subject { kind, id };
             documents::hand_in(stores, caller, subject, request, now, &paths).await
         }
-        (Action::Service, _) => Ok(service::describe(&app.service)),
+        (action @ (Action::Service | Action::Contract), _) => Ok(for_everybody(app, action, &request)),
         (Action::Document, &Method::DELETE) => change::delete(stores, caller, document, now).await,
         (Action::Document, &(Method::PUT | Method::PATCH)) => {
             change::replace(stores, caller, document, request, now, &paths).await
@@ -163,6 +166,11 @@ pub(crate) async fn call(
         (Action::Upload, _) => uploads::status(stores, caller, document, upload, now, &paths).await,
         (Action::Complete, _) => uploads::complete(stores, caller, document, upload, now, &paths).await,
     }
+}
+
+/// The answer of a route without an id.
+fn for_everybody(app: &App, action: Action, request: &Request) -> Response<Body> {
+    if action == Action::Contract { contract::contract() } else { service::describe(&app.service, request) }
 }
 
 /// The answer when there is no time left to do what was asked.
