@@ -69,7 +69,7 @@ async fn a_large_file_replaces_by_parts_and_the_old_one_is_read_until_it_is_comp
     let file = bytes((4 << 20) + 1, 3);
     let too_large = replace(&sender, "PATCH", &id, "application/pdf", &file).await;
     assert!(too_large.problem(413, "file-too-large-inline").contains("{\"documentSize\": 4194305}"), "{too_large:?}");
-    let body = json!({ "documentSize": file.len(), "documentChecksum": support::sender::crc64nvme(&file) });
+    let body = json!({ "documentSize": file.len(), "documentChecksum": sha256(&file) });
     let offered = sender.send(sender.request("PATCH", &path(&id)).json(&body)).await.accepted();
     assert_eq!(offered.id(), id);
     // Repeated, it goes on.
