@@ -113,31 +113,22 @@ impl Sender {
 
     /// Replaces the bytes of a stored document, in one request.
     pub async fn replace(&self, id: &str, file: &Bytes) -> Result<()> {
-        let request = || {
+        self.have_done(|| {
             let request = self.request(Method::PATCH, &format!("/okd/v1/documents/{id}"));
             request.header("content-type", "application/octet-stream").body(file.clone())
-        };
-        match self.ask(request).await? {
-            (204, _) => Ok(()),
-            (status, problem) => Err(Refused { status, problem }.into()),
-        }
+        })
+        .await
     }
 
     /// Reports what became of an association.
     pub async fn report(&self, association: &str, message: &Value) -> Result<()> {
         let path = format!("/okd/v1/associations/{association}");
-        match self.ask(|| self.request(Method::PATCH, &path).json(message)).await? {
-            (204, _) => Ok(()),
-            (status, problem) => Err(Refused { status, problem }.into()),
-        }
+        self.have_done(|| self.request(Method::PATCH, &path).json(message)).await
     }
 
     /// Deletes a document; where it is deleted already too.
     pub async fn delete(&self, id: &str) -> Result<()> {
-        match self.ask(|| self.request(Method::DELETE, &format!("/okd/v1/documents/{id}"))).await? {
-            (204, _) => Ok(()),
-            (status, problem) => Err(Refused { status, problem }.into()),
-        }
+        self.have_done(|| self.request(Method::DELETE, &format!("/okd/v1/documents/{id}"))).await
     }
 
     /// Form B: the metadata, then the parts that are missing, then complete.
@@ -247,6 +238,14 @@ impl Sender {
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
+    }
+
+    /// Has something done of which there is nothing to say (204).
+    async fn have_done(&self, request: impl Fn() -> RequestBuilder) -> Result<()> {
+        match self.ask(request).await? {
+            (204, _) => Ok(()),
+            (status, problem) => Err(Refused { status, problem }.into()),
+        }
     }
 
     /// The first answer that is not "again".

@@ -1,15 +1,10 @@
 //! Associations: what a school's system for enrolment reports of them (flow 5).
 
-use http::header;
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use okd_core::{Stores, association::Report, caller::Caller, metadata::Subject, parameters::essence, use_cases};
 
-use crate::{
-    body::{bytes, check_content_encoding},
-    refusal::Refusal,
-    response::no_content,
-};
+use crate::{body, refusal::Refusal, response::no_content};
 
 /// The type of a change of a resource (RFC 7396): what the standard's `OpenAPI` asks for. Its pages have plain JSON.
 pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -22,13 +17,11 @@ pub(crate) async fn patch(
     request: Request,
     now: Timestamp,
 ) -> Result<Response<Body>, Refusal> {
-    let (parts, body) = request.into_parts();
-    check_content_encoding(&parts.headers)?;
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if ![MERGE_PATCH, "application/json"].contains(&essence(content_type.unwrap_or_default()).as_str()) {
+    let (headers, body) = body::read(request)?;
+    let media_type = essence(body::content_type(&headers).unwrap_or_default());
+    if ![MERGE_PATCH, "application/json"].contains(&media_type.as_str()) {
         return Err(Refusal::NotAPatch);
     }
-    let body = bytes(body);
     caller.check_metadata_size(body.len())?;
     report(stores, caller, subject, &Report::parse(subject, &body)?, now).await
 }

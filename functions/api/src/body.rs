@@ -2,12 +2,24 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use lambda_http::Body;
+use lambda_http::{Body, Request};
 
 use crate::refusal::Refusal;
 
+/// The headers and the body of a request.
+pub(crate) fn read(request: Request) -> Result<(HeaderMap, Bytes), Refusal> {
+    let (parts, body) = request.into_parts();
+    check_content_encoding(&parts.headers)?;
+    Ok((parts.headers, bytes(body)))
+}
+
+/// The media type of a body, as its sender gives it.
+pub(crate) fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
+}
+
 /// Refuses a compressed body before anything of it is read: it would be refused later, for a reason that misleads.
-pub(crate) fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let is_identity = |value: &http::HeaderValue| {
         let value = value.as_bytes().trim_ascii();
@@ -17,7 +29,7 @@ pub(crate) fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal>
 }
 
 /// The gateway decides by media type whether a body is text or binary to us; we do not care.
-pub(crate) fn bytes(body: Body) -> Bytes {
+fn bytes(body: Body) -> Bytes {
     match body {
         Body::Text(text) => text.into(),
         Body::Binary(bytes) => bytes.into(),

@@ -1,6 +1,5 @@
 //! A stored document changed: its bytes replaced (flow y), or the whole deleted (flow z).
 
-use http::header;
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use okd_core::{
@@ -14,13 +13,7 @@ use okd_core::{
 };
 
 use crate::{
-    body::{bytes, check_content_encoding},
-    documents::begun,
-    download::not_stored,
-    form::FormFault,
-    links::Paths,
-    refusal::Refusal,
-    response::no_content,
+    body, documents::begun, download::not_stored, form::FormFault, links::Paths, refusal::Refusal, response::no_content,
 };
 
 /// `PATCH` and `PUT` of a document: 204 where the body is the new bytes; 202 (send the bytes) where it is JSON that says how
@@ -33,10 +26,8 @@ pub(crate) async fn replace(
     now: Timestamp,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
-    let (parts, body) = request.into_parts();
-    check_content_encoding(&parts.headers)?;
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let body = bytes(body);
+    let (headers, body) = body::read(request)?;
+    let content_type = body::content_type(&headers);
     match essence(content_type.unwrap_or_default()).as_str() {
         "multipart/form-data" => Err(Refusal::FormForBytes),
         "application/json" => {

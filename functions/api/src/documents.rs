@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::{
     associations::{self, MERGE_PATCH},
-    body::{bytes, check_content_encoding},
+    body,
     form::Form,
     links::Paths,
     refusal::Refusal,
@@ -34,17 +34,16 @@ pub(crate) async fn hand_in(
     now: Timestamp,
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
-    let (parts, body) = request.into_parts();
-    check_content_encoding(&parts.headers)?;
-    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    let (headers, body) = body::read(request)?;
+    // The name of a boundary may hold what is no ASCII.
+    let content_type = headers.get(header::CONTENT_TYPE);
     let content_type = String::from_utf8_lossy(content_type.map_or(b"", |value| value.as_bytes()));
-    let body = bytes(body);
     match essence(&content_type).as_str() {
         "multipart/form-data" => {
             let form = Form::read(&content_type, body)?;
             caller.check_metadata_size(form.metadata.len())?;
             let metadata = Metadata::parse(subject, &form.metadata, form.sent_file())?;
-            let key = idempotency_key(&metadata, &parts.headers)?;
+            let key = idempotency_key(&metadata, &headers)?;
             let id = use_cases::store_inline(stores, caller, key.as_ref(), metadata, form.file, now).await?;
             Ok(stored(id))
         }
@@ -56,7 +55,7 @@ pub(crate) async fn hand_in(
             caller.check_metadata_size(body.len())?;
             match Message::parse(subject, &body)? {
                 Message::Offer(offered) => {
-                    let key = idempotency_key(&offered.metadata, &parts.headers)?;
+                    let key = idempotency_key(&offered.metadata, &headers)?;
                     offer(stores, caller, key.as_ref(), *offered, now, paths).await
                 }
                 Message::Status(report) => associations::report(stores, caller, subject, &report, now).await,

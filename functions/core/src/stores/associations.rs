@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{
     documents::Documents,
-    table::{ItemKey, item, number, read},
+    table::{ItemKey, item, read},
+    write::over_the_one_before,
 };
 use crate::{Error, Result, association::Association, ids::TenantId};
 
@@ -20,18 +21,15 @@ impl Documents {
 
     /// Writes an association over the revision before it. `false` where another report was first.
     pub(crate) async fn write_association(&self, next: &Association) -> Result<bool> {
+        let (condition, values) = over_the_one_before(next.revision);
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item(ItemKey::association(&next.tenant, next.id), next)?))
+            .condition_expression(condition)
+            .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = match next.revision - 1 {
-            0 => put.condition_expression("attribute_not_exists(pk)"),
-            before => put
-                .condition_expression("revision = :before")
-                .expression_attribute_values(":before", number(before.cast_signed())),
-        };
         let Err(error) = put.send().await else {
             return Ok(true);
         };

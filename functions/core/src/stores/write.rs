@@ -225,13 +225,16 @@ impl Documents {
             .table_name(&self.table)
             .set_item(Some(document_item(next)?))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = match next.revision - 1 {
-            0 => put.condition_expression("attribute_not_exists(pk)"),
-            before => put
-                .condition_expression("revision = :before")
-                .expression_attribute_values(":before", number(before.cast_signed())),
-        };
-        put.build().map_err(building)
+        let (condition, values) = over_the_one_before(next.revision);
+        put.condition_expression(condition).set_expression_attribute_values(values).build().map_err(building)
+    }
+}
+
+/// The condition of a write that replaces the revision before this one, with its values.
+pub(super) fn over_the_one_before(revision: u64) -> (&'static str, Option<Item>) {
+    match revision - 1 {
+        0 => ("attribute_not_exists(pk)", None),
+        before => ("revision = :before", Some([(":before".to_owned(), number(before.cast_signed()))].into())),
     }
 }
 

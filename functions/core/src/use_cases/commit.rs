@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The number of times that a request loses against others on one document before it gives up.
-const LOSSES: usize = 8;
+pub(super) const LOSSES: usize = 8;
 
 /// A document on which a use case decides until what it decided is written. The loop is the use case's:
 ///

@@ -3,15 +3,13 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::commit::LOSSES;
 use crate::{
     Error, Result, Stores,
     association::{Association, Report},
     caller::Caller,
     class::{DocumentClass, DocumentType, SubjectKind},
 };
-
-/// The number of times that a report loses against others on one association before it gives up.
-const LOSSES: usize = 8;
 
 /// The class of document whose scopes open this: those of enrolment (the standard, flow 5).
 const CLASS: DocumentClass = DocumentClass { on: SubjectKind::Association, document_type: DocumentType::Enrollment };
