@@ -59,9 +59,9 @@ mod tests {
             ("a1.execute-api.eu-central-1.amazonaws.com", "/live/okd/v1", "/live/okd/v1/openapi.json"),
             ("dms.school.example", "/okd/v1/", "/okd/v1/openapi.json"),
         ] {
-            let found = specification(&json!({ "domainName": domain, "path": path }));
+            let found = specification(&json!({ "httpMethod": "GET", "domainName": domain, "path": path }));
             assert_eq!(found, format!("https://{domain}{url}"));
         }
-        assert_eq!(specification(&json!({ "path": "/okd/v1" })), SPECIFICATION);
+        assert_eq!(specification(&json!({ "httpMethod": "GET", "path": "/okd/v1" })), SPECIFICATION);
     }
 }
