@@ -122,13 +122,14 @@ fn run_indexed(database: &Database, index: &Mutex<Index>, input: Input) -> Resul
 }
 
 fn is_write(operation: &str) -> bool {
-    !matches!(operation, "GetItem" | "Query" | "Scan")
+    !matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan")
 }
 
 /// Runs one operation. There are those that the service, its commands and its tests use.
 fn run(tables: &Database, operation: &str, input: &[u8]) -> Result<Vec<u8>, DynoxideError> {
     match operation {
         "GetItem" => with(input, |input| tables.get_item(input)),
+        "BatchGetItem" => with(input, |input| tables.batch_get_item(input)),
         "PutItem" => with(input, |input| tables.put_item(input)),
         "UpdateItem" => with(input, |input| tables.update_item(input)),
         "DeleteItem" => with(input, |input| tables.delete_item(input)),
@@ -180,6 +181,14 @@ fn describe(call: &Call) -> Described {
             let needs = writes.filter_map(|write| {
                 let (kind, item) = write.as_object()?.iter().next()?;
                 Some(need_of(kind, item))
+            });
+            (operation.clone(), needs.collect())
+        }
+        "BatchGetItem" => {
+            let tables = json["RequestItems"].as_object().into_iter().flatten();
+            let needs = tables.flat_map(|(table, asked)| {
+                let keys = asked["Keys"].as_array().into_iter().flatten();
+                keys.map(|key| Need::of("dynamodb:BatchGetItem", arn(table)).in_partition(key["pk"]["S"].as_str()))
             });
             (operation.clone(), needs.collect())
         }

@@ -26,7 +26,7 @@ async fn patch(sender: &Sender, association: &Uuid, message: &Value) {
 async fn known(sender: &Sender, association: &Uuid) -> Option<Value> {
     let partition = format!("local-school#association#{association}");
     let mut items = sender.items().await;
-    items.retain(|item| item["pk"] == partition && item["sk"] == "association");
+    items.retain(|item| item["pk"] == partition && item["sk"] == "#association");
     items.pop()
 }
 

@@ -15,6 +15,7 @@ mod forms;
 mod gateway;
 mod identity;
 mod inline;
+mod lists;
 mod messages;
 mod metadata;
 mod refusals;

@@ -11,7 +11,10 @@ use okd_local::{
     template::Template,
 };
 
-use support::{cloud::start, sender::metadata};
+use support::{
+    cloud::start,
+    sender::{association, metadata},
+};
 
 use crate::{
     harness::{Harness, Message},
@@ -53,6 +56,8 @@ async fn read_back(cloud: &'static Cloud) {
     let known = reader.call("GET", &format!("{path}/metadata")).await.ok().body;
     let file = reqwest::get(known["documentTempDownloadUrl"].as_str().unwrap()).await.unwrap();
     assert_eq!(file.text().await.unwrap(), "an exam");
+    let list = reader.call("GET", &format!("{}/documents", association())).await.ok().body;
+    assert_eq!(list["items"][0]["dmsDocumentId"], id);
 }
 
 #[tokio::test]

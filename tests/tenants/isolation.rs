@@ -22,11 +22,15 @@ struct Property {
     offered: Answer,
 }
 
+const STUDENT: &str = "900123";
 const FILE: usize = (16 << 20) + 5;
 
 impl Property {
     async fn of(owner: Sender) -> Self {
-        let stored = metadata();
+        let mut stored = with(&metadata(), "studentNumber", json!(STUDENT));
+        for neighbour in ["offering", "person"] {
+            stored[neighbour] = stored["associationId"].clone();
+        }
         let stored_id = owner.hand_in(&stored, b"an exam").await.ok().id();
         let pending = with(&metadata(), "documentSize", json!(FILE));
         let offered = owner.offer(&pending).await.accepted();
@@ -66,8 +70,18 @@ async fn intrude(stranger: &Sender, property: &Property) -> usize {
     let before = property.state().await;
     let mut tried = BTreeSet::new();
     for route in okd_api::ROUTES {
-        // Without an id it is about the service itself.
-        let Some((front, rest)) = route.path.split_once('{') else { continue };
+        if route.is_public() {
+            continue;
+        }
+        let Some((front, rest)) = route.path.split_once('{') else {
+            for method in route.methods {
+                for path in lists(&format!("{}?studentNumber={STUDENT}", route.path)) {
+                    finds_nothing(stranger, method, &path).await;
+                    assert!(tried.insert(format!("{method} {path}")));
+                }
+            }
+            continue;
+        };
         let (parameter, back) = rest.split_once('}').unwrap();
         for method in route.methods {
             let path = |id: &str| format!("{front}{id}{back}");
@@ -80,6 +94,12 @@ async fn intrude(stranger: &Sender, property: &Property) -> usize {
                     let answer = stranger.send(request).await;
                     assert!(matches!(answer.status, 400 | 404), "{method} {path}: {answer:?}");
                     assert!(answer.body.get("upload").is_none(), "{answer:?}");
+                    assert!(tried.insert(format!("{method} {path}")));
+                }
+            } else if back == "/documents" {
+                let subject = property.stored["associationId"].as_str().unwrap();
+                for path in lists(&path(subject)) {
+                    finds_nothing(stranger, method, &path).await;
                     assert!(tried.insert(format!("{method} {path}")));
                 }
             } else {
@@ -101,6 +121,25 @@ async fn intrude(stranger: &Sender, property: &Property) -> usize {
     }
     assert_eq!(property.state().await, before);
     tried.len()
+}
+
+/// A list with every filter that there is.
+fn lists(path: &str) -> Vec<String> {
+    let more = |query: &str| format!("{path}{}{query}", if path.contains('?') { '&' } else { '?' });
+    let filters =
+        ["pageSize=250", "pageNumber=1", "documentType=examination", "since=2026-01-01", "until=2999-01-01", "after=0"];
+    let mut lists: Vec<_> = filters.into_iter().map(more).collect();
+    lists.push(path.to_owned());
+    lists
+}
+
+/// Asks for a list of what is another's.
+async fn finds_nothing(stranger: &Sender, method: &str, path: &str) {
+    let answer = stranger.call(method, path).await.ok();
+    if method == "GET" {
+        assert_eq!((&answer.body["items"], &answer.body["hasNextPage"]), (&json!([]), &json!(false)), "{path}");
+        assert_eq!(answer.body["ext"]["okd"]["after"], Value::Null, "{path}");
+    }
 }
 
 /// Every way to name another's document or upload in a path.
@@ -197,6 +236,10 @@ async fn unless_their_tenant_lets_its_clients_see_each_others() {
     let school = School::with(cloud, |tenant| tenant.shared = true).await;
     let stranger = School::with(cloud, |tenant| tenant.shared = true).await;
     let property = Property::of(school.client("sis")).await;
+    let list = format!("/okd/v1/documents?studentNumber={STUDENT}");
+    let listed = school.client("archive").call("GET", &list).await.ok();
+    assert_eq!(listed.body["items"][0]["dmsDocumentId"], property.stored_id);
+    assert_eq!(stranger.client("archive").call("GET", &list).await.ok().body["items"], json!([]));
     let status = property.offered.body["upload"]["status"]["href"].as_str().unwrap();
     let seen = school.client("archive").call("GET", status).await.ok();
     assert_eq!(seen.body["upload"]["partsReceived"], 1);

@@ -4,7 +4,11 @@ use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use okd_core::{Stores, association::Report, caller::Caller, metadata::Subject, parameters::essence, use_cases};
 
-use crate::{body, refusal::Refusal, response::no_content};
+use crate::{
+    body,
+    refusal::{BodyFault, Refusal},
+    response::no_content,
+};
 
 /// The type of a change of a resource (RFC 7396): what the standard's `OpenAPI` asks for. Its pages have plain JSON.
 pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -20,7 +24,7 @@ pub(crate) async fn patch(
     let (headers, body) = body::read(request)?;
     let media_type = essence(body::content_type(&headers).unwrap_or_default());
     if ![MERGE_PATCH, "application/json"].contains(&media_type.as_str()) {
-        return Err(Refusal::NotAPatch);
+        return Err(BodyFault::NotAPatch.into());
     }
     caller.check_metadata_size(body.len())?;
     report(stores, caller, subject, &Report::parse(subject, &body)?, now).await

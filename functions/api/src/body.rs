@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use lambda_http::{Body, Request};
 
-use crate::refusal::Refusal;
+use crate::refusal::{BodyFault, Refusal};
 
 /// The headers and the body of a request.
 pub(crate) fn read(request: Request) -> Result<(HeaderMap, Bytes), Refusal> {
@@ -25,7 +25,7 @@ fn check_content_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
         let value = value.as_bytes().trim_ascii();
         value.is_empty() || value.eq_ignore_ascii_case(b"identity")
     };
-    if encodings.all(is_identity) { Ok(()) } else { Err(Refusal::ContentEncoding) }
+    if encodings.all(is_identity) { Ok(()) } else { Err(BodyFault::ContentEncoding.into()) }
 }
 
 /// The gateway decides by media type whether a body is text or binary to us; we do not care.

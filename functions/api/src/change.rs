@@ -13,7 +13,13 @@ use okd_core::{
 };
 
 use crate::{
-    body, documents::begun, download::not_stored, form::FormFault, links::Paths, refusal::Refusal, response::no_content,
+    body,
+    documents::begun,
+    download::not_stored,
+    form::FormFault,
+    links::Paths,
+    refusal::{BodyFault, Refusal},
+    response::no_content,
 };
 
 /// `PATCH` and `PUT` of a document: 204 where the body is the new bytes; 202 (send the bytes) where it is JSON that says how
@@ -29,7 +35,7 @@ pub(crate) async fn replace(
     let (headers, body) = body::read(request)?;
     let content_type = body::content_type(&headers);
     match essence(content_type.unwrap_or_default()).as_str() {
-        "multipart/form-data" => Err(Refusal::FormForBytes),
+        "multipart/form-data" => Err(BodyFault::FormForBytes.into()),
         "application/json" => {
             caller.check_metadata_size(body.len())?;
             let replacement = Replacement::parse(&body)?;
@@ -39,7 +45,7 @@ pub(crate) async fn replace(
             }
         }
         _ if body.is_empty() => Err(FormFault::EmptyFile.into()),
-        _ if body.len() > MAX_INLINE_FILE => Err(Refusal::BytesTooLarge { size: body.len() }),
+        _ if body.len() > MAX_INLINE_FILE => Err(BodyFault::BytesTooLarge { size: body.len() }.into()),
         _ => {
             let media_type = content_type.and_then(|text| MediaType::try_from(text).ok());
             match use_cases::replace(stores, caller, id, media_type, body, now).await? {

@@ -8,7 +8,6 @@ use okd_core::{
     caller::Caller,
     document::{Content, Document, UploadState},
     ids::{ContentId, DocumentId},
-    retention::Keeping,
     use_cases,
 };
 use serde_json::{Value, json};
@@ -32,28 +31,40 @@ pub(crate) async fn describe(
     let (document, content) = find(stores, caller, id, version, paths).await?;
     let link = use_cases::link(stores, &document, &content, now).await?;
     let keeping = use_cases::keeping(stores, &document, &content).await?;
+    let mut body = described(&document, &content);
+    body["documentTempDownloadUrl"] = json!(link.href);
+    body["ext"]["documentTempDownloadUrlExpiresAt"] = json!(link.expires_at);
+    body["ext"]["okd"]["retention"] = json!(keeping);
+    // A newer content that is on its way.
+    if let Some(upload) = document.upload.as_ref().filter(|upload| upload.state == UploadState::Uploading) {
+        body["ext"]["okd"]["upload"] =
+            json!({ "state": upload.state, "status": link_to_upload(document.id, &upload.content_id, paths) });
+    }
+    Ok(answer(StatusCode::OK, &body))
+}
+
+/// A document with one of its contents, on our wire: what needs no further call to know.
+pub(crate) fn described(document: &Document, content: &Content) -> Value {
     let okd = &content.metadata.okd;
     // The pages of the standard and its OpenAPI spell two names differently, so that both are there.
-    let body = json!({
-        "dmsDocumentId": id,
+    json!({
+        "dmsDocumentId": document.id,
         "title": okd.file_name.stem(),
-        "documentTempDownloadUrl": link.href,
         "creationdate": content.stored_at,
         "format": content.metadata.media_type.essence(),
         "documentName": okd.document_name,
         "documentname": okd.document_name,
         "documentSize": content.size,
         "documentsize": content.size,
-        "ext": { "documentTempDownloadUrlExpiresAt": link.expires_at, "okd": ours(&document, &content, keeping, paths) },
-    });
-    Ok(answer(StatusCode::OK, &body))
+        "ext": { "okd": ours(document, content) },
+    })
 }
 
 /// The facts that the standard has no names for.
-fn ours(document: &Document, content: &Content, keeping: Option<Keeping>, paths: &Paths) -> Value {
+fn ours(document: &Document, content: &Content) -> Value {
     let okd = &content.metadata.okd;
     let subject = content.metadata.subject;
-    let mut ours = json!({
+    json!({
         "version": content.content_id,
         "revision": document.revision,
         "documentType": okd.document_type.as_str(),
@@ -63,12 +74,5 @@ fn ours(document: &Document, content: &Content, keeping: Option<Keeping>, paths:
         "verification": content.verification,
         "verifiedAt": content.verified_at,
         "versions": document.contents,
-        "retention": keeping,
-    });
-    // A newer content that is on its way.
-    if let Some(upload) = document.upload.as_ref().filter(|upload| upload.state == UploadState::Uploading) {
-        ours["upload"] =
-            json!({ "state": upload.state, "status": link_to_upload(document.id, &upload.content_id, paths) });
-    }
-    ours
+    })
 }

@@ -21,7 +21,7 @@ use crate::{
     body,
     form::Form,
     links::Paths,
-    refusal::Refusal,
+    refusal::{BodyFault, Refusal},
     response::{answer, locate, still_verifying, stored, upload_json},
 };
 
@@ -61,7 +61,7 @@ pub(crate) async fn hand_in(
                 Message::Status(report) => associations::report(stores, caller, subject, &report, now).await,
             }
         }
-        _ => Err(Refusal::UnsupportedMediaType),
+        _ => Err(BodyFault::UnsupportedMediaType.into()),
     }
 }
 

@@ -15,6 +15,7 @@ mod event;
 mod form;
 mod kinds;
 mod links;
+mod lists;
 mod multipart;
 mod problem;
 mod refusal;
@@ -48,7 +49,7 @@ pub use routes::{ROUTES, Route};
 
 use refusal::Refusal;
 use response::RequestIds;
-use routes::Found;
+use routes::Asked;
 
 /// Time reserved for sending the response before the Lambda deadline.
 const TO_ANSWER: Duration = Duration::from_secs(1);
@@ -118,7 +119,7 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
     let answered = match at {
         Ok(at) if method == Method::OPTIONS => Ok(response::options(at.route.methods)),
         Ok(at) => match routes::find(&method, &at) {
-            Ok(found) => measured.calls().of(call_in_time(app, &found, request, &mut caller)).await,
+            Ok(asked) => measured.calls().of(call_in_time(app, asked, request, &mut caller)).await,
             Err(refusal) => Err(refusal),
         },
         Err(refusal) => Err(refusal),
@@ -150,16 +151,16 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
 /// crash.
 async fn call_in_time(
     app: &App,
-    found: &Found,
+    asked: Asked,
     request: Request,
     caller: &mut Option<Caller>,
 ) -> Result<Response<Body>, Refusal> {
     let left = lambda::time_left(request.lambda_context().deadline).saturating_sub(TO_ANSWER);
     // In a box: it is large, and every future around it would be too.
-    let use_case = Box::pin(routes::call(app, found, request, caller));
+    let use_case = Box::pin(routes::call(app, asked, request, caller));
     match tokio::time::timeout(left, use_case).await {
         Ok(answered) => answered,
-        Err(_) => routes::out_of_time(found),
+        Err(_) => routes::out_of_time(asked),
     }
 }
 

@@ -34,16 +34,10 @@ pub(crate) enum Refusal {
     InvalidId,
     /// The query `?upload=` or `?version=` names nothing that could be one.
     InvalidContentId,
-    /// The body of a `PATCH` of an association is no change of one.
-    NotAPatch,
-    /// The body is a form, where the bytes alone are asked for.
-    FormForBytes,
-    /// The body, a document's new bytes, is too large to come in one request.
-    BytesTooLarge { size: usize },
-    /// The body is compressed.
-    ContentEncoding,
-    /// The body is neither a form nor JSON.
-    UnsupportedMediaType,
+    /// A parameter of the query is missing, unknown or has no value that could be meant.
+    InvalidQuery { parameter: String, fault: String },
+    /// The body is not one that is taken.
+    Body(BodyFault),
     /// The tenant sends more requests than it may.
     TooManyRequests,
     /// The `Idempotency-Key` header cannot be read.
@@ -54,9 +48,29 @@ pub(crate) enum Refusal {
     Panicked,
 }
 
+/// Why the body of a request is not taken, before it is read.
+pub(crate) enum BodyFault {
+    /// That of a `PATCH` of an association is no change of one.
+    NotAPatch,
+    /// It is a form, where the bytes alone are asked for.
+    FormForBytes,
+    /// It is a document's new bytes, and too large to come in one request.
+    BytesTooLarge { size: usize },
+    /// It is compressed.
+    ContentEncoding,
+    /// It is neither a form nor JSON.
+    UnsupportedMediaType,
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Core(error)
+    }
+}
+
+impl From<BodyFault> for Refusal {
+    fn from(fault: BodyFault) -> Self {
+        Self::Body(fault)
     }
 }
 
@@ -117,35 +131,10 @@ pub(crate) fn problem(refusal: &Refusal) -> Problem {
             "The query ?upload= or ?version= holds no id of ours. Use the links of the answers as they are, or leave the \
              query out to mean the document's only upload or its current version.",
         ),
-        Refusal::NotAPatch => Problem::new(
-            Kind::UnsupportedMediaType,
-            "A change of an enrolment is sent as application/merge-patch+json or application/json.",
-        ),
-        Refusal::FormForBytes => Problem::new(
-            Kind::UnsupportedMediaType,
-            "A document's bytes are replaced by the bytes alone, with their media type: send no form and no metadata. To change \
-             metadata, hand the document in again.",
-        ),
-        Refusal::BytesTooLarge { size } => Problem::new(
-            Kind::FileTooLargeInline,
-            format!(
-                "The body has {size} bytes; {MAX_INLINE_FILE} (4 MiB) is the limit. Send {{\"documentSize\": {size}}} as \
-                 application/json to this URL instead: the answer tells where to send the file's parts."
-            ),
-        ),
-        Refusal::ContentEncoding => Problem::new(
-            Kind::UnsupportedMediaType,
-            "The body is compressed. Send it as it is, without Content-Encoding.",
-        )
-        .header(header::ACCEPT_ENCODING, "identity"),
-        Refusal::UnsupportedMediaType => Problem::new(
-            Kind::UnsupportedMediaType,
-            format!(
-                "Send multipart/form-data with the parts metadata and file (up to {MAX_INLINE_FILE} bytes), or \
-                 application/json with the metadata alone, its documentSize in the nl-okd consumer, for a file that \
-                 follows."
-            ),
-        ),
+        Refusal::InvalidQuery { parameter, fault } => {
+            Problem::new(Kind::InvalidQuery, format!("The parameter {parameter} of the query {fault}."))
+        }
+        Refusal::Body(fault) => problem_of_body(fault),
         Refusal::InvalidIdempotencyKey => Problem::new(
             Kind::InvalidIdempotencyKey,
             "The Idempotency-Key must have 1 to 255 visible ASCII characters.",
@@ -180,6 +169,41 @@ fn ended(reason: EndReason) -> &'static str {
         EndReason::ChecksumMismatch => "its bytes did not have the declared checksum",
         EndReason::Corrupt => "its bytes, read back, did not have the declared checksum",
         EndReason::Superseded => "a newer PUT of the same document has taken its place",
+    }
+}
+
+/// Words why a body is not taken.
+fn problem_of_body(fault: &BodyFault) -> Problem {
+    match fault {
+        BodyFault::NotAPatch => Problem::new(
+            Kind::UnsupportedMediaType,
+            "A change of an enrolment is sent as application/merge-patch+json or application/json.",
+        ),
+        BodyFault::FormForBytes => Problem::new(
+            Kind::UnsupportedMediaType,
+            "A document's bytes are replaced by the bytes alone, with their media type: send no form and no metadata. To change \
+             metadata, hand the document in again.",
+        ),
+        BodyFault::BytesTooLarge { size } => Problem::new(
+            Kind::FileTooLargeInline,
+            format!(
+                "The body has {size} bytes; {MAX_INLINE_FILE} (4 MiB) is the limit. Send {{\"documentSize\": {size}}} as \
+                 application/json to this URL instead: the answer tells where to send the file's parts."
+            ),
+        ),
+        BodyFault::ContentEncoding => Problem::new(
+            Kind::UnsupportedMediaType,
+            "The body is compressed. Send it as it is, without Content-Encoding.",
+        )
+        .header(header::ACCEPT_ENCODING, "identity"),
+        BodyFault::UnsupportedMediaType => Problem::new(
+            Kind::UnsupportedMediaType,
+            format!(
+                "Send multipart/form-data with the parts metadata and file (up to {MAX_INLINE_FILE} bytes), or \
+                 application/json with the metadata alone, its documentSize in the nl-okd consumer, for a file that \
+                 follows."
+            ),
+        ),
     }
 }
 
@@ -282,6 +306,11 @@ fn problem_of_core(error: &Error) -> Problem {
         Error::NoSuchVersion => Problem::new(
             Kind::NoSuchVersion,
             "This document has no such version that could be read. GET its metadata: ext.okd.version is the current one.",
+        ),
+        Error::PageTooFar => Problem::new(
+            Kind::InvalidQuery,
+            "So many documents come before this page that it cannot be found by its number. Go on from the page before \
+             it: send its ext.okd.after as the parameter after.",
         ),
         Error::TooManyContents(contents) => Problem::new(
             Kind::TooManyVersions,

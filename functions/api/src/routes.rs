@@ -7,8 +7,10 @@
 use std::time::Instant;
 
 use http::Method;
+use jiff::Timestamp;
 use lambda_http::{Body, Request, RequestExt, Response};
 use okd_core::{
+    Stores,
     caller::Caller,
     class::SubjectKind,
     ids::{ContentId, DocumentId},
@@ -21,6 +23,7 @@ use crate::{
     app::App,
     associations, change, contract, describe, documents, download,
     links::{BASE, Paths},
+    lists,
     refusal::Refusal,
     response::still_completing,
     service, uploads,
@@ -29,18 +32,39 @@ use crate::{
 /// A path of the API, as `template.yaml` spells it, and what it answers to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The path, with its one parameter in braces. Without one it is for everybody, and asks for no token.
+    /// The path, with its one parameter in braces, if it has one.
     pub path: &'static str,
     /// The methods that it answers to.
     pub methods: &'static [&'static str],
     action: Action,
 }
 
+impl Route {
+    /// Returns whether it is for everybody, and asks for no token.
+    pub fn is_public(&self) -> bool {
+        matches!(self.action, Action::Public(_))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
+    Public(Public),
+    Search,
+    OfOne(OfOne),
+}
+
+/// What is served to everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Public {
     Service,
     Contract,
+}
+
+/// What is done with the one thing whose id is in the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfOne {
     HandIn(SubjectKind),
+    List(SubjectKind),
     Document,
     Metadata,
     Upload,
@@ -49,36 +73,64 @@ enum Action {
 
 /// Every route there is.
 pub const ROUTES: &[Route] = &[
-    Route { path: BASE, methods: &["GET", "HEAD"], action: Action::Service },
-    Route { path: "/okd/v1/openapi.json", methods: &["GET", "HEAD"], action: Action::Contract },
+    Route { path: BASE, methods: &["GET", "HEAD"], action: Action::Public(Public::Service) },
+    Route { path: "/okd/v1/openapi.json", methods: &["GET", "HEAD"], action: Action::Public(Public::Contract) },
     Route {
         path: "/okd/v1/associations/{associationId}",
         methods: &["PUT", "POST", "PATCH"],
-        action: Action::HandIn(SubjectKind::Association),
+        action: Action::OfOne(OfOne::HandIn(SubjectKind::Association)),
     },
     Route {
         path: "/okd/v1/offering/{offeringId}",
         methods: &["PUT", "POST"],
-        action: Action::HandIn(SubjectKind::Offering),
+        action: Action::OfOne(OfOne::HandIn(SubjectKind::Offering)),
     },
     Route {
         path: "/okd/v1/offerings/{offeringId}",
         methods: &["PUT", "POST"],
-        action: Action::HandIn(SubjectKind::Offering),
+        action: Action::OfOne(OfOne::HandIn(SubjectKind::Offering)),
     },
     Route {
         path: "/okd/v1/persons/{personId}",
         methods: &["PUT", "POST"],
-        action: Action::HandIn(SubjectKind::Person),
+        action: Action::OfOne(OfOne::HandIn(SubjectKind::Person)),
     },
+    Route {
+        path: "/okd/v1/associations/{associationId}/documents",
+        methods: &["GET", "HEAD"],
+        action: Action::OfOne(OfOne::List(SubjectKind::Association)),
+    },
+    Route {
+        path: "/okd/v1/offerings/{offeringId}/documents",
+        methods: &["GET", "HEAD"],
+        action: Action::OfOne(OfOne::List(SubjectKind::Offering)),
+    },
+    Route {
+        path: "/okd/v1/persons/{personId}/documents",
+        methods: &["GET", "HEAD"],
+        action: Action::OfOne(OfOne::List(SubjectKind::Person)),
+    },
+    Route { path: "/okd/v1/documents", methods: &["GET", "HEAD"], action: Action::Search },
     Route {
         path: "/okd/v1/documents/{dmsDocumentId}",
         methods: &["GET", "HEAD", "PUT", "PATCH", "DELETE"],
-        action: Action::Document,
+        action: Action::OfOne(OfOne::Document),
     },
-    Route { path: "/okd/v1/documents/{dmsDocumentId}/metadata", methods: &["GET", "HEAD"], action: Action::Metadata },
-    Route { path: "/okd/v1/documents/{dmsDocumentId}/upload", methods: &["GET", "DELETE"], action: Action::Upload },
-    Route { path: "/okd/v1/documents/{dmsDocumentId}/upload/complete", methods: &["POST"], action: Action::Complete },
+    Route {
+        path: "/okd/v1/documents/{dmsDocumentId}/metadata",
+        methods: &["GET", "HEAD"],
+        action: Action::OfOne(OfOne::Metadata),
+    },
+    Route {
+        path: "/okd/v1/documents/{dmsDocumentId}/upload",
+        methods: &["GET", "DELETE"],
+        action: Action::OfOne(OfOne::Upload),
+    },
+    Route {
+        path: "/okd/v1/documents/{dmsDocumentId}/upload/complete",
+        methods: &["POST"],
+        action: Action::OfOne(OfOne::Complete),
+    },
 ];
 
 /// A path of a route, with the text that stands where its id should, if it has one.
@@ -87,10 +139,12 @@ pub(crate) struct At<'a> {
     id: Option<&'a str>,
 }
 
-/// A route with the id that its path holds, if it has one.
-pub(crate) struct Found {
-    pub(crate) route: &'static Route,
-    id: Option<Uuid>,
+/// What a request asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asked {
+    Public(Public),
+    Search,
+    OfOne(OfOne, Uuid),
 }
 
 /// The route of a path, or why there is none.
@@ -101,15 +155,21 @@ pub(crate) fn at(path: &str) -> Result<At<'_>, Refusal> {
     ROUTES.iter().find_map(|route| matching(route, path)).ok_or(Refusal::NoSuchRoute)
 }
 
-/// The route of a request, with its id; or why it does not answer to that.
-pub(crate) fn find(method: &Method, at: &At<'_>) -> Result<Found, Refusal> {
+/// What a request asks for at this path, or why it does not answer to that.
+pub(crate) fn find(method: &Method, at: &At<'_>) -> Result<Asked, Refusal> {
     let At { route, id } = *at;
     if !route.methods.contains(&method.as_str()) {
         return Err(Refusal::MethodNotAllowed { allowed: route.methods });
     }
-    let uuid = |id| parse_uuid(&percent_decode_str(id).decode_utf8().ok()?);
-    let id = id.map(|id| uuid(id).ok_or(Refusal::InvalidId)).transpose()?;
-    Ok(Found { route, id })
+    match route.action {
+        Action::Public(public) => Ok(Asked::Public(public)),
+        Action::Search => Ok(Asked::Search),
+        Action::OfOne(action) => {
+            let id = percent_decode_str(id.unwrap_or_default()).decode_utf8();
+            let id = id.ok().and_then(|id| parse_uuid(&id));
+            Ok(Asked::OfOne(action, id.ok_or(Refusal::InvalidId)?))
+        }
+    }
 }
 
 /// The route at this path, if it is its.
@@ -125,13 +185,16 @@ fn matching<'a>(route: &'static Route, path: &'a str) -> Option<At<'a>> {
 /// Authenticates, leaving word of who it is for the log, then calls the route's use case.
 pub(crate) async fn call(
     app: &App,
-    found: &Found,
+    asked: Asked,
     request: Request,
     who: &mut Option<Caller>,
 ) -> Result<Response<Body>, Refusal> {
-    let Some(id) = found.id else {
-        return Ok(for_everybody(app, found.route.action, &request));
-    };
+    if let Asked::Public(public) = asked {
+        return Ok(match public {
+            Public::Service => service::describe(&app.service, &request),
+            Public::Contract => contract::contract(),
+        });
+    }
     // `lambda_http` keeps the last one only of repeated headers.
     let authorization = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = &*who.insert(app.verifier.caller(authorization).await?);
@@ -139,44 +202,54 @@ pub(crate) async fn call(
     if !app.throttle.admits(tenant, rate, Instant::now()) {
         return Err(Refusal::TooManyRequests);
     }
+    let stores = app.stores.of(tenant).await?;
+    let (stores, now) = (&*stores, (app.clock)());
+    match asked {
+        Asked::OfOne(action, id) => call_of_one(stores, caller, action, id, request, now).await,
+        _ => lists::search(stores, caller, &request).await,
+    }
+}
+
+/// Calls the use case of a route with an id in its path.
+async fn call_of_one(
+    stores: &Stores,
+    caller: &Caller,
+    action: OfOne,
+    id: Uuid,
+    request: Request,
+    now: Timestamp,
+) -> Result<Response<Body>, Refusal> {
     let paths = Paths::of(&request);
     let document = DocumentId::from(id);
     let upload = content_id_in(&request, "upload")?;
     let upload = upload.as_ref();
     let version = content_id_in(&request, "version")?;
     let version = version.as_ref();
-    let stores = app.stores.of(tenant).await?;
-    let (stores, now) = (&*stores, (app.clock)());
-    match (found.route.action, request.method()) {
-        (Action::HandIn(kind), &Method::PATCH) => {
+    match (action, request.method()) {
+        (OfOne::HandIn(kind), &Method::PATCH) => {
             associations::patch(stores, caller, Subject { kind, id }, request, now).await
         }
-        (Action::HandIn(kind), _) => {
+        (OfOne::HandIn(kind), _) => {
             let subject = Subject { kind, id };
             documents::hand_in(stores, caller, subject, request, now, &paths).await
         }
-        (action @ (Action::Service | Action::Contract), _) => Ok(for_everybody(app, action, &request)),
-        (Action::Document, &Method::DELETE) => change::delete(stores, caller, document, now).await,
-        (Action::Document, &(Method::PUT | Method::PATCH)) => {
+        (OfOne::List(kind), _) => lists::list(stores, caller, Subject { kind, id }, &request).await,
+        (OfOne::Document, &Method::DELETE) => change::delete(stores, caller, document, now).await,
+        (OfOne::Document, &(Method::PUT | Method::PATCH)) => {
             change::replace(stores, caller, document, request, now, &paths).await
         }
-        (Action::Document, _) => download::download(stores, caller, document, version, &request, now, &paths).await,
-        (Action::Metadata, _) => describe::describe(stores, caller, document, version, now, &paths).await,
-        (Action::Upload, &Method::DELETE) => uploads::abort(stores, caller, document, upload, now).await,
-        (Action::Upload, _) => uploads::status(stores, caller, document, upload, now, &paths).await,
-        (Action::Complete, _) => uploads::complete(stores, caller, document, upload, now, &paths).await,
+        (OfOne::Document, _) => download::download(stores, caller, document, version, &request, now, &paths).await,
+        (OfOne::Metadata, _) => describe::describe(stores, caller, document, version, now, &paths).await,
+        (OfOne::Upload, &Method::DELETE) => uploads::abort(stores, caller, document, upload, now).await,
+        (OfOne::Upload, _) => uploads::status(stores, caller, document, upload, now, &paths).await,
+        (OfOne::Complete, _) => uploads::complete(stores, caller, document, upload, now, &paths).await,
     }
 }
 
-/// The answer of a route without an id.
-fn for_everybody(app: &App, action: Action, request: &Request) -> Response<Body> {
-    if action == Action::Contract { contract::contract() } else { service::describe(&app.service, request) }
-}
-
 /// The answer when there is no time left to do what was asked.
-pub(crate) fn out_of_time(found: &Found) -> Result<Response<Body>, Refusal> {
-    match (found.route.action, found.id) {
-        (Action::Complete, Some(id)) => Ok(still_completing(id.into())),
+pub(crate) fn out_of_time(asked: Asked) -> Result<Response<Body>, Refusal> {
+    match asked {
+        Asked::OfOne(OfOne::Complete, id) => Ok(still_completing(id.into())),
         _ => Err(Refusal::OutOfTime),
     }
 }
@@ -193,8 +266,10 @@ fn content_id_in(request: &Request, name: &str) -> Result<Option<ContentId>, Ref
 mod tests {
     use super::*;
 
-    fn find(method: &Method, path: &str) -> Result<Found, Refusal> {
-        super::find(method, &at(path)?)
+    /// The path of the route, and what is asked for there.
+    fn find(method: &Method, path: &str) -> Result<(&'static str, Asked), Refusal> {
+        let at = at(path)?;
+        Ok((at.route.path, super::find(method, &at)?))
     }
 
     const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
@@ -202,11 +277,11 @@ mod tests {
     #[test]
     fn a_stage_or_base_path_in_front_changes_nothing() {
         for front in ["", "/Prod", "/dms/school"] {
-            let found = find(&Method::PUT, &format!("{front}/okd/v1/offering/{ID}")).unwrap_or_else(|_| panic!());
-            assert_eq!(found.route.path, "/okd/v1/offering/{offeringId}");
+            let (found, _) = find(&Method::PUT, &format!("{front}/okd/v1/offering/{ID}")).unwrap_or_else(|_| panic!());
+            assert_eq!(found, "/okd/v1/offering/{offeringId}");
             for base in ["/okd/v1", "/okd/v1/"] {
-                let found = find(&Method::GET, &format!("{front}{base}")).unwrap_or_else(|_| panic!());
-                assert_eq!(found.route.path, BASE);
+                let (found, _) = find(&Method::GET, &format!("{front}{base}")).unwrap_or_else(|_| panic!());
+                assert_eq!(found, BASE);
             }
         }
     }
@@ -214,8 +289,9 @@ mod tests {
     #[test]
     fn an_id_is_the_same_however_its_characters_are_encoded() {
         let id = ID.replace('-', "%2D").replacen('1', "%31", 1);
-        let found = find(&Method::PUT, &format!("/okd/v1/persons/{id}")).unwrap_or_else(|_| panic!());
-        assert_eq!(found.id.map(|id| id.to_string()).as_deref(), Some(ID));
+        let (_, asked) = find(&Method::PUT, &format!("/okd/v1/persons/{id}")).unwrap_or_else(|_| panic!());
+        let Asked::OfOne(_, id) = asked else { panic!("{asked:?}") };
+        assert_eq!(id.to_string(), ID);
     }
 
     #[test]

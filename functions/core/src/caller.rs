@@ -79,6 +79,11 @@ impl Caller {
         document.metadata().try_for_each(|metadata| self.scopes.require(metadata.class()))
     }
 
+    /// Returns whether it may read this document of its tenant.
+    pub(crate) fn may_know_of(&self, document: &Document) -> bool {
+        (self.sees_all || document.client == self.client) && self.require(document).is_ok()
+    }
+
     /// The key of this document of the caller's tenant.
     pub fn key(&self, id: DocumentId) -> DocumentKey {
         DocumentKey { tenant: self.tenant.clone(), id }

@@ -19,6 +19,21 @@ pub enum DocumentType {
 }
 
 impl DocumentType {
+    /// Every type.
+    pub const ALL: [Self; 5] = [Self::Examination, Self::Enrollment, Self::Bpv, Self::Graduation, Self::Other];
+
+    /// The type of this name, in either revision.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "examination" | "examinering" => Some(Self::Examination),
+            "enrollment" | "inschrijving" => Some(Self::Enrollment),
+            "bpv" => Some(Self::Bpv),
+            "graduation" | "diplomering" => Some(Self::Graduation),
+            "other" => Some(Self::Other),
+            _ => None,
+        }
+    }
+
     /// The standard's word for it, in revision 1.5.
     pub fn as_str(self) -> &'static str {
         match self {

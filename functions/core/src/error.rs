@@ -69,6 +69,9 @@ pub enum Error {
     /// The document has no such version, or that one is corrupt.
     #[error("no such version")]
     NoSuchVersion,
+    /// So many documents come before the page of a list that is asked for that it cannot be found by its number.
+    #[error("a page that is too far")]
+    PageTooFar,
     /// The document has had so many contents, as many as one may have.
     #[error("the document has had {0} contents")]
     TooManyContents(u32),

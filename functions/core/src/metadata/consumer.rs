@@ -233,16 +233,11 @@ impl OkdConsumer {
 }
 
 fn document_type(node: &Node<'_>) -> Result<DocumentType> {
-    match node.text()? {
-        "examination" | "examinering" => Ok(DocumentType::Examination),
-        "enrollment" | "inschrijving" => Ok(DocumentType::Enrollment),
-        "bpv" => Ok(DocumentType::Bpv),
-        "graduation" | "diplomering" => Ok(DocumentType::Graduation),
-        "other" => Ok(DocumentType::Other),
-        _ => Err(node.refuse(
+    DocumentType::parse(node.text()?).ok_or_else(|| {
+        node.refuse(
             "must be examination (examinering), enrollment (inschrijving), bpv, graduation (diplomering) or other",
-        )),
-    }
+        )
+    })
 }
 
 fn text(node: &Node<'_>) -> Result<String> {

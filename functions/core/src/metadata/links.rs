@@ -64,6 +64,16 @@ pub enum LinkKind {
     Student,
 }
 
+impl From<SubjectKind> for LinkKind {
+    fn from(kind: SubjectKind) -> Self {
+        match kind {
+            SubjectKind::Association => Self::Association,
+            SubjectKind::Offering => Self::Offering,
+            SubjectKind::Person => Self::Person,
+        }
+    }
+}
+
 impl LinkKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Association, Self::Offering, Self::Person, Self::Student];

@@ -50,6 +50,13 @@ pub struct Subject {
     pub id: Uuid,
 }
 
+impl Subject {
+    /// The link of the documents that hang on it, or name it.
+    pub fn link(self) -> Link {
+        Link { kind: self.kind.into(), id: self.id.to_string() }
+    }
+}
+
 /// A file as it came beside its metadata, in form A.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SentFile<'a> {

@@ -9,6 +9,7 @@ mod documents;
 mod downloads;
 mod files;
 mod issuer_keys;
+mod lists;
 mod multipart;
 mod pending;
 mod sessions;

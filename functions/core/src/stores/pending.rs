@@ -62,8 +62,7 @@ impl WorkItem {
     }
 
     fn read(item: &Item) -> Option<Self> {
-        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
-        let key = ItemKey { pk: text("pk")?, sk: text("sk")? };
+        let key = ItemKey::of(item)?;
         Some(Self { key, due: item.get("due")?.as_n().ok()?.parse().ok()? })
     }
 }

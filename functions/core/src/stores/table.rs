@@ -33,8 +33,10 @@ const USAGE: &str = "usage";
 const DOCUMENT: &str = "document";
 pub(super) const CONTENT: &str = "content#";
 const POINTER: &str = "version#";
-/// The place of an association, among the entries by which its documents are found.
-const ASSOCIATION: &str = "association";
+/// The place of an association, before the entries by which its documents are found.
+const ASSOCIATION: &str = "#association";
+/// A place before that of every entry by which a document is found, which is the document's id.
+pub(super) const BEFORE_LINKS: &str = "/";
 pub(super) const HISTORY: &str = "history#";
 /// Both keys of the one item that is no tenant's.
 const LISTING: &str = "#look-through";
@@ -59,28 +61,34 @@ impl ItemKey {
         format!("{tenant}#{USAGE}")
     }
 
-    fn of(key: &DocumentKey, sk: String) -> Self {
+    /// The key of an item; `None` where it has none.
+    pub(super) fn of(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+        Some(Self { pk: text("pk")?, sk: text("sk")? })
+    }
+
+    fn of_document(key: &DocumentKey, sk: String) -> Self {
         Self { pk: Self::partition(key), sk }
     }
 
     /// A document's own item.
     pub fn document(key: &DocumentKey) -> Self {
-        Self::of(key, DOCUMENT.to_owned())
+        Self::of_document(key, DOCUMENT.to_owned())
     }
 
     /// A content that was current before.
     pub(super) fn content(key: &DocumentKey, sequence: u32) -> Self {
-        Self::of(key, format!("{CONTENT}{sequence:010}"))
+        Self::of_document(key, format!("{CONTENT}{sequence:010}"))
     }
 
     /// The pointer to the last content of an id.
     pub(super) fn pointer(key: &DocumentKey, content: &ContentId) -> Self {
-        Self::of(key, format!("{POINTER}{content}"))
+        Self::of_document(key, format!("{POINTER}{content}"))
     }
 
     /// Older entries of a document's history, by the revision of the first.
     pub(super) fn history(key: &DocumentKey, first: u64) -> Self {
-        Self::of(key, format!("{HISTORY}{first:010}"))
+        Self::of_document(key, format!("{HISTORY}{first:010}"))
     }
 
     /// An orphan of a document.
@@ -90,7 +98,12 @@ impl ItemKey {
 
     /// The entry by which a document is found by an id of others.
     pub fn link(key: &DocumentKey, link: &Link) -> Self {
-        Self { pk: format!("{}#{}#{}", key.tenant, link.kind.as_str(), link.id), sk: key.id.to_string() }
+        Self { pk: Self::links_partition(&key.tenant, link), sk: key.id.to_string() }
+    }
+
+    /// The partition of the entries by which the documents of this link are found, in the order of their ids.
+    pub(super) fn links_partition(tenant: &TenantId, link: &Link) -> String {
+        format!("{tenant}#{}#{}", link.kind.as_str(), link.id)
     }
 
     /// An association, in the partition of the entries by which its documents are found.

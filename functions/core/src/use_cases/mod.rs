@@ -1,6 +1,6 @@
 //! The use cases, one file each. Senders: a document is [stored whole](fn@store_inline), an upload
 //! [begun](fn@begin_upload), its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). A document is
-//! [found](fn@find) to be read, [replaced](fn@replace) or [deleted](fn@delete). An enrolment is
+//! [found](fn@find) to be read, [listed](fn@list), [replaced](fn@replace) or [deleted](fn@delete). An enrolment is
 //! [reported](fn@report_association). Behind their backs: a new object is [looked at](fn@on_object_created), a checksum
 //! [verified](mod@verify), what is due
 //! [swept](fn@sweep), the bucket [looked through](fn@look_through). Operators: [open uploads](fn@open_uploads) are
@@ -19,6 +19,7 @@ mod complete;
 mod delete;
 mod fate;
 mod finish;
+mod list;
 mod load;
 mod look_through;
 mod on_object_created;
@@ -36,6 +37,7 @@ pub use abort::abort;
 pub use begin_upload::{Begun, begin_upload};
 pub use complete::{Completed, complete};
 pub use delete::{delete, restore};
+pub use list::{Cursor, MAX_PAGE, PAGE, Page, PageAsked, Question, Start, list};
 pub use look_through::{Looked, look_through};
 pub use on_object_created::{Created, on_object_created};
 pub use open_uploads::{end_upload, open_uploads};

@@ -1,0 +1,137 @@
+//! The documents of an association, an offering, a person or a student are listed for those who may know of them.
+
+use jiff::{civil::Date, tz::Offset};
+
+use crate::{
+    Error, Result, Stores,
+    caller::Caller,
+    class::DocumentType,
+    document::{Content, Document},
+    ids::DocumentKey,
+    metadata::Link,
+};
+
+/// The most documents on one page (OOAPI's largest `pageSize`).
+pub const MAX_PAGE: usize = 250;
+/// The documents on a page where a request does not say (OOAPI's `pageSize`).
+pub const PAGE: usize = 10;
+/// The most documents that are looked at for one page, so that it comes in time also where the caller may see few of them.
+const MAX_LOOKED_AT: usize = 5_000;
+/// The documents that are read in one call: the most that DynamoDB's `BatchGetItem` takes.
+const AT_ONCE: usize = 100;
+/// The characters of an id in a cursor that stands at a document that the caller may not see: it tells too little of it.
+const HIDDEN_CURSOR: usize = 8;
+
+/// A question for the documents that an id is linked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The id.
+    pub link: Link,
+    /// Only documents of this type.
+    pub document_type: Option<DocumentType>,
+    /// Only documents stored on this day (UTC) or later.
+    pub since: Option<Date>,
+    /// Only documents stored on this day (UTC) or earlier.
+    pub until: Option<Date>,
+    /// The page of the answer.
+    pub page: PageAsked,
+}
+
+/// The page that is asked for: documents are in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageAsked {
+    /// The most documents on it: 1 to [`MAX_PAGE`].
+    pub size: usize,
+    /// The place where it begins.
+    pub start: Start,
+}
+
+/// The place in a list where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// With the page of this number, from 1.
+    Page(usize),
+    /// After this cursor, as the page that its reader takes for the one of this number.
+    After(Cursor, usize),
+}
+
+/// A place in a list: an id of a document, or the beginning of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// A cursor as one of our answers had it; `None` where it cannot be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let has_characters = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+        ((1..=36).contains(&text.len()) && has_characters).then(|| Self(text.to_owned()))
+    }
+
+    /// The cursor as an answer has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page {
+    /// Its documents, each with its current content.
+    pub documents: Vec<(Document, Content)>,
+    /// The place where the next page begins, where there is one.
+    pub next: Option<Cursor>,
+}
+
+/// Lists the documents that have the link, that the caller may read, and that are stored (also while a newer content is on
+/// its way). It reads the ids, then up to [`AT_ONCE`] documents a call, until the page is full.
+pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Result<Page> {
+    let PageAsked { size, ref start } = question.page;
+    let (mut to_skip, mut after) = match start {
+        Start::Page(number) => (number.saturating_sub(1).saturating_mul(size), None),
+        Start::After(cursor, _) => (0, Some(cursor.0.clone())),
+    };
+    let mut documents: Vec<(Document, Content)> = Vec::new();
+    let mut looked_at = 0;
+    loop {
+        let ids = stores.documents.linked(&caller.tenant, &question.link, after.as_deref(), AT_ONCE).await?;
+        let (count, last) = (ids.len(), ids.last().map(ToString::to_string));
+        looked_at += count;
+        let keys: Vec<DocumentKey> = ids.into_iter().map(|id| caller.key(id)).collect();
+        for document in stores.documents.load_all(&keys).await? {
+            let Some(found) = answer(document, caller, question) else {
+                continue;
+            };
+            if to_skip > 0 {
+                to_skip -= 1;
+            } else if documents.len() == size {
+                let next = documents.last().map(|(document, _)| Cursor(document.id.to_string()));
+                return Ok(Page { documents, next });
+            } else {
+                documents.push(found);
+            }
+        }
+        let Some(last) = last.filter(|_| count == AT_ONCE) else {
+            return Ok(Page { documents, next: None });
+        };
+        if looked_at >= MAX_LOOKED_AT {
+            if to_skip > 0 {
+                return Err(Error::PageTooFar);
+            }
+            return Ok(Page { documents, next: Some(Cursor(last[..HIDDEN_CURSOR].to_owned())) });
+        }
+        after = Some(last);
+    }
+}
+
+/// The document with its content, if it is an answer to the question.
+fn answer(document: Document, caller: &Caller, question: &Question) -> Option<(Document, Content)> {
+    let content = document.content.clone()?;
+    let metadata = &content.metadata;
+    let day = Offset::UTC.to_datetime(content.stored_at).date();
+    let is_answer = caller.may_know_of(&document)
+        && caller.takes_for_stored(&content)
+        && metadata.links.all().contains(&question.link)
+        && question.document_type.is_none_or(|wanted| wanted == metadata.okd.document_type)
+        && question.since.is_none_or(|since| day >= since)
+        && question.until.is_none_or(|until| day <= until);
+    is_answer.then_some((document, content))
+}
