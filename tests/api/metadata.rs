@@ -34,6 +34,43 @@ fn set(metadata: &Value, key: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
+async fn every_fault_of_a_message_is_told_at_once() {
+    let mut wrong = set(&metadata(), "associationId", json!("x"));
+    wrong = set(&wrong, "associationType", json!("programOffering"));
+    wrong = set(&wrong, "person", json!(7));
+    for (key, value) in [
+        ("documentType", json!("cv")),
+        ("receivedDate", json!("yesterday")),
+        ("examDateTime", json!("2026-01-13")),
+        ("documentChecksum", json!("md5:0")),
+    ] {
+        wrong = with(&wrong, key, value);
+    }
+    let answer = Sender::new().offer(&wrong).await;
+    let errors = answer.body["errors"].as_array().unwrap().clone();
+    let pointers: Vec<_> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    let expected = [
+        "/associationId",
+        "/associationType",
+        "/person",
+        "/consumers/0/documentType",
+        "/consumers/0/examDateTime",
+        "/consumers/0/receivedDate",
+        "/consumers/0/documentChecksum",
+        "/consumers/0/documentSize",
+    ];
+    assert_eq!(pointers, expected);
+    let detail = refused(&wrong, "/associationId").await;
+    assert_eq!(detail, format!("/associationId: {}", errors[0]["detail"].as_str().unwrap()));
+
+    let report = json!({ "associationId": 7, "state": "gone", "consumers": [{
+        "consumerKey": "nl-okd", "enrollmentStartDate": "1-1-2026", "enrollmentFinalEndDate": "soon" }] });
+    let sender = Sender::new();
+    let answer = sender.send(sender.request("PATCH", &association()).json(&report)).await;
+    assert_eq!(answer.body["errors"].as_array().map(Vec::len), Some(4), "{answer:?}");
+}
+
+#[tokio::test]
 async fn an_id_that_differs_from_the_path_is_refused() {
     let detail = refused(&set(&offer(5), "associationId", json!(OFFERING)), "/associationId").await;
     assert!(detail.contains(ASSOCIATION), "{detail}");

@@ -1,7 +1,7 @@
 //! Refusals and failures, and the wording of each for the sender: one arm for each.
 
 use http::header;
-use okd_core::{Error, document::EndReason, parts::MAX_INLINE_FILE, use_cases::Standing};
+use okd_core::{Error, MetadataFault, document::EndReason, parts::MAX_INLINE_FILE, use_cases::Standing};
 use serde_json::{Value, json};
 
 use crate::{
@@ -256,9 +256,7 @@ fn problem_of_core(error: &Error) -> Problem {
         )
         .member("line", json!(line))
         .member("column", json!(column)),
-        Error::InvalidMetadata { pointer, .. } => {
-            Problem::new(Kind::InvalidMetadata, error.to_string()).member("pointer", json!(pointer))
-        }
+        Error::InvalidMetadata(faults) => invalid_metadata(faults),
         Error::MetadataTooLarge { size, limit } => Problem::new(
             Kind::MetadataTooLarge,
             format!(
@@ -348,6 +346,15 @@ fn problem_of_core(error: &Error) -> Problem {
         .retry_after("2")
         .failed(error.to_string()),
     }
+}
+
+/// Says everything that is wrong with metadata, the first fault in words.
+fn invalid_metadata(faults: &[MetadataFault]) -> Problem {
+    let first = faults.first();
+    let error = |fault: &MetadataFault| json!({ "pointer": fault.pointer, "detail": fault.detail });
+    Problem::new(Kind::InvalidMetadata, first.map(ToString::to_string).unwrap_or_default())
+        .member("pointer", json!(first.map(|fault| &fault.pointer)))
+        .member("errors", faults.iter().map(error).collect())
 }
 
 /// Says where a document stands that cannot be read.

@@ -1,5 +1,7 @@
 //! Errors. An error carries facts; the function that answers words them, and knows the statuses.
 
+use std::fmt;
+
 use crate::{checksum::Checksum, class::DocumentClass, ids::TenantId};
 
 /// A result whose error is [`Error`].
@@ -18,14 +20,9 @@ pub enum Error {
         /// The parser's words, and what to check.
         reason: String,
     },
-    /// The metadata is JSON but breaks a rule.
-    #[error("{}: {detail}", place(pointer))]
-    InvalidMetadata {
-        /// The place, as a JSON pointer (RFC 6901).
-        pointer: String,
-        /// The rule that is broken, and what to send instead.
-        detail: String,
-    },
+    /// The metadata is JSON but breaks rules: at least one.
+    #[error("{}", listed(.0))]
+    InvalidMetadata(Vec<MetadataFault>),
     /// The metadata has more bytes than the tenant allows.
     #[error("metadata of {size} bytes; the limit is {limit}")]
     MetadataTooLarge {
@@ -107,7 +104,7 @@ pub enum Error {
 impl Error {
     /// A rule of the metadata broken at `pointer`.
     pub(crate) fn metadata(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::InvalidMetadata { pointer: pointer.into(), detail: detail.into() }
+        Self::InvalidMetadata(vec![MetadataFault { pointer: pointer.into(), detail: detail.into() }])
     }
 
     /// A failure of something that we depend on, met while `during`.
@@ -116,9 +113,24 @@ impl Error {
     }
 }
 
-/// The place in the metadata that a JSON pointer names.
-fn place(pointer: &str) -> &str {
-    if pointer.is_empty() { "The metadata" } else { pointer }
+/// One rule that the metadata breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetadataFault {
+    /// The place, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// The rule that is broken, and what to send instead.
+    pub detail: String,
+}
+
+impl fmt::Display for MetadataFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.pointer.is_empty() { "The metadata" } else { &self.pointer };
+        write!(f, "{place}: {}", self.detail)
+    }
+}
+
+fn listed(faults: &[MetadataFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// An error and all that caused it, in one line.

@@ -26,7 +26,7 @@ pub mod tenant;
 pub mod token;
 pub mod use_cases;
 
-pub use error::{Error, Result};
+pub use error::{Error, MetadataFault, Result};
 pub use stores::Stores;
 
 /// The `User-Agent` of every request that this service sends to others. Firewalls in front of issuers refuse requests

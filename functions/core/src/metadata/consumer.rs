@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::{file_name::FileName, json::Node, media_type::MediaType, reference::id_of, retention::RetentionSuggestion};
+use super::{
+    faults::Faults, file_name::FileName, json::Node, media_type::MediaType, reference::id_of,
+    retention::RetentionSuggestion,
+};
 use crate::class::DocumentType;
 use crate::{
     Error, Result,
@@ -118,12 +121,13 @@ impl<'a> Consumer<'a> {
         self.get(key)?.map(|node| read(&node)).transpose()
     }
 
-    fn required(&self, key: &str) -> Result<Node<'a>> {
+    /// The member `key`, which must be there.
+    pub(super) fn required(&self, key: &str) -> Result<Node<'a>> {
         self.get(key)?.ok_or_else(|| self.lacks(key))
     }
 
     /// Returns the error that `key` is missing, with the place in the consumer that is about the document.
-    pub(super) fn lacks(&self, key: &str) -> Error {
+    fn lacks(&self, key: &str) -> Error {
         self.items[self.of_document.unwrap_or(0)].lacks(key)
     }
 }
@@ -215,19 +219,31 @@ impl OkdConsumer {
 
     /// Reads the consumer of a message whose file came as `sent_name`.
     pub(super) fn parse(consumer: &Consumer<'_>, sent_name: Option<&str>) -> Result<Self> {
-        let given = consumer.read("documentName", text)?;
+        let mut faults = Faults::default();
+        let document_type = consumer.required("documentType").and_then(|node| document_type(&node));
+        let document_type = faults.take(document_type);
+        let document_subtype = faults.take(consumer.read("documentSubtype", text));
+        let document_id = faults.take(consumer.read("documentId", text));
+        let given = faults.take(consumer.read("documentName", text));
+        let retention_period_suggestion = faults.take(retention(consumer));
+        let details = faults.take(details(consumer));
+        let document_size = faults.take(consumer.read("documentSize", size));
+        let document_checksum = faults.take(consumer.read("documentChecksum", checksum));
+        let format = faults.take(consumer.read("format", media_type));
+        let document_type = faults.end_with(document_type)?;
+        let given = given.flatten();
         let document_name = given.as_deref().or(sent_name).unwrap_or(UNNAMED);
         Ok(Self {
-            document_type: document_type(&consumer.required("documentType")?)?,
-            document_subtype: consumer.read("documentSubtype", text)?,
-            document_id: consumer.read("documentId", text)?,
+            document_type,
+            document_subtype: document_subtype.flatten(),
+            document_id: document_id.flatten(),
             document_name: document_name.to_owned(),
             file_name: FileName::from_document_name(document_name),
-            retention_period_suggestion: retention(consumer)?,
-            details: details(consumer)?,
-            document_size: consumer.read("documentSize", size)?,
-            document_checksum: consumer.read("documentChecksum", checksum)?,
-            format: consumer.read("format", media_type)?,
+            retention_period_suggestion: retention_period_suggestion.flatten(),
+            details: details.unwrap_or_default(),
+            document_size: document_size.flatten(),
+            document_checksum: document_checksum.flatten(),
+            format: format.flatten(),
         })
     }
 }
@@ -260,26 +276,35 @@ fn retention(consumer: &Consumer<'_>) -> Result<Option<RetentionSuggestion>> {
 }
 
 fn details(consumer: &Consumer<'_>) -> Result<BTreeMap<String, String>> {
+    let mut faults = Faults::default();
     let mut details = BTreeMap::new();
     for (name, spelled, kind) in DETAILS {
-        let Some(node) = consumer.get(spelled)? else {
+        let Some(Some(node)) = faults.take(consumer.get(spelled)) else {
             continue;
         };
-        let value = match kind {
-            Kind::Offering if node.value.is_object() => id_of(&node, "offeringId")
-                .ok_or_else(|| node.refuse("must be an id, or an object with an offeringId"))?,
-            Kind::Text | Kind::Offering => text(&node)?,
-            Kind::Date => date(&node)?.to_string(),
-            Kind::DateAtNoon => format!("{}T12:00:00Z", date(&node)?),
-            Kind::DateTime => date_time(&node)?,
+        let Some(value) = faults.take(detail(&node, *kind)) else {
+            continue;
         };
         match details.get(*name) {
             None => drop(details.insert((*name).to_owned(), value)),
             Some(other) if agree(other, &value) => {}
-            Some(_) => return Err(contradicts(&node, name)),
+            Some(_) => drop(faults.take::<()>(Err(contradicts(&node, name)))),
         }
     }
-    Ok(details)
+    faults.end_with(Some(details))
+}
+
+/// The value of a field of this kind.
+fn detail(node: &Node<'_>, kind: Kind) -> Result<String> {
+    match kind {
+        Kind::Offering if node.value.is_object() => {
+            id_of(node, "offeringId").ok_or_else(|| node.refuse("must be an id, or an object with an offeringId"))
+        }
+        Kind::Text | Kind::Offering => text(node),
+        Kind::Date => Ok(date(node)?.to_string()),
+        Kind::DateAtNoon => Ok(format!("{}T12:00:00Z", date(node)?)),
+        Kind::DateTime => date_time(node),
+    }
 }
 
 /// Returns whether two spellings of one field say the same; `examDate` knows no time, so the day decides.

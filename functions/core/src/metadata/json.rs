@@ -349,7 +349,7 @@ mod tests {
 
     fn pointer_of(text: &str) -> String {
         match parse(text) {
-            Err(Error::InvalidMetadata { pointer, .. }) => pointer,
+            Err(Error::InvalidMetadata(faults)) => faults[0].pointer.clone(),
             other => panic!("{other:?}"),
         }
     }
@@ -376,7 +376,7 @@ mod tests {
     fn a_document_size_that_no_number_of_ours_holds_is_too_large_and_below_zero_is_none() {
         let size = |size: &str| parse(&format!("{{\n\"consumers\": [{{\"documentSize\": {size}}}]}}"));
         assert!(matches!(size("1e400"), Err(Error::DocumentTooLarge { .. })));
-        assert!(matches!(size("-1e400"), Err(Error::InvalidMetadata { .. })));
+        assert!(matches!(size("-1e400"), Err(Error::InvalidMetadata(_))));
         assert!(matches!(parse("{\"x\": 1e400}"), Err(Error::MalformedJson { .. })));
     }
 
@@ -428,7 +428,7 @@ mod tests {
                 let text = format!("{{\"a\": \"-\",{before} \"b\": {{\"documentSize\":{before}{size}}}}}");
                 let found = match parse(&text) {
                     Err(Error::DocumentTooLarge { .. }) => "too large",
-                    Err(Error::InvalidMetadata { pointer, .. }) if pointer == "/b/documentSize" => "none",
+                    Err(Error::InvalidMetadata(faults)) if faults[0].pointer == "/b/documentSize" => "none",
                     Err(Error::MalformedJson { .. }) => "malformed",
                     other => panic!("{other:?}"),
                 };
@@ -451,7 +451,7 @@ mod tests {
         let is_there = |key: &str| root.get(key).unwrap().is_some();
         assert_eq!(["a", "b", "c", "d", "e", "f"].map(is_there), [false, false, true, true, true, false]);
         let refusal = |refused: Option<Error>| match refused {
-            Some(Error::InvalidMetadata { pointer, detail }) => format!("{pointer} {detail}"),
+            Some(Error::InvalidMetadata(faults)) => format!("{} {}", faults[0].pointer, faults[0].detail),
             other => panic!("{other:?}"),
         };
         let node = |key: &str| root.required(key).unwrap();

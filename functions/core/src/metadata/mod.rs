@@ -5,6 +5,7 @@
 //! so that nothing is lost that a later reader may know how to use.
 
 mod consumer;
+mod faults;
 mod file_name;
 mod json;
 mod links;
@@ -34,6 +35,7 @@ use crate::{
     parts::DocumentSize,
 };
 use consumer::Consumer;
+use faults::Faults;
 use json::Node;
 
 /// Bytes of metadata accepted: room for every field of OOAPI expanded, and for DynamoDB's 400 KB item
@@ -91,7 +93,7 @@ impl Metadata {
     /// Reads the metadata of a request on `subject` (its path) that came with `file`.
     ///
     /// Errors: [`Error::MetadataTooLarge`], [`Error::MalformedJson`], [`Error::DocumentTooLarge`] for its
-    /// `documentSize`, else [`Error::InvalidMetadata`] with the JSON pointer of the first fault.
+    /// `documentSize`, else [`Error::InvalidMetadata`] with every fault that was found.
     pub fn parse(subject: Subject, text: &[u8], file: SentFile<'_>) -> Result<Self> {
         let text = text_of(text)?;
         let value = json::parse(text)?;
@@ -100,24 +102,22 @@ impl Metadata {
 
     /// Reads the value of `text`.
     fn read(subject: Subject, text: &str, root: &Node<'_>, file: SentFile<'_>) -> Result<Self> {
-        match_subject(root, subject)?;
-        let consumer = Consumer::find(root)?;
+        let mut faults = Faults::default();
+        let is_about_it = faults.take(match_subject(root, subject));
+        let consumer = faults.take(Consumer::find(root));
         let name = file.name.map(|name| &name[..name.floor_char_boundary(json::MAX_TEXT)]);
-        let okd = OkdConsumer::parse(&consumer, name)?;
+        let okd = consumer.as_ref().and_then(|consumer| faults.take(OkdConsumer::parse(consumer, name)));
+        // Its ids say the same as its subject, where that is the right one.
+        let links = is_about_it.zip(consumer.as_ref());
+        let links = links.and_then(|((), consumer)| faults.take(Links::parse(subject, root, consumer)));
+        let (okd, links) = faults.end_with(okd.zip(links))?;
         let declared = file.content_type.and_then(|text| text.try_into().ok());
         let media_type = MediaType::of_file(
             declared.into_iter().chain(okd.format.clone()),
             file.bytes,
             name.into_iter().chain([okd.document_name.as_str()]),
         );
-        Ok(Self {
-            subject,
-            links: Links::parse(subject, root, &consumer)?,
-            okd,
-            media_type,
-            sent_file_name: name.map(str::to_owned),
-            as_sent: text.to_owned(),
-        })
+        Ok(Self { subject, links, okd, media_type, sent_file_name: name.map(str::to_owned), as_sent: text.to_owned() })
     }
 
     /// The metadata for other bytes of the same document: what it said of these bytes alone is dropped, and their type is
@@ -226,11 +226,16 @@ impl Message {
         if subject.kind == SubjectKind::Association && is_status(&root)? {
             return Ok(Self::Status(Report::read(subject, text, &root)?));
         }
-        let metadata = Metadata::read(subject, text, &root, SentFile::default())?;
-        match metadata.okd.document_size {
-            Some(size) => Ok(Self::Offer(Box::new(OfferedFile { metadata, size }))),
-            None => Err(Consumer::find(&root)?.lacks("documentSize")),
+        let mut faults = Faults::default();
+        let metadata = faults.take(Metadata::read(subject, text, &root, SentFile::default()));
+        if let Ok(consumer) = Consumer::find(&root) {
+            faults.take(consumer.required("documentSize"));
         }
+        let offered = metadata.and_then(|metadata| {
+            let size = metadata.okd.document_size?;
+            Some(Self::Offer(Box::new(OfferedFile { metadata, size })))
+        });
+        faults.end_with(offered)
     }
 }
 
@@ -301,19 +306,20 @@ fn not_utf8(text: &[u8], error: &std::str::Utf8Error) -> Error {
 
 /// The body is about the resource in the path, and its neighbours are ids or objects.
 fn match_subject(root: &Node<'_>, subject: Subject) -> Result<()> {
+    let mut faults = Faults::default();
     // The path says it where the body does not; unless the body is of another kind.
-    if !match_id(root, subject)? && is_of_another_kind(root, subject.kind)? {
-        return Err(root.lacks(&format!("{}Id", subject.kind.as_str())));
+    if faults.take(match_id(root, subject)) == Some(false) && is_of_another_kind(root, subject.kind)? {
+        faults.take::<()>(Err(root.lacks(&format!("{}Id", subject.kind.as_str()))));
     }
-    match_type(root, subject.kind)?;
+    faults.take(match_type(root, subject.kind));
     for neighbour in ["person", "offering", "program", "course", "component", "organization"] {
         if let Some(node) = root.get(neighbour)?
             && !(node.value.is_string() || node.value.is_object())
         {
-            return Err(node.refuse("must be an id (a string) or an expanded object"));
+            faults.take::<()>(Err(node.refuse("must be an id (a string) or an expanded object")));
         }
     }
-    Ok(())
+    faults.end()
 }
 
 /// Checks the id of the resource itself; returns whether it is there.
@@ -459,7 +465,7 @@ mod fuzz {
                     let lines = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
                     prop_assert!((1..=lines + 1).contains(&line), "line {} of {}", line, lines);
                 }
-                Err(Error::InvalidMetadata { .. } | Error::DocumentTooLarge { .. }) => {}
+                Err(Error::InvalidMetadata(_) | Error::DocumentTooLarge { .. }) => {}
                 Err(other) => prop_assert!(false, "{other:?}"),
             }
         }

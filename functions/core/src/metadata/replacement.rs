@@ -1,6 +1,6 @@
 //! The offer of other bytes for a document that is stored: flow y by parts.
 
-use super::{consumer, json, json::Node, media_type::MediaType, text_of};
+use super::{consumer, faults::Faults, json, json::Node, media_type::MediaType, text_of};
 use crate::{Result, checksum::Checksum, parts::DocumentSize};
 
 /// Bytes that are yet to come, for a document that is stored.
@@ -22,10 +22,10 @@ impl Replacement {
     pub fn parse(text: &[u8]) -> Result<Self> {
         let value = json::parse(text_of(text)?)?;
         let root = Node::root(&value);
-        Ok(Self {
-            size: consumer::size(&root.required("documentSize")?)?,
-            checksum: root.get("documentChecksum")?.map(|node| consumer::checksum(&node)).transpose()?,
-            media_type: root.get("format")?.map(|node| consumer::media_type(&node)).transpose()?,
-        })
+        let mut faults = Faults::default();
+        let size = faults.take(root.required("documentSize").and_then(|node| consumer::size(&node)));
+        let checksum = root.get("documentChecksum")?.and_then(|node| faults.take(consumer::checksum(&node)));
+        let media_type = root.get("format")?.and_then(|node| faults.take(consumer::media_type(&node)));
+        Ok(Self { size: faults.end_with(size)?, checksum, media_type })
     }
 }

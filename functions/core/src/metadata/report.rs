@@ -3,6 +3,7 @@
 use super::{
     Subject,
     consumer::{Consumer, date},
+    faults::Faults,
     json,
     json::Node,
     match_subject, resource, text_of,
@@ -30,23 +31,25 @@ impl Report {
 
     /// Reads the value of `text`.
     pub(super) fn read(subject: Subject, text: &str, root: &Node<'_>) -> Result<Self> {
-        match_subject(root, subject)?;
-        let state = root.get("state")?.map(|node| state(&node)).transpose()?;
+        let mut faults = Faults::default();
+        faults.take(match_subject(root, subject));
+        let state = root.get("state")?.and_then(|node| faults.take(state(&node)));
         let mut report = Self { state, as_sent: text.to_owned(), ..Self::default() };
-        if let Some(consumer) = Consumer::find_any(root)? {
+        if let Some(consumer) = faults.take(Consumer::find_any(root)).flatten() {
             if consumer.has_document() {
                 return Err(root.refuse("is about a document, and documents are handed in by PUT or POST"));
             }
             for (name, spelled_before) in DATES {
                 for spelled in [name, spelled_before] {
-                    if let Some(node) = consumer.get(spelled)? {
-                        report.dates.insert(name, Some(date(&node)?));
+                    if let Some(node) = faults.take(consumer.get(spelled)).flatten() {
+                        report.dates.insert(name, faults.take(date(&node)));
                     } else if consumer.says_none(spelled) {
                         report.dates.entry(name).or_insert(None);
                     }
                 }
             }
         }
+        faults.end()?;
         if report.state.is_none() && report.dates.is_empty() {
             return Err(root.refuse("says nothing of the enrolment: send its state, or a date in the nl-okd consumer"));
         }

@@ -51,7 +51,7 @@ fn refused(root: &Value, consumer: &Value) -> String {
 fn outcome(read: Result<()>) -> String {
     match read {
         Ok(()) => "read".to_owned(),
-        Err(Error::InvalidMetadata { pointer, .. }) => pointer,
+        Err(Error::InvalidMetadata(faults)) => faults[0].pointer.clone(),
         Err(Error::MalformedJson { line, column, .. }) => format!("{line}:{column}"),
         Err(Error::MetadataTooLarge { .. } | Error::DocumentTooLarge { .. }) => "too large".to_owned(),
         Err(other) => panic!("{other:?}"),
