@@ -76,9 +76,14 @@ fn fixtures() -> BTreeMap<String, Example> {
     std::fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap())).collect()
 }
 
-/// The standard's history, where it lies beside the checkout: every example of flows 1 to 4 since it has had its
+/// Takes the example of flow 5, which hands in no document, out of the others.
+fn take_report(fixtures: &mut BTreeMap<String, Example>) -> Example {
+    fixtures.remove("flow-5.json").unwrap()
+}
+
+/// The standard's history, where it lies beside the checkout: every example of these flows since it has had its
 /// present shape. (One path of that day, `/diplomering/associations`, is none of the standard's since.)
-fn history() -> Vec<Example> {
+fn history(flows: &[&str]) -> Vec<Example> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/standard/history/examples.json");
     let Ok(text) = std::fs::read_to_string(file) else {
         return Vec::new();
@@ -91,8 +96,8 @@ fn history() -> Vec<Example> {
         let is_ours = ["/okd/v1/associations/", "/okd/v1/offering/", "/okd/v1/offerings/", "/okd/v1/persons/"]
             .iter()
             .any(|ours| path.starts_with(ours));
-        let hands_in = ["flow-1", "flow-2", "flow-3", "flow-4"].iter().any(|flow| text("page").contains(flow));
-        if !is_ours || !hands_in || text("first") < "2025-09-11" {
+        let is_asked_for = flows.iter().any(|flow| text("page").contains(flow));
+        if !is_ours || !is_asked_for || text("first") < "2025-09-11" {
             continue;
         }
         let printed = text("asPrinted");
@@ -107,8 +112,11 @@ fn history() -> Vec<Example> {
 /// The metadata of a printed message whose JSON lacks quotes and commas.
 fn mend_json(printed: &str) -> String {
     let start = printed.find("\n{").unwrap();
-    let end = printed[start..].find("\n------").unwrap();
+    let end = printed[start..].find("\n------").unwrap_or(printed.len() - start);
     let mended = printed[start..start + end].replace("Id: \"", "Id\": \"").replace(" value:", " \"value\":");
+    let mended = mended
+        .replace("Date\": 2025-07-31,", "Date\": \"2025-07-31\"")
+        .replace("Date\": \"2025-07-31\",\n        }", "Date\": \"2025-07-31\"\n        }");
     // A line that ends in a value and is followed by a key lacks its comma.
     let mut lines: Vec<String> = Vec::new();
     for line in mended.lines().filter(|line| !line.trim().is_empty()) {
@@ -139,7 +147,9 @@ fn identity(example: &Example) -> (String, String, String) {
 async fn every_message_of_flows_1_to_4_since_september_2025_is_stored_and_a_repeat_gives_its_id() {
     let sender = Sender::new();
     let mut ids: BTreeMap<_, String> = BTreeMap::new();
-    let examples = fixtures().into_values().chain(history());
+    let mut fixtures = fixtures();
+    take_report(&mut fixtures);
+    let examples = fixtures.into_values().chain(history(&["flow-1", "flow-2", "flow-3", "flow-4"]));
     for example in examples.map(Example::mend) {
         let id = example.send(&sender).await;
         assert_eq!(id.status, 200, "{}: {id:?}", example.name);
@@ -163,6 +173,53 @@ async fn the_newest_flows_in_their_order_are_as_many_documents_as_messages() {
         ids.insert(example.send(&sender).await.ok().id());
     }
     assert_eq!(ids.len(), names.len(), "{ids:?}");
+}
+
+#[tokio::test]
+async fn every_message_of_flow_5_since_september_2025_is_remembered() {
+    let sender = Sender::new();
+    for example in history(&["flow-5"]).into_iter().chain([take_report(&mut fixtures())]) {
+        for media_type in ["application/json", "application/merge-patch+json"] {
+            let request = sender.request(&example.method, &example.path).header("content-type", media_type);
+            let answer = sender.send(request.body(example.metadata.to_string())).await;
+            assert_eq!(answer.status, 204, "{} {media_type}: {answer:?}", example.name);
+        }
+    }
+}
+
+/// The messages and the answer of flows x, y and z, as they are printed.
+#[tokio::test]
+async fn a_document_is_read_replaced_and_deleted_by_the_printed_messages() {
+    let sender = Sender::new();
+    let enrolment = fixtures().remove("flow-1-association.json").unwrap();
+    let id = enrolment.send(&sender).await.ok().id();
+    let path = format!("/okd/v1/documents/{id}");
+    let document = sender.call("GET", &path).await.ok();
+    assert_eq!(document.headers["content-type"], "application/pdf");
+    let described = sender.request("GET", &format!("{path}/metadata")).header("accept", "application/json");
+    let described = sender.send(described).await.ok().body;
+    for (name, printed) in [
+        ("dmsDocumentId", json!("5ffc6127-debe-48ce-90ae-75ea80756475")),
+        ("title", json!("Test title")),
+        ("documentTempDownloadUrl", json!("https://aaa.djuma.nl/download/5ffc6127-debe-48ce-90ae-75ea80756475")),
+        ("creationdate", json!("2025-09-30T14:48:00Z")),
+        ("format", json!("application/pdf")),
+        ("documentName", json!("test.pdf")),
+        ("documentSize", json!(243_857)),
+    ] {
+        assert_eq!(described[name].is_string(), printed.is_string(), "{name}: {described}");
+        assert_eq!(described[name].is_u64(), printed.is_u64(), "{name}: {described}");
+    }
+    let replaced = sender.request("PATCH", &path).header("content-type", "application/pdf");
+    let replaced =
+        replaced.header("content-disposition", "form-data; name=\"file\"; filename=\"inschrijving-100245.pdf\"");
+    let replaced = replaced.header("accept", "application/json").body("%PDF-1.4\n1 0 obj\n<<\n/Type /Catalog\n");
+    assert_eq!(sender.send(replaced).await.status, 204);
+    assert_eq!(sender.call("GET", &path).await.ok().body, "%PDF-1.4\n1 0 obj\n<<\n/Type /Catalog\n");
+    for _ in 0..2 {
+        assert_eq!(sender.call("DELETE", &path).await.status, 204);
+        sender.call("GET", &path).await.problem(404, "no-such-document");
+    }
 }
 
 #[tokio::test]
