@@ -20,6 +20,8 @@ pub type Moment = (u64, Timestamp);
 pub struct Announced {
     /// The announced changes, by document or association.
     changes: BTreeMap<String, BTreeMap<Moment, Announcement>>,
+    /// The days to which documents are to be kept, as the changes said that said something of it.
+    kept: BTreeMap<String, BTreeMap<Moment, Option<String>>>,
     /// The keys of the objects that were found to be corrupt.
     corrupt: BTreeSet<String>,
 }
@@ -58,6 +60,10 @@ impl Announced {
                     let moment = (revision, text("at").parse()?);
                     // Of a document, or of an association.
                     let id = [text("dmsDocumentId"), text("associationId")].concat();
+                    if let Some(retention) = detail.get("retention") {
+                        let until = retention["until"].as_str().map(str::to_owned);
+                        announced.kept.entry(id.clone()).or_default().insert(moment, until);
+                    }
                     let document = announced.changes.entry(id);
                     document.or_default().insert(moment, said);
                 }
@@ -75,6 +81,12 @@ impl Announced {
     /// Returns whether this object was announced to be corrupt.
     pub fn is_corrupt(&self, object: &str) -> bool {
         self.corrupt.contains(object)
+    }
+
+    /// The day to which the document is to be kept, by those of these changes that were announced.
+    pub fn kept_until(&self, document: &str, changes: &BTreeSet<Moment>) -> Option<&str> {
+        let mut said = self.kept.get(document)?.iter().rev();
+        said.find(|(moment, _)| changes.contains(moment))?.1.as_deref()
     }
 
     /// The object of the document's current content, by those of these changes that were announced.

@@ -5,9 +5,11 @@
 //! - Nothing is pending without being listed by the index, and the index lists nothing else.
 //! - No object and no multipart upload is there that no item points to.
 //! - The tenants' counters come to what is open.
-//! - Every document is found by the ids that its metadata has, and by no other.
+//! - Every document is found by the ids that its metadata has and by the day to which it is to be kept, and by no other.
+//! - Every document knows what was last reported of the enrolment that it is about.
 //! - The changes of a document are each later than the one before.
-//! - Every change of a document has been announced, and the announcements alone tell its current content.
+//! - Every change of a document has been announced, and the announcements alone tell its current content and
+//!   the day to which it is to be kept.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,11 +20,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use okd_core::{
+    association::Enrollment,
     checksum::{Checksum, Digest},
     document::{Action, Content, Document, EndReason, HistoryEntry, UploadState, Verification},
-    ids::{DocumentKey, ObjectKey},
+    ids::{DocumentKey, ObjectKey, TenantId},
     stores::{ItemKey, QUEUES, Record, counts_of_client},
 };
+use uuid::Uuid;
 
 use crate::{
     Cloud, Result,
@@ -104,6 +108,14 @@ pub async fn check_invariants(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Re
         .extend(wrong.map(|entry| format!("the entry {entry:?} and the document that it leads to do not agree")));
     let wrong = named.wrong_pointers();
     findings.faults.extend(wrong.map(|object| format!("the history does not lead to {object}")));
+    for (document, id, known) in &named.enrollments {
+        let reported = named.reported.get(&(document.tenant.clone(), *id)).copied().flatten();
+        if *known != reported {
+            findings
+                .faults
+                .push(format!("{document:?} knows {known:?} of an enrolment, and {reported:?} was reported"));
+        }
+    }
     findings.check_announced(&Announced::read(&cloud.data)?, &named);
     findings.read_objects(&s3, &cloud.bucket, named.contents, handed_in).await;
     findings.find_strays(&s3, &cloud.bucket, &named.objects, &named.uploads).await?;
@@ -131,6 +143,12 @@ struct Named {
     entries: BTreeSet<ItemKey>,
     /// The sequence of the last content of each version, by its object's key, as the items for that say.
     pointers: BTreeMap<ObjectKey, u32>,
+    /// What each document knows of the enrolments that it is about.
+    enrollments: Vec<(DocumentKey, Uuid, Option<Enrollment>)>,
+    /// What was last reported of an enrolment.
+    reported: BTreeMap<(TenantId, Uuid), Option<Enrollment>>,
+    /// The day to which each document is to be kept.
+    kept_until: BTreeMap<String, String>,
     /// The differences between each number of each counter and what is open.
     counters: BTreeMap<(ItemKey, String), i64>,
 }
@@ -164,7 +182,12 @@ impl Named {
             Action::Stored | Action::UploadCompleted | Action::Verified | Action::Deleted | Action::Restored => true,
             Action::UploadEnded(state) => state == EndReason::Expired,
             // A correction may be an upload's, of which nothing is announced; there may be nothing to restore.
-            Action::Corrected | Action::Corrupt | Action::UploadBegun => false,
+            Action::Corrected
+            | Action::EnrollmentChanged
+            | Action::Corrupt
+            | Action::UploadBegun
+            | Action::Held
+            | Action::Released => false,
         };
         let concerning = history.iter().filter(concerns);
         let concerning = concerning.map(|entry| (key.id.to_string(), moment(entry)));
@@ -206,7 +229,9 @@ impl Findings {
                 Record::Association(association) => {
                     let last = (association.revision, association.reported_at);
                     named.concerning.insert((association.id.to_string(), last));
-                    false
+                    let reported = (association.tenant.clone(), association.id);
+                    named.reported.insert(reported, association.enrollment());
+                    association.due().is_some()
                 }
                 Record::Listing(_) => false,
             };
@@ -241,6 +266,12 @@ impl Findings {
         }
         named.links.extend(document.links().iter().map(|link| ItemKey::link(&key, link)));
         named.read_history(&key, &document.history);
+        let about = document.metadata().filter_map(|metadata| metadata.links.association());
+        let known = about.map(|id| (key.clone(), id, document.enrollment(Some(id))));
+        named.enrollments.extend(known);
+        if let Some(until) = document.kept_until() {
+            named.kept_until.insert(key.id.to_string(), until.to_string());
+        }
         let pending = document.due().is_some();
         named.contents.extend(document.content.map(|content| (key, content, true)));
         pending
@@ -263,6 +294,12 @@ impl Findings {
         for (document, changes) in &named.changes {
             if !changes.iter().is_sorted_by(|one, next| one.1 < next.1) {
                 self.faults.push(format!("the history of {document} runs backwards: {changes:?}"));
+            }
+            let until = named.kept_until.get(document).map(String::as_str);
+            let known = announced.kept_until(document, changes);
+            // Of one that was removed since, nothing is said.
+            if until != known && current.contains_key(document) {
+                self.faults.push(format!("{document} is known to be kept until {known:?}, and is until {until:?}"));
             }
             let known = announced.current(document, changes);
             let current = current.get(document).map(ObjectKey::as_str);

@@ -189,6 +189,86 @@ async fn a_document_is_kept_from_the_end_of_its_enrolment_and_without_a_report_f
     assert_eq!(retention(&sender, &id).await, Value::Null);
 }
 
+/// The days to which these documents are kept, by the list of what is to be kept to a day before this one.
+async fn due(sender: &Sender, before: &str, ids: &[&str]) -> Vec<Value> {
+    let mut path = format!("/okd/v1/documents?retentionDueBefore={before}&pageSize=250");
+    let mut days = Vec::new();
+    loop {
+        let page = sender.call("GET", &path).await.ok().body;
+        let items = page["items"].as_array().unwrap().iter();
+        let meant = items.filter(|item| ids.contains(&item["dmsDocumentId"].as_str().unwrap()));
+        days.extend(meant.map(|item| item["ext"]["okd"]["retention"]["until"].clone()));
+        match page["ext"]["okd"]["after"].as_str() {
+            Some(after) => path = format!("/okd/v1/documents?retentionDueBefore={before}&pageSize=250&after={after}"),
+            None => return days,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_need_no_longer_be_kept_is_listed_by_the_day_also_where_a_report_came_before_or_after_it() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let association = Uuid::new_v4();
+    let hand_in = async || {
+        let metadata = with(&of(&association), "documentId", json!(Uuid::new_v4()));
+        sender.hand_in_at(&path(&association), &metadata, b"x").await.ok().id()
+    };
+    let before = hand_in().await;
+    let mut sitting = with(&of(&association), "bewaartermijnsuggestie", json!("1Y"));
+    sitting["offeringId"] = json!(Uuid::new_v4());
+    sitting["offeringType"] = json!("component");
+    let offering = format!("/okd/v1/offerings/{}", sitting["offeringId"].as_str().unwrap());
+    sitting.as_object_mut().unwrap().remove("associationId");
+    let stored = sender.hand_in_at(&offering, &sitting, b"x").await.ok().id();
+    patch(&sender, &association, &status("finished")).await;
+    let after = hand_in().await;
+    let ids = [before.as_str(), &after, &stored];
+    // One was told by its own write, the other waits for the clock.
+    assert_eq!(due(&sender, "2029-08-01", &ids[..2]).await, ["2029-07-31"]);
+    cloud.tick(jiff::Timestamp::now()).await.unwrap();
+    assert_eq!(due(&sender, "2029-08-01", &ids[..2]).await, ["2029-07-31", "2029-07-31"]);
+    assert_eq!(due(&sender, "2029-07-31", &ids[..2]).await, [] as [Value; 0]);
+    assert_eq!(due(&sender, "9999-12-31", &ids).await.len(), 3);
+    let stranger = Sender::to(cloud);
+    assert_eq!(due(&stranger, "9999-12-31", &ids).await, [] as [Value; 0]);
+
+    // It goes on after all.
+    patch(&sender, &association, &status("associated")).await;
+    cloud.tick(jiff::Timestamp::now()).await.unwrap();
+    assert_eq!(due(&sender, "9999-12-31", &ids).await.len(), 1);
+    for (id, since) in [(&before, "enrollment-ends"), (&after, "enrollment-ends"), (&stored, "stored")] {
+        assert_eq!(retention(&sender, id).await["since"], since);
+    }
+    // The documents that are listed by the association are as they are known.
+    let listed = sender.call("GET", &format!("{}/documents", path(&association))).await.ok().body;
+    assert_eq!(listed["items"][0]["ext"]["okd"]["retention"], retention(&sender, &before).await);
+    let known = known(&sender, &association).await.unwrap();
+    assert_eq!((&known["untold"], known.get("due")), (&json!(false), None));
+}
+
+#[tokio::test]
+async fn pages_of_what_is_due_hold_every_document_once() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    for number in 1..=5 {
+        let metadata = with(&metadata(), "bewaartermijnsuggestie", json!(format!("{}Y", number % 3 + 1)));
+        sender.hand_in(&metadata, b"x").await.ok();
+    }
+    let mut seen = Vec::new();
+    let mut after = String::new();
+    for _ in 0..3 {
+        let path = format!("/okd/v1/documents?retentionDueBefore=9999-12-31&pageSize=2{after}");
+        let page = sender.call("GET", &path).await.ok().body;
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| {
+            (item["ext"]["okd"]["retention"]["until"].as_str().unwrap().to_owned(), item["dmsDocumentId"].to_string())
+        }));
+        after = format!("&after={}", page["ext"]["okd"]["after"].as_str().unwrap_or_default());
+    }
+    assert_eq!(seen.len(), 5);
+    assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
+}
+
 #[tokio::test]
 async fn a_report_takes_two_calls_to_aws_and_one_where_it_says_nothing_new() {
     let cloud = own_cloud();

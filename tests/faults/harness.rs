@@ -75,6 +75,12 @@ impl Harness {
         self.sender.hand_in_inline(&message.0, &file.0).await.unwrap()
     }
 
+    /// Reports that the enrolment which the message is about is in this state.
+    pub(crate) async fn report(&self, message: &Message, state: &str) {
+        let association = message.0["associationId"].as_str().unwrap();
+        self.sender.report(association, &json!({ "state": state })).await.unwrap();
+    }
+
     pub(crate) async fn by_parts(&self, message: &Message, file: &TestFile) -> String {
         let message = message.of_size(file);
         let source = Source::Bytes(file.0.clone());

@@ -62,10 +62,12 @@ enum Case {
     DeletedUploading,
     DeletedResent,
     Reported,
+    ReportedBefore,
+    SweptReport,
     Announced,
 }
 
-const CASES: [Case; 35] = [
+const CASES: [Case; 37] = [
     Case::InlineNew,
     Case::InlineRepeated,
     Case::InlineReplaces,
@@ -100,6 +102,8 @@ const CASES: [Case; 35] = [
     Case::DeletedUploading,
     Case::DeletedResent,
     Case::Reported,
+    Case::ReportedBefore,
+    Case::SweptReport,
     Case::Announced,
 ];
 
@@ -152,6 +156,11 @@ impl<'a> Run<'a> {
             | Case::Replaced
             | Case::Deleted
             | Case::Reported => self.id = harness.inline(message, first).await,
+            Case::ReportedBefore => harness.report(message, "finished").await,
+            Case::SweptReport => {
+                self.id = harness.inline(message, first).await;
+                harness.report(message, "finished").await;
+            }
             Case::DeletedUploading => {
                 harness.inline(message, first).await;
                 (self.id, _) = harness.offer(message, second, 1).await;
@@ -257,6 +266,7 @@ impl<'a> Run<'a> {
             | Case::InlineOverUpload
             | Case::InlineKnown
             | Case::StrayResent
+            | Case::ReportedBefore
             | Case::DeletedResent => inline(first).await,
             Case::Replaced => {
                 sender.replace(&self.id, &second.0).await?;
@@ -316,7 +326,12 @@ impl<'a> Run<'a> {
                 harness.announce().await;
                 Ok(self.id.clone())
             }
-            Case::SweptComplete | Case::SweptVerified | Case::SweptCorrupt | Case::SweptOrphan | Case::SweptStray => {
+            Case::SweptComplete
+            | Case::SweptVerified
+            | Case::SweptCorrupt
+            | Case::SweptOrphan
+            | Case::SweptStray
+            | Case::SweptReport => {
                 harness.tick(3 * HOUR).await;
                 Ok(self.id.clone())
             }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod announcements;
+mod conformance;
 mod contract;
 mod guard;
 mod metrics;

@@ -98,10 +98,11 @@ fn what_the_api_may_delete_are_links_of_every_kind_and_orphans_and_nothing_else(
         let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
         let deletes = statements.iter().find(|statement| statement["Action"] == "dynamodb:DeleteItem").unwrap();
         let keys = &deletes["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
-        let kinds = LinkKind::ALL.map(LinkKind::as_str).into_iter();
-        let kinds = kinds.chain([ORPHAN]);
-        let kinds = kinds.map(|kind| format!("{tenant}#{kind}#*"));
-        assert_eq!(*keys, kinds.collect::<serde_json::Value>());
+        let ids = LinkKind::IDS.map(LinkKind::as_str).into_iter();
+        let partitions = ids.map(|kind| format!("{tenant}#{kind}#*"));
+        let partitions = partitions.chain([format!("{tenant}#{}", LinkKind::Retention.as_str())]);
+        let partitions = partitions.chain([format!("{tenant}#{ORPHAN}#*")]);
+        assert_eq!(*keys, partitions.collect::<serde_json::Value>());
     }
 }
 

@@ -15,14 +15,14 @@ use support::{
 
 use crate::{keys::serve_keys, rsa::Rsa, school::serve_issuer};
 
-fn tenant(cloud: &Cloud, arguments: &[&str]) -> Output {
+pub(crate) fn tenant(cloud: &Cloud, arguments: &[&str]) -> Output {
     let port: u16 = cloud.dynamodb_url.rsplit(':').next().unwrap().parse().unwrap();
     let mut command = Command::new(support::executable());
     command.args(["tenant", "--port", &(port - 3).to_string(), "--data"]).arg(&cloud.data);
     command.args(arguments).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8(text).unwrap()
 }

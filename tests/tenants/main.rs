@@ -11,6 +11,7 @@ mod issuers;
 mod keys;
 mod limits;
 mod refusals;
+mod retention;
 mod rsa;
 mod school;
 mod sessions;

@@ -137,18 +137,19 @@ fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
     // A change of an upload says nothing of the content beside it.
     let meant = current.filter(|content| content.content_id == entry.content_id);
     let (kind, detail) = match entry.what {
-        Action::Stored | Action::UploadCompleted | Action::Restored => ("document.stored", stored(&key, meant?)),
-        Action::Corrected => ("document.corrected", stored(&key, meant?)),
-        Action::Verified => ("document.verified", stored(&key, meant?)),
+        Action::Stored | Action::UploadCompleted | Action::Restored => ("document.stored", kept(document, meant?)),
+        Action::Corrected => ("document.corrected", kept(document, meant?)),
+        Action::Verified => ("document.verified", kept(document, meant?)),
         // The content before is current again. (Its own item says that the other is corrupt.)
-        Action::Corrupt => ("document.stored", stored(&key, current?)),
+        Action::Corrupt => ("document.stored", kept(document, current?)),
         Action::UploadEnded(EndReason::Expired) => {
             let upload = document.upload.as_ref()?;
             let detail = about(&key, &upload.metadata, upload.plan.size.bytes());
             ("upload.expired", detail)
         }
+        Action::EnrollmentChanged => ("document.retention-changed", kept(document, meant?)),
         Action::Deleted => ("document.removed", json!({ "dmsDocumentId": key.id, "tenant": key.tenant })),
-        Action::UploadBegun | Action::UploadEnded(_) => return None,
+        Action::Held | Action::Released | Action::UploadBegun | Action::UploadEnded(_) => return None,
     };
     // A restored table counts its revisions from where it was: so the time too.
     let id = format!("{}/{}/{:.9}", document.id, entry.revision, entry.at);
@@ -184,6 +185,13 @@ fn identified(kind: &'static str, mut detail: Value, id: &str, (revision, at): (
     Announcement { kind, at, detail }
 }
 
+/// Describes a document by its current content, and says to when it is to be kept.
+fn kept(document: &Document, current: &Content) -> Value {
+    let mut detail = stored(&document.key(), current);
+    detail["retention"] = json!(document.keeping());
+    detail
+}
+
 fn stored(key: &DocumentKey, content: &Content) -> Value {
     let mut detail = about(key, &content.metadata, content.size);
     detail["object"] = json!({
@@ -217,6 +225,9 @@ fn count(document: &Document, entry: &HistoryEntry) -> Option<Counted> {
         | Action::Verified
         | Action::Corrupt
         | Action::Deleted
+        | Action::EnrollmentChanged
+        | Action::Held
+        | Action::Released
         | Action::Restored
         | Action::UploadEnded(_) => return None,
     };

@@ -34,6 +34,7 @@ pub(crate) async fn describe(
     let mut body = described(&document, &content);
     body["documentTempDownloadUrl"] = json!(link.href);
     body["ext"]["documentTempDownloadUrlExpiresAt"] = json!(link.expires_at);
+    // As it is at this moment: the document itself is told of its enrolment within a minute.
     body["ext"]["okd"]["retention"] = json!(keeping);
     // A newer content that is on its way.
     if let Some(upload) = document.upload.as_ref().filter(|upload| upload.state == UploadState::Uploading) {
@@ -74,5 +75,7 @@ fn ours(document: &Document, content: &Content) -> Value {
         "verification": content.verification,
         "verifiedAt": content.verified_at,
         "versions": document.contents,
+        "retention": document.keeping(),
+        "held": document.hold.is_some(),
     })
 }

@@ -1,4 +1,5 @@
-//! Lists of documents, as OOAPI pages: of an association, an offering, a person, or a student.
+//! Lists of documents, as OOAPI pages: of an association, an offering, a person, or a student, and of what need no longer be
+//! kept.
 
 use http::StatusCode;
 use jiff::civil::Date;
@@ -8,6 +9,7 @@ use okd_core::{
     caller::Caller,
     class::DocumentType,
     metadata::{Link, LinkKind, Subject},
+    stores::By,
     use_cases::{self, Cursor, MAX_PAGE, PAGE, PageAsked, Question, Start},
 };
 use serde_json::{Value, json};
@@ -22,17 +24,23 @@ pub(crate) async fn list(
     request: &Request,
 ) -> Result<Response<Body>, Refusal> {
     let mut query = Query::of(request)?;
-    let question = query.question(subject.link())?;
+    let question = query.question(By::Link(subject.link()))?;
     query.end()?;
     page(stores, caller, &question).await
 }
 
-/// `GET /documents?studentNumber=`: the documents of a student.
+/// `GET /documents`: the documents of a student (`studentNumber`), or those to be kept no longer than to the day before
+/// `retentionDueBefore`.
 pub(crate) async fn search(stores: &Stores, caller: &Caller, request: &Request) -> Result<Response<Body>, Refusal> {
     let mut query = Query::of(request)?;
-    let id = query.take("studentNumber").filter(|number| !number.is_empty());
-    let id = id.ok_or_else(|| invalid("studentNumber", "must be there: it says whose documents are asked for"))?;
-    let question = query.question(Link { kind: LinkKind::Student, id })?;
+    let student = query.take("studentNumber").filter(|number| !number.is_empty());
+    let due = query.read("retentionDueBefore", DAY, day)?;
+    let by = match (student, due) {
+        (Some(id), None) => By::Link(Link { kind: LinkKind::Student, id }),
+        (None, Some(before)) => By::DueBefore(before),
+        _ => return Err(invalid("studentNumber", "or retentionDueBefore must be there, and not both")),
+    };
+    let question = query.question(by)?;
     query.end()?;
     page(stores, caller, &question).await
 }
@@ -55,6 +63,9 @@ async fn page(stores: &Stores, caller: &Caller, question: &Question) -> Result<R
     });
     Ok(answer(StatusCode::OK, &body))
 }
+
+/// The words for a value that [`day`] reads.
+const DAY: &str = "a date such as 2026-07-31";
 
 /// The parameters of a query that have not been read yet.
 struct Query(Vec<(String, String)>);
@@ -88,18 +99,17 @@ impl Query {
     }
 
     /// The parameters that every list has.
-    fn question(&mut self, link: Link) -> Result<Question, Refusal> {
-        let day = |text: &str| text.parse::<Date>().ok().filter(|_| text.len() == "2026-07-31".len());
+    fn question(&mut self, by: By) -> Result<Question, Refusal> {
         let types = DocumentType::ALL.map(DocumentType::as_str).join(", ");
         let document_type = self.read("documentType", &format!("one of {types}"), DocumentType::parse)?;
-        let since = self.read("since", "a date such as 2026-07-31", day)?;
-        let until = self.read("until", "a date such as 2026-07-31", day)?;
+        let since = self.read("since", DAY, day)?;
+        let until = self.read("until", DAY, day)?;
         let up_to = |most: usize| move |text: &str| text.parse().ok().filter(|number| (1..=most).contains(number));
         let size = self.read("pageSize", &format!("a number from 1 to {MAX_PAGE}"), up_to(MAX_PAGE))?;
         let number = self.read("pageNumber", "a number from 1", up_to(usize::MAX))?.unwrap_or(1);
         let after = self.read("after", "the ext.okd.after of the page before", Cursor::parse)?;
         let start = after.map_or(Start::Page(number), |cursor| Start::After(cursor, number));
-        Ok(Question { link, document_type, since, until, page: PageAsked { size: size.unwrap_or(PAGE), start } })
+        Ok(Question { by, document_type, since, until, page: PageAsked { size: size.unwrap_or(PAGE), start } })
     }
 
     /// Refuses what is left: a filter that is not known would give more than was asked for.
@@ -109,6 +119,10 @@ impl Query {
             None => Ok(()),
         }
     }
+}
+
+fn day(text: &str) -> Option<Date> {
+    text.parse().ok().filter(|_| text.len() == "2026-07-31".len())
 }
 
 fn invalid(parameter: &str, fault: impl Into<String>) -> Refusal {

@@ -248,6 +248,7 @@ fn problem_of_form(fault: &FormFault) -> Problem {
 }
 
 /// Words an error of the core.
+#[expect(clippy::too_many_lines, reason = "it is a table: one arm for each error")]
 fn problem_of_core(error: &Error) -> Problem {
     match error {
         Error::MalformedJson { line, column, reason } => Problem::new(
@@ -330,6 +331,11 @@ fn problem_of_core(error: &Error) -> Problem {
                 "The file's checksum is {computed}, but {declared} was declared. Nothing was stored: send the whole \
                  file again."
             ),
+        ),
+        Error::Held => Problem::new(
+            Kind::Held,
+            "The operator has put a hold on this document: its bytes stay as they are. Hand a new version in as another \
+             document, or ask the operator.",
         ),
         Error::Contended => Problem::new(
             Kind::TryAgain,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     document::{Actor, Stamp},
     ids::TenantId,
+    retention::day,
 };
 
 /// The states of an enrolment (OOAPI's `state`).
@@ -88,8 +89,25 @@ pub struct Association {
     /// Its dates, by their names in OKD 1.5.
     #[serde(default)]
     pub dates: BTreeMap<String, Date>,
+    /// The day on which it ended, where it is over: that of its message, or else that of the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_on: Option<Date>,
+    /// True while its documents may not know of the last report.
+    #[serde(default)]
+    pub untold: bool,
     /// The last message about it, word for word.
     pub as_sent: String,
+}
+
+/// What a document knows of an enrolment that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Enrollment {
+    /// The association's id.
+    pub association_id: Uuid,
+    /// The day on which it ended; `None` while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_on: Option<Date>,
 }
 
 impl Association {
@@ -103,8 +121,20 @@ impl Association {
             reported_by: Actor::default(),
             state: None,
             dates: BTreeMap::new(),
+            ended_on: None,
+            untold: false,
             as_sent: String::new(),
         }
+    }
+
+    /// What its documents know of it; `None` where its state was never reported.
+    pub fn enrollment(&self) -> Option<Enrollment> {
+        self.state.map(|_| Enrollment { association_id: self.id, ended_on: self.ended_on })
+    }
+
+    /// The time at which the sweep is to tell its documents.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.untold.then_some(self.reported_at)
     }
 
     /// The next state after a report: what it says replaces what was known, and the rest stays (RFC 7396). `None` where
@@ -124,6 +154,11 @@ impl Association {
                 None => drop(next.dates.remove(*name)),
             }
         }
+        let is_over = next.state.is_some_and(AssociationState::is_over);
+        let final_end = next.dates.get(FINAL_END).copied();
+        let ended_on = final_end.or(self.ended_on).unwrap_or_else(|| day(next.reported_at));
+        next.ended_on = is_over.then_some(ended_on);
+        next.untold = true;
         next.as_sent.clone_from(&report.as_sent);
         Some(next)
     }
@@ -164,6 +199,12 @@ mod tests {
                     let said = report.dates.get(name).copied();
                     prop_assert_eq!(next.dates.get(name).copied(), said.unwrap_or(known.dates.get(name).copied()));
                 }
+                let ended = next.state.filter(|state| state.is_over()).map(|_| {
+                    let day = day(next.reported_at);
+                    next.dates.get(FINAL_END).copied().or(known.ended_on).unwrap_or(day)
+                });
+                prop_assert_eq!(next.ended_on, ended);
+                prop_assert_eq!(next.due(), Some(next.reported_at));
                 prop_assert_eq!(next.after(&report, &stamp), None);
                 known = next;
             }

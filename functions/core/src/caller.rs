@@ -7,7 +7,7 @@ use crate::{
     class::{DocumentClass, DocumentType, SubjectKind},
     document::{Actor, Content, Document, Stamp},
     ids::{DocumentId, DocumentKey, TenantId},
-    tenant::{Limits, Salt},
+    tenant::{Limits, RetentionRules, Salt},
 };
 
 /// Each scope and the type of document that it is for; `None`: for every type. (The standard, "Authentication":
@@ -37,6 +37,8 @@ pub struct Caller {
     pub trusts_unverified: bool,
     /// The limits of its tenant.
     pub limits: Limits,
+    /// The rules of its tenant for how long documents are kept.
+    pub retention: RetentionRules,
     /// The salt of its tenant's document ids.
     pub salt: Salt,
 }
@@ -140,6 +142,7 @@ mod tests {
             sees_all: false,
             trusts_unverified: false,
             limits: limits.try_into().unwrap(),
+            retention: tenant.retention,
             salt: tenant.salt,
         }
     }

@@ -88,6 +88,9 @@ pub enum Error {
         /// The checksum of what arrived.
         computed: Checksum,
     },
+    /// An operator has put a hold on the document.
+    #[error("the document is held")]
+    Held,
     /// Others changed the same document at every attempt.
     #[error("other requests keep changing the document")]
     Contended,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::checksum::Checksum;
 
 /// A school (or other customer) of this deployment: 1 to 40 of `a-z`, `0-9` and `-`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TenantId(String);
 

@@ -1,20 +1,27 @@
 //! The time for which a document is to be kept: pure rules.
 
-use jiff::{Span, Timestamp, civil::Date, tz::Offset};
+use jiff::{Timestamp, civil::Date, tz::Offset};
 use serde::Serialize;
 
 use crate::{
-    association::{Association, FINAL_END},
+    association::Enrollment,
     document::Content,
-    metadata::{Retention, RetentionSuggestion, Unit},
+    metadata::Retention,
+    tenant::{CountsFrom, Term},
 };
 
-/// The time for which a document is to be kept, by what its sender suggested and what is known of its enrolment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The time for which a document is to be kept, by what was decided when it came and what is known of its enrolment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Keeping {
-    /// The period that was suggested.
+    /// The period.
     pub period: Retention,
+    /// The version of the tenant's rules that it follows; `None` where it is the sender's suggestion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules_version: Option<u32>,
+    /// The ground of the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ground: Option<String>,
     /// The event that the period counts from.
     pub since: Ground,
     /// The day of that event (UTC); `None` while it is yet to come.
@@ -36,58 +43,21 @@ pub enum Ground {
 }
 
 impl Keeping {
-    /// Computes it for a content; `None` where no period was suggested, or none that could be read.
-    pub fn of(content: &Content, association: Option<&Association>) -> Option<Self> {
-        let suggestion = content.metadata.okd.retention_period_suggestion.as_ref();
-        let period = suggestion.and_then(RetentionSuggestion::period)?;
-        let known = association.and_then(|association| Some((association, association.state?)));
-        let (since, from) = match known {
+    /// Computes it for a content; `None` where nobody said how long.
+    pub fn of(content: &Content, enrollment: Option<Enrollment>) -> Option<Self> {
+        let metadata = &content.metadata;
+        let Term { period, from, rules_version, ground } =
+            metadata.term.clone().or_else(|| Term::suggested(metadata))?;
+        let (since, from) = match enrollment.filter(|_| from == CountsFrom::EnrollmentEnd) {
             None => (Ground::Stored, Some(day(content.stored_at))),
-            Some((association, state)) if state.is_over() => {
-                let ended = association.dates.get(FINAL_END).copied();
-                (Ground::EnrollmentEnded, Some(ended.unwrap_or_else(|| day(association.reported_at))))
-            }
+            Some(Enrollment { ended_on: Some(ended_on), .. }) => (Ground::EnrollmentEnded, Some(ended_on)),
             Some(_) => (Ground::EnrollmentEnds, None),
         };
-        Some(Self { period, since, from, until: from.and_then(|from| end(from, period)) })
+        Some(Self { period, rules_version, ground, since, from, until: from.and_then(|from| period.end(from)) })
     }
 }
 
-fn day(time: Timestamp) -> Date {
+/// The day of a time (UTC).
+pub(crate) fn day(time: Timestamp) -> Date {
     Offset::UTC.to_datetime(time).date()
-}
-
-/// The day on which a period from this day ends. Hours count as whole days, so that nothing ends early.
-fn end(from: Date, Retention { amount, unit }: Retention) -> Option<Date> {
-    let amount = i64::from(amount);
-    let span = match unit {
-        Unit::Years => Span::new().try_years(amount),
-        Unit::Months => Span::new().try_months(amount),
-        Unit::Days => Span::new().try_days(amount),
-        Unit::Hours => Span::new().try_days((amount + 23) / 24),
-    };
-    from.checked_add(span.ok()?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_period_ends_on_the_day_that_it_says() {
-        for (from, period, until) in [
-            ("2026-07-31", "3Y", Some("2029-07-31")),
-            ("2024-02-29", "1Y", Some("2025-02-28")),
-            ("2026-01-31", "1M", Some("2026-02-28")),
-            ("2026-07-31", "10D", Some("2026-08-10")),
-            ("2026-07-31", "25H", Some("2026-08-02")),
-            ("2026-07-31", "24H", Some("2026-08-01")),
-            ("2026-07-31", "9999Y", None),
-            ("2026-07-31", "99999Y", None),
-        ] {
-            let period: Retention = period.parse().unwrap();
-            let until = until.map(|date| date.parse().unwrap());
-            assert_eq!(end(from.parse().unwrap(), period), until, "{from} {period}");
-        }
-    }
 }

@@ -77,6 +77,12 @@ pub enum Action {
     Corrupt,
     /// The document was deleted: no reader gets at it any more.
     Deleted,
+    /// It was told what has become of an enrolment that it is about.
+    EnrollmentChanged,
+    /// An operator put a hold on it.
+    Held,
+    /// An operator ended the hold.
+    Released,
     /// An operator brought its last content back.
     Restored,
     /// An upload ended without a content, in this state.

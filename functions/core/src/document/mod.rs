@@ -15,8 +15,9 @@ mod upload;
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use content::{Content, Verification};
 pub(crate) use history::last_action;
@@ -28,9 +29,11 @@ pub(crate) use upload::{LOOK_AGAIN, UPLOAD_LIFETIME};
 
 use crate::{
     Error,
+    association::Enrollment,
     ids::{ContentId, DocumentId, DocumentKey, ObjectKey, TenantId},
-    metadata::{Link, Metadata},
+    metadata::{Link, LinkKind, Metadata},
     name::Name,
+    retention::Keeping,
 };
 
 /// The most contents of a document, each with its own metadata: what is kept of one document has a bound.
@@ -59,9 +62,24 @@ pub struct Document {
     /// The open upload, or the last one where it ended without a content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<Upload>,
+    /// What it knows of the enrolments that it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub enrollments: Vec<Enrollment>,
+    /// The hold that an operator has put on it: its bytes are replaced by nobody, and nothing of it is destroyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// The last time that it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion: Option<Deletion>,
+}
+
+/// A legal hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The time at which it was put.
+    pub at: Timestamp,
+    /// The operator's reason.
+    pub reason: String,
 }
 
 /// A deletion: from then on no reader gets at the contents that the document had, unless an operator brings one back.
@@ -90,8 +108,19 @@ impl Document {
     /// The document before it was handed in.
     pub fn empty(key: DocumentKey, client: String) -> Self {
         let DocumentKey { tenant, id } = key;
-        let history = Vec::new();
-        Self { tenant, id, client, revision: 0, contents: 0, history, content: None, upload: None, deletion: None }
+        Self {
+            tenant,
+            id,
+            client,
+            revision: 0,
+            contents: 0,
+            history: Vec::new(),
+            content: None,
+            upload: None,
+            enrollments: Vec::new(),
+            hold: None,
+            deletion: None,
+        }
     }
 
     /// Returns whether it was deleted, and nothing was stored since.
@@ -128,9 +157,26 @@ impl Document {
         content.into_iter().chain(upload)
     }
 
-    /// The ids by which it is found.
+    /// The ids by which it is found, and the day to which it is to be kept.
     pub fn links(&self) -> BTreeSet<Link> {
-        self.metadata().flat_map(|metadata| metadata.links.all()).collect()
+        let ids = self.metadata().flat_map(|metadata| metadata.links.all());
+        ids.chain(self.kept_until().map(|until| Link { kind: LinkKind::Retention, id: until.to_string() })).collect()
+    }
+
+    /// The day to which its content is to be kept, by what it knows; `None` where that is not known.
+    pub fn kept_until(&self) -> Option<Date> {
+        self.keeping()?.until
+    }
+
+    /// The time for which its content is to be kept, by what it knows; `None` where nobody said.
+    pub fn keeping(&self) -> Option<Keeping> {
+        let content = self.content.as_ref()?;
+        Keeping::of(content, self.enrollment(content.metadata.links.association()))
+    }
+
+    /// What it knows of this enrolment.
+    pub fn enrollment(&self, association: Option<Uuid>) -> Option<Enrollment> {
+        self.enrollments.iter().find(|known| Some(known.association_id) == association).copied()
     }
 
     /// Checks that an `Idempotency-Key` brings what it brought before (the draft, section 2.7): the same metadata and

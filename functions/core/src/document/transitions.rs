@@ -1,11 +1,18 @@
 //! The transitions of a document, and the one diff that says what each puts aside.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use super::{Action, Content, Deletion, Document, EndReason, HistoryEntry, Stamp, Upload, UploadState, Verification};
+use super::{
+    Action, Content, Deletion, Document, EndReason, HistoryEntry, Hold, Stamp, Upload, UploadState, Verification,
+};
 use crate::{
+    association::Association,
     checksum::Checksum,
     ids::ContentId,
     metadata::{Link, Metadata},
@@ -33,6 +40,9 @@ pub struct Change {
     pub linked: Vec<Link>,
     /// The ids by which it no longer is.
     pub unlinked: Vec<Link>,
+    /// The enrolments that it links the document to, each with the revision of what the document then knows of it; 0 is
+    /// that nothing was reported.
+    pub enrollments: BTreeMap<Uuid, u64>,
     /// The changes of the counts of the tenant's open uploads.
     pub deltas: Vec<Delta>,
 }
@@ -54,15 +64,29 @@ impl Change {
             !goes_on && current.is_none_or(|current| current.content_id != old.content_id)
         });
         let (old_links, links) = (before.links(), next.links());
+        let known = before.associations();
+        let enrollments = next.associations().difference(&known).map(|&association| (association, 0)).collect();
         Self {
             replaced: replaced.cloned(),
             ended: ended.cloned(),
             archived,
             linked: links.difference(&old_links).cloned().collect(),
             unlinked: old_links.difference(&links).cloned().collect(),
+            enrollments,
             deltas: deltas(counted(before), counted(&next)),
             next,
         }
+    }
+
+    /// The same change of `before`, with what was reported of an enrolment that it links the document to.
+    #[must_use]
+    pub fn knowing(self, before: &Document, association: &Association) -> Self {
+        let Self { mut next, archived, enrollments, .. } = self;
+        next.learn(association);
+        let mut change = Self::between(before, next, archived);
+        change.enrollments = enrollments;
+        change.enrollments.insert(association.id, association.revision);
+        change
     }
 }
 
@@ -206,6 +230,42 @@ impl Document {
             .then(|| self.change(Action::Restored, content_id, stamp, |next, at| next.make_current(last, at)))
     }
 
+    /// An operator puts a hold on it, for this reason, or ends it. `None` where nothing would change, or nothing was ever
+    /// there to be held.
+    pub fn hold(&self, reason: Option<&str>, stamp: &Stamp) -> Option<Change> {
+        if self.hold.as_ref().map(|hold| hold.reason.as_str()) == reason {
+            return None;
+        }
+        let content_id = self.history.last()?.content_id.clone();
+        let action = if reason.is_some() { Action::Held } else { Action::Released };
+        Some(self.change(action, content_id, stamp, |next, at| {
+            next.hold = reason.map(|reason| Hold { at, reason: reason.to_owned() });
+        }))
+    }
+
+    /// What was reported of an enrolment that it is about. `None` where it is about another, or knows that already.
+    pub fn told(&self, association: &Association, stamp: &Stamp) -> Option<Change> {
+        let metadata = self.metadata().find(|metadata| metadata.links.association() == Some(association.id))?;
+        if self.enrollment(Some(association.id)) == association.enrollment() {
+            return None;
+        }
+        let content = self.content.as_ref().filter(|content| content.metadata == *metadata);
+        let content_id = content.map(|content| &content.content_id);
+        let content_id = content_id.or(self.upload.as_ref().map(|upload| &upload.content_id))?.clone();
+        // It is written only while that is the last report.
+        Some(self.change(Action::EnrollmentChanged, content_id, stamp, |_, _| {}).knowing(self, association))
+    }
+
+    /// The enrolments that it is about.
+    pub(super) fn associations(&self) -> BTreeSet<Uuid> {
+        self.metadata().filter_map(|metadata| metadata.links.association()).collect()
+    }
+
+    fn learn(&mut self, association: &Association) {
+        self.enrollments.retain(|known| known.association_id != association.id);
+        self.enrollments.extend(association.enrollment());
+    }
+
     /// The current content comes again: at most its metadata is new. An upload of something else that is
     /// under way stays so, for this content was here before it.
     fn correct(&self, current: &Content, metadata: Metadata, stamp: &Stamp) -> Option<Change> {
@@ -247,6 +307,8 @@ impl Document {
         let archived = if next.history.len() < RECENT { Vec::new() } else { std::mem::take(&mut next.history) };
         next.history.push(HistoryEntry { revision: next.revision, at, by: stamp.by.clone(), what, content_id });
         edit(&mut next, at);
+        let associations = next.associations();
+        next.enrollments.retain(|known| associations.contains(&known.association_id));
         Change::between(self, next, archived)
     }
 

@@ -6,11 +6,13 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     Subject, SubjectKind,
     consumer::Consumer,
     json::Node,
+    parse_uuid,
     reference::{id, id_of},
 };
 use crate::Result;
@@ -42,7 +44,7 @@ pub struct Links {
     pub exam_component_offering: Option<String>,
 }
 
-/// One id by which documents are found.
+/// One id, or day, by which documents are found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Link {
     /// The kind of id.
@@ -51,7 +53,7 @@ pub struct Link {
     pub id: String,
 }
 
-/// The kinds of id by which documents are found.
+/// The kinds of id, and the day, by which documents are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkKind {
     /// An association's.
@@ -62,6 +64,8 @@ pub enum LinkKind {
     Person,
     /// A student number.
     Student,
+    /// A day, as `2029-07-31`: the last to which the document is to be kept.
+    Retention,
 }
 
 impl From<SubjectKind> for LinkKind {
@@ -75,8 +79,8 @@ impl From<SubjectKind> for LinkKind {
 }
 
 impl LinkKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Association, Self::Offering, Self::Person, Self::Student];
+    /// Every kind of id.
+    pub const IDS: [Self; 4] = [Self::Association, Self::Offering, Self::Person, Self::Student];
 
     /// The kind as the table's keys spell it.
     pub fn as_str(self) -> &'static str {
@@ -85,6 +89,7 @@ impl LinkKind {
             Self::Offering => "offering",
             Self::Person => "person",
             Self::Student => "student",
+            Self::Retention => "retention",
         }
     }
 }
@@ -115,6 +120,11 @@ impl Links {
             exam_code: in_consumer("examCode")?,
             exam_component_offering: consumer.get("examComponentOffering")?.and_then(|node| id_of(&node, "offeringId")),
         })
+    }
+
+    /// The association, if its id is one that a report can be about.
+    pub fn association(&self) -> Option<Uuid> {
+        self.association_id.as_deref().and_then(parse_uuid)
     }
 
     /// The ids by which the document is found.

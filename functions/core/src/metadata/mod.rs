@@ -33,6 +33,7 @@ use crate::{
     checksum::Checksum,
     class::{DocumentClass, SubjectKind},
     parts::DocumentSize,
+    tenant::{RetentionRules, Term},
 };
 use consumer::Consumer;
 use faults::Faults;
@@ -85,6 +86,9 @@ pub struct Metadata {
     /// The name that the file itself came under, as sent; cut at 1,024 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_file_name: Option<String>,
+    /// The time for which the document is kept, as its tenant's rules had it when this came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<Term>,
     /// The sender's JSON, word for word.
     pub as_sent: String,
 }
@@ -117,7 +121,22 @@ impl Metadata {
             file.bytes,
             name.into_iter().chain([okd.document_name.as_str()]),
         );
-        Ok(Self { subject, links, okd, media_type, sent_file_name: name.map(str::to_owned), as_sent: text.to_owned() })
+        Ok(Self {
+            subject,
+            links,
+            okd,
+            media_type,
+            sent_file_name: name.map(str::to_owned),
+            term: None,
+            as_sent: text.to_owned(),
+        })
+    }
+
+    /// The same, of a document that is kept by these rules.
+    #[must_use]
+    pub(crate) fn kept_by(mut self, rules: &RetentionRules) -> Self {
+        self.term = rules.term(&self);
+        self
     }
 
     /// The metadata for other bytes of the same document: what it said of these bytes alone is dropped, and their type is

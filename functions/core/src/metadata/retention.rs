@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::{Span, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -62,6 +63,30 @@ pub enum Unit {
     Months,
     Days,
     Hours,
+}
+
+impl Retention {
+    /// The day on which it ends, from this day. Hours count as whole days, so that nothing ends early; `None` where that is
+    /// later than a date can be.
+    pub fn end(self, from: Date) -> Option<Date> {
+        let amount = i64::from(self.amount);
+        let span = match self.unit {
+            Unit::Years => Span::new().try_years(amount),
+            Unit::Months => Span::new().try_months(amount),
+            Unit::Days => Span::new().try_days(amount),
+            Unit::Hours => Span::new().try_days((amount + 23) / 24),
+        };
+        from.checked_add(span.ok()?).ok()
+    }
+
+    /// Returns whether it is no longer than this one, from a day at which that is told.
+    pub fn is_at_most(self, other: Self) -> bool {
+        const FROM: Date = Date::constant(2000, 1, 1);
+        match (self.end(FROM), other.end(FROM)) {
+            (Some(end), Some(limit)) => end <= limit,
+            (end, _) => end.is_some(),
+        }
+    }
 }
 
 impl FromStr for Retention {
@@ -165,6 +190,24 @@ mod tests {
     fn zero_signs_fractions_and_other_units_are_no_period() {
         for text in ["", "Y", "0Y", "+3Y", "-1D", "1.5Y", "3y", "3W", "3 Y", "100000D", "3YY", "P3Y", "٣Y"] {
             assert!(text.parse::<Retention>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_period_ends_on_the_day_that_it_says() {
+        for (from, period, until) in [
+            ("2026-07-31", "3Y", Some("2029-07-31")),
+            ("2024-02-29", "1Y", Some("2025-02-28")),
+            ("2026-01-31", "1M", Some("2026-02-28")),
+            ("2026-07-31", "10D", Some("2026-08-10")),
+            ("2026-07-31", "25H", Some("2026-08-02")),
+            ("2026-07-31", "24H", Some("2026-08-01")),
+            ("2026-07-31", "9999Y", None),
+            ("2026-07-31", "99999Y", None),
+        ] {
+            let period: Retention = period.parse().unwrap();
+            let until = until.map(|date| date.parse().unwrap());
+            assert_eq!(period.end(from.parse().unwrap()), until, "{from} {period}");
         }
     }
 }

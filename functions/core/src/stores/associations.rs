@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     documents::Documents,
-    table::{ItemKey, item, read},
+    table::{ItemKey, association_item, number, read},
     write::over_the_one_before,
 };
 use crate::{Error, Result, association::Association, ids::TenantId};
@@ -26,7 +26,7 @@ impl Documents {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item(ItemKey::association(&next.tenant, next.id), next)?))
+            .set_item(Some(association_item(next)?))
             .condition_expression(condition)
             .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -34,10 +34,33 @@ impl Documents {
             return Ok(true);
         };
         match error.into_service_error() {
+            // A document is being linked to it at this very moment.
+            PutItemError::TransactionConflictException(_) => Ok(false),
             // The SDK tries again by itself: our own write may stand in our way.
             PutItemError::ConditionalCheckFailedException(failed) => {
                 let there = failed.item.map(read::<Association>).transpose()?;
                 Ok(there.as_ref() == Some(next))
+            }
+            error => Err(Error::unavailable("writing an association", error)),
+        }
+    }
+
+    /// Notes that the documents of an association know of its last report, unless there is another by now.
+    pub(crate) async fn note_told(&self, association: &Association) -> Result<bool> {
+        let told = Association { untold: false, ..association.clone() };
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(association_item(&told)?))
+            .condition_expression("revision = :revision")
+            .expression_attribute_values(":revision", number(association.revision.cast_signed()));
+        let Err(error) = put.send().await else {
+            return Ok(true);
+        };
+        match error.into_service_error() {
+            PutItemError::ConditionalCheckFailedException(_) | PutItemError::TransactionConflictException(_) => {
+                Ok(false)
             }
             error => Err(Error::unavailable("writing an association", error)),
         }

@@ -31,6 +31,7 @@ pub use downloads::DownloadLink;
 pub(crate) use files::time_to_read;
 pub use files::{File, Files, Listed, Put, StoredObject};
 pub use issuer_keys::Claim;
+pub use lists::By;
 pub use multipart::{Completion, PartLink, ReceivedPart};
 pub use pending::{Page, Work, WorkItem};
 pub use sessions::{TENANT_TAG, TenantStores};

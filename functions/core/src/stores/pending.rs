@@ -1,4 +1,4 @@
-//! The index of what is pending: uploads, contents to verify, orphans to remove.
+//! The index of what is pending: uploads, contents to verify, orphans to remove, enrolments to tell documents of.
 //!
 //! It is sparse: an item is in it only while it has the attributes `queue` (one of `QUEUES`, by the document's id, so
 //! that no partition of the index is hot) and `due` (epoch seconds, the time to look after it). The write that makes a
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    association::Association,
     document::{Content, Document, LOOK_AGAIN, Orphan},
     ids::{DocumentKey, TenantId},
 };
@@ -53,6 +54,8 @@ pub enum Work {
     Past(DocumentKey, Box<Content>),
     /// Something to remove from S3.
     Orphan(DocumentKey, Orphan),
+    /// An association whose documents may not know of its last report.
+    Association(Box<Association>),
 }
 
 impl WorkItem {
@@ -132,6 +135,7 @@ impl Documents {
             Record::Document(document) => Work::Document(document),
             Record::Content(key, content) => Work::Past(key, content),
             Record::Orphan(key, orphan) => Work::Orphan(key, orphan),
+            Record::Association(association) => Work::Association(association),
             _ => return Err(Error::unavailable(during, "an item that is never pending")),
         }))
     }

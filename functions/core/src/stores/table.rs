@@ -15,7 +15,7 @@ use crate::{
     Error, Result,
     association::Association,
     document::{Content, Document, HistoryEntry, Orphan},
-    ids::{ContentId, DocumentKey, TenantId},
+    ids::{ContentId, DocumentId, DocumentKey, TenantId},
     listing::Listing,
     metadata::{Link, LinkKind},
 };
@@ -37,6 +37,8 @@ const POINTER: &str = "version#";
 const ASSOCIATION: &str = "#association";
 /// A place before that of every entry by which a document is found, which is the document's id.
 pub(super) const BEFORE_LINKS: &str = "/";
+/// A place after that of every such entry.
+pub(super) const AFTER_LINKS: &str = "g";
 pub(super) const HISTORY: &str = "history#";
 /// Both keys of the one item that is no tenant's.
 const LISTING: &str = "#look-through";
@@ -98,12 +100,24 @@ impl ItemKey {
 
     /// The entry by which a document is found by an id of others.
     pub fn link(key: &DocumentKey, link: &Link) -> Self {
-        Self { pk: Self::links_partition(&key.tenant, link), sk: key.id.to_string() }
+        match link.kind {
+            LinkKind::Retention => {
+                let (pk, day) = (Self::retention_partition(&key.tenant), &link.id);
+                Self { pk, sk: format!("{day}.{}", key.id) }
+            }
+            _ => Self { pk: Self::links_partition(&key.tenant, link), sk: key.id.to_string() },
+        }
     }
 
-    /// The partition of the entries by which the documents of this link are found, in the order of their ids.
+    /// The partition of the entries by which the documents of this id are found, in the order of their own ids.
     pub(super) fn links_partition(tenant: &TenantId, link: &Link) -> String {
         format!("{tenant}#{}#{}", link.kind.as_str(), link.id)
+    }
+
+    /// The partition of the entries by which the documents of a tenant are found by the days to which they are to be kept,
+    /// in the order of these.
+    pub(super) fn retention_partition(tenant: &TenantId) -> String {
+        format!("{tenant}#{}", LinkKind::Retention.as_str())
     }
 
     /// An association, in the partition of the entries by which its documents are found.
@@ -132,13 +146,17 @@ impl ItemKey {
             let shard = self.sk.strip_prefix("counter#")?.parse().ok()?;
             return Some(Place::Shard(tenant.to_owned().try_into().ok()?, shard));
         }
+        if rest == LinkKind::Retention.as_str() {
+            let (_, id) = self.sk.split_once('.')?;
+            return Some(Place::Link(DocumentKey::parse(tenant, id)?));
+        }
         if let Some((kind, id)) = rest.split_once('#') {
             return match kind {
                 ORPHAN => Some(Place::Orphan(DocumentKey::parse(tenant, id)?)),
                 _ if self.sk == ASSOCIATION && kind == LinkKind::Association.as_str() => {
                     Some(Place::Association(tenant.to_owned().try_into().ok()?, Uuid::try_parse(id).ok()?))
                 }
-                _ if LinkKind::ALL.iter().any(|known| known.as_str() == kind) => {
+                _ if LinkKind::IDS.iter().any(|known| known.as_str() == kind) => {
                     Some(Place::Link(DocumentKey::parse(tenant, &self.sk)?))
                 }
                 _ => None,
@@ -279,23 +297,29 @@ pub(super) fn item(key: ItemKey, value: &impl Serialize) -> Result<Item> {
 /// A document's own item.
 pub(super) fn document_item(document: &Document) -> Result<Item> {
     let key = document.key();
-    Ok(listed(&key, item(ItemKey::document(&key), document)?, document.due()))
+    Ok(listed(key.id, item(ItemKey::document(&key), document)?, document.due()))
+}
+
+/// The item of an association.
+pub(super) fn association_item(association: &Association) -> Result<Item> {
+    let key = ItemKey::association(&association.tenant, association.id);
+    Ok(listed(association.id.into(), item(key, association)?, association.due()))
 }
 
 /// The item of a content that was current before.
 pub(super) fn content_item(key: &DocumentKey, content: &Content) -> Result<Item> {
-    Ok(listed(key, item(ItemKey::content(key, content.sequence), content)?, content.due()))
+    Ok(listed(key.id, item(ItemKey::content(key, content.sequence), content)?, content.due()))
 }
 
 /// The item of an orphan.
 pub(super) fn orphan_item(key: &DocumentKey, orphan: &Orphan) -> Result<Item> {
-    Ok(listed(key, item(ItemKey::orphan(key, orphan), orphan)?, Some(orphan.due())))
+    Ok(listed(key.id, item(ItemKey::orphan(key, orphan), orphan)?, Some(orphan.due())))
 }
 
-/// The item, listed by the index if it is due some time.
-fn listed(key: &DocumentKey, mut item: Item, due: Option<Timestamp>) -> Item {
+/// The item of something with this id, listed by the index if it is due some time.
+fn listed(id: DocumentId, mut item: Item, due: Option<Timestamp>) -> Item {
     if let Some(due) = due {
-        item.insert("queue".to_owned(), queue(key.id.queue(QUEUES)));
+        item.insert("queue".to_owned(), queue(id.queue(QUEUES)));
         item.insert("due".to_owned(), number(due.as_second()));
     }
     item

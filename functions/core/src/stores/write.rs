@@ -1,6 +1,6 @@
 //! Writes a change of a document: its item and all that goes with it, in one call.
 //!
-//! Needs `dynamodb:PutItem`, `dynamodb:UpdateItem` and `dynamodb:DeleteItem` on the table. (A transaction needs the
+//! Needs `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` and `dynamodb:ConditionCheckItem` on the table. (A transaction needs the
 //! rights of the writes that it holds.)
 
 #[cfg(test)]
@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::{
     config,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
     types::{
-        CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-        error::TransactionCanceledException,
+        CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        Update, error::TransactionCanceledException,
     },
 };
 use jiff::Timestamp;
@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    association::Association,
     document::{Change, Document, Orphan},
     quota::{Delta, Quota},
 };
@@ -45,6 +46,8 @@ pub enum Written {
     Lost(Box<Document>),
     /// This shard of the tenant's quota has no room for the upload that the change opens.
     Full(u8),
+    /// This was reported of an enrolment that the change links the document to, and the change does not know.
+    Reported(Box<Association>),
 }
 
 impl Documents {
@@ -52,7 +55,7 @@ impl Documents {
     /// replaces into the document's history, what it ends into the list of orphans, what it opens and ends
     /// into the counts of its tenant's quota, and the entries by which the document is found by the ids of others.
     ///
-    /// [`Written::Lost`] and [`Written::Full`] are certain: nothing of the change has been, at any moment, the
+    /// [`Written::Lost`], [`Written::Full`] and [`Written::Reported`] are certain: nothing of the change has been, at any moment, the
     /// document's state. After an error nothing is certain.
     pub async fn write(&self, change: &Change, quota: Option<Quota>, now: Timestamp) -> Result<Written> {
         let next = &change.next;
@@ -76,8 +79,9 @@ impl Documents {
                     current if current == *next => return Ok(Written::Done),
                     current => Ok(Written::Lost(Box::new(current))),
                 },
-                Ok(Sent::Full(place)) => match shard_at(change, place, more.len()) {
+                Ok(Sent::OtherRefused(place, item)) => match shard_at(change, place, more.len()) {
                     Some(shard) => Ok(Written::Full(shard)),
+                    None if item.is_some() => Ok(Written::Reported(Box::new(read(item.unwrap_or_default())?))),
                     None => Err(Error::unavailable(
                         "writing a document's item with others",
                         "a write without a condition was refused",
@@ -179,12 +183,31 @@ impl Documents {
             let delete = delete.build().map_err(building)?;
             writes.push(TransactWriteItem::builder().delete(delete).build());
         }
+        for (&association, &revision) in &change.enrollments {
+            let check = self.knows(ItemKey::association(&key.tenant, association), revision)?;
+            writes.push(TransactWriteItem::builder().condition_check(check).build());
+        }
         // Last, so that a refused one is known by its place.
         for &delta in &change.deltas {
             let update = self.count(&change.next, delta, quota)?;
             writes.push(TransactWriteItem::builder().update(update).build());
         }
         Ok(writes)
+    }
+
+    /// Asks that this revision of an association is its last.
+    fn knows(&self, key: ItemKey, revision: u64) -> Result<ConditionCheck> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(key.into_item()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let check = match revision {
+            0 => check.condition_expression("attribute_not_exists(pk)"),
+            known => check
+                .condition_expression("revision = :known")
+                .expression_attribute_values(":known", number(known.cast_signed())),
+        };
+        check.build().map_err(building)
     }
 
     /// Counts what is opened and what has ended, for the tenant and for the document's client; what is opened only
@@ -259,14 +282,13 @@ enum Sent {
     Done,
     /// This item stood in the way.
     Refused(Item),
-    /// The write at this place of the transaction, of a shard's count, had no room.
-    Full(usize),
+    /// The condition at this place of the transaction did not hold, and this is what stood there, where that was asked for.
+    OtherRefused(usize, Option<Item>),
     /// Another transaction was at work on the same item at that moment.
     Conflict,
 }
 
-/// Why a transaction came to nothing; the document's item is its first, and of the others only the counts have
-/// conditions.
+/// Why a transaction came to nothing; the document's item is its first.
 fn canceled_by(canceled: TransactionCanceledException) -> Result<Sent> {
     let reasons = canceled.cancellation_reasons();
     let refused = |reason: &&CancellationReason| reason.code() == Some("ConditionalCheckFailed");
@@ -277,7 +299,7 @@ fn canceled_by(canceled: TransactionCanceledException) -> Result<Sent> {
     } else if reasons.iter().any(conflict) {
         Ok(Sent::Conflict)
     } else if let Some(place) = reasons.iter().position(|reason| refused(&reason)) {
-        Ok(Sent::Full(place))
+        Ok(Sent::OtherRefused(place, reasons[place].item().cloned()))
     } else {
         Err(Error::unavailable("writing a document's item with others", canceled))
     }

@@ -4,6 +4,7 @@
 
 mod issuer;
 mod limits;
+mod retention;
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 pub use issuer::{Issuer, KeyPlace, KeyUrl, Signature};
 pub use limits::{Limits, UncheckedLimits};
+pub use retention::{CountsFrom, RetentionRule, RetentionRules, Term};
 
 use crate::ids::TenantId;
 
@@ -53,6 +55,9 @@ pub struct Tenant {
     pub trust_unverified: bool,
     /// Its limits.
     pub limits: Limits,
+    /// Its rules for how long its documents are kept.
+    #[serde(default)]
+    pub retention: RetentionRules,
     /// Goes into the name of every document, so that no outsider can compute its id. It is data: another salt would
     /// give every repeat another id.
     pub salt: Salt,
@@ -101,6 +106,7 @@ impl Tenant {
             shared: false,
             trust_unverified: false,
             limits: Limits::default(),
+            retention: RetentionRules::default(),
             salt: Salt::random(),
             removed: None,
             revision: 0,

@@ -103,6 +103,7 @@ impl Verifier {
             sees_all: tenant.shared,
             trusts_unverified: tenant.trust_unverified,
             limits: tenant.limits,
+            retention: tenant.retention.clone(),
             salt: tenant.salt,
         })
     }

@@ -39,9 +39,10 @@ pub async fn begin_upload(
     stores: &Stores,
     caller: &Caller,
     key: Option<&IdempotencyKey>,
-    offered: OfferedFile,
+    OfferedFile { metadata, size }: OfferedFile,
     now: Timestamp,
 ) -> Result<Begun> {
+    let offered = OfferedFile { metadata: metadata.kept_by(&caller.retention), size };
     caller.check_size(offered.size.bytes())?;
     caller.scopes.require(offered.metadata.class())?;
     let request = Request { caller, metadata: &offered.metadata, idempotency_key: key };
@@ -144,6 +145,9 @@ async fn offer(
         let document = commit.document();
         if replaces && document.is_deleted() {
             return Err(Error::NotFound);
+        }
+        if replaces && document.hold.is_some() {
+            return Err(Error::Held);
         }
         document.check_repeat(name, &fresh.metadata, None)?;
         // The document may be of a class that this token has no scope for.

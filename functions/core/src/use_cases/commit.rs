@@ -56,16 +56,24 @@ impl<'a> Commit<'a> {
 
     /// The same, where a change that opens an upload must stay within a quota. `false` also where the upload's shard
     /// [has no room](Self::is_full): then decide again, on another.
-    pub(super) async fn write_within(&mut self, change: Change, quota: Option<Quota>) -> Result<bool> {
-        match write(self.stores, &change, quota, self.now).await? {
-            Written::Done => {
-                self.document = change.next;
-                return Ok(true);
+    pub(super) async fn write_within(&mut self, mut change: Change, quota: Option<Quota>) -> Result<bool> {
+        for _ in 0..LOSSES {
+            match write(self.stores, &change, quota, self.now).await? {
+                Written::Done => {
+                    self.document = change.next;
+                    return Ok(true);
+                }
+                Written::Full(shard) => self.full.push(shard),
+                Written::Lost(current) => self.document = self.after_a_loss(*current).await?,
+                // It stays right, and is written with what there was to know.
+                Written::Reported(association) => {
+                    change = change.knowing(&self.document, &association);
+                    continue;
+                }
             }
-            Written::Full(shard) => self.full.push(shard),
-            Written::Lost(current) => self.document = self.after_a_loss(*current).await?,
+            return Ok(false);
         }
-        Ok(false)
+        Err(Error::Contended)
     }
 
     /// Returns the state to decide on after another request was first: the first time the one that it left, later the one

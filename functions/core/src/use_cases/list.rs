@@ -1,4 +1,5 @@
-//! The documents of an association, an offering, a person or a student are listed for those who may know of them.
+//! Documents are listed for those who may know of them: those of an association, an offering, a person or a student, and
+//! those that need no longer be kept.
 
 use jiff::{civil::Date, tz::Offset};
 
@@ -8,7 +9,7 @@ use crate::{
     class::DocumentType,
     document::{Content, Document},
     ids::DocumentKey,
-    metadata::Link,
+    stores::By,
 };
 
 /// The most documents on one page (OOAPI's largest `pageSize`).
@@ -22,11 +23,11 @@ const AT_ONCE: usize = 100;
 /// The characters of an id in a cursor that stands at a document that the caller may not see: it tells too little of it.
 const HIDDEN_CURSOR: usize = 8;
 
-/// A question for the documents that an id is linked to.
+/// A question for documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// The id.
-    pub link: Link,
+    /// What they are found by.
+    pub by: By,
     /// Only documents of this type.
     pub document_type: Option<DocumentType>,
     /// Only documents stored on this day (UTC) or later.
@@ -37,7 +38,7 @@ pub struct Question {
     pub page: PageAsked,
 }
 
-/// The page that is asked for: documents are in the order of their ids.
+/// The page that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageAsked {
     /// The most documents on it: 1 to [`MAX_PAGE`].
@@ -55,15 +56,15 @@ pub enum Start {
     After(Cursor, usize),
 }
 
-/// A place in a list: an id of a document, or the beginning of one.
+/// A place in a list: that of a document's entry, or the beginning of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
 impl Cursor {
     /// A cursor as one of our answers had it; `None` where it cannot be one.
     pub fn parse(text: &str) -> Option<Self> {
-        let has_characters = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-        ((1..=36).contains(&text.len()) && has_characters).then(|| Self(text.to_owned()))
+        let has_characters = text.bytes().all(|byte| b"-.".contains(&byte) || byte.is_ascii_hexdigit());
+        ((1..="2029-07-31.".len() + 36).contains(&text.len()) && has_characters).then(|| Self(text.to_owned()))
     }
 
     /// The cursor as an answer has it.
@@ -81,8 +82,8 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// Lists the documents that have the link, that the caller may read, and that are stored (also while a newer content is on
-/// its way). It reads the ids, then up to [`AT_ONCE`] documents a call, until the page is full.
+/// Lists the documents that the caller may read and that are stored (also while a newer content is on its way). It reads
+/// their entries, then up to [`AT_ONCE`] documents a call, until the page is full.
 pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Result<Page> {
     let PageAsked { size, ref start } = question.page;
     let (mut to_skip, mut after) = match start {
@@ -92,10 +93,11 @@ pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Resu
     let mut documents: Vec<(Document, Content)> = Vec::new();
     let mut looked_at = 0;
     loop {
-        let ids = stores.documents.linked(&caller.tenant, &question.link, after.as_deref(), AT_ONCE).await?;
-        let (count, last) = (ids.len(), ids.last().map(ToString::to_string));
-        looked_at += count;
-        let keys: Vec<DocumentKey> = ids.into_iter().map(|id| caller.key(id)).collect();
+        let entries = stores.documents.entries(&caller.tenant, &question.by, after.as_deref(), AT_ONCE).await?;
+        looked_at += entries.len();
+        let is_last = entries.len() < AT_ONCE;
+        let (places, keys): (Vec<String>, Vec<DocumentKey>) =
+            entries.into_iter().map(|entry| (entry.place, entry.document)).unzip();
         for document in stores.documents.load_all(&keys).await? {
             let Some(found) = answer(document, caller, question) else {
                 continue;
@@ -103,22 +105,41 @@ pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Resu
             if to_skip > 0 {
                 to_skip -= 1;
             } else if documents.len() == size {
-                let next = documents.last().map(|(document, _)| Cursor(document.id.to_string()));
+                let next = documents.last().map(|(document, _)| question.place_of(document));
                 return Ok(Page { documents, next });
             } else {
                 documents.push(found);
             }
         }
-        let Some(last) = last.filter(|_| count == AT_ONCE) else {
+        let Some(last) = places.into_iter().next_back().filter(|_| !is_last) else {
             return Ok(Page { documents, next: None });
         };
         if looked_at >= MAX_LOOKED_AT {
             if to_skip > 0 {
                 return Err(Error::PageTooFar);
             }
-            return Ok(Page { documents, next: Some(Cursor(last[..HIDDEN_CURSOR].to_owned())) });
+            return Ok(Page { documents, next: Some(Cursor(question.hidden(&last))) });
         }
         after = Some(last);
+    }
+}
+
+impl Question {
+    /// The place of a document of the answer.
+    fn place_of(&self, document: &Document) -> Cursor {
+        Cursor(match (&self.by, document.kept_until()) {
+            (By::DueBefore(_), Some(until)) => format!("{until}.{}", document.id),
+            _ => document.id.to_string(),
+        })
+    }
+
+    /// A place just before this one, which may be that of a document that its reader may not know of.
+    fn hidden(&self, place: &str) -> String {
+        let day = match self.by {
+            By::Link(_) => 0,
+            By::DueBefore(_) => "2029-07-31.".len(),
+        };
+        place.chars().take(day + HIDDEN_CURSOR).collect()
     }
 }
 
@@ -129,7 +150,10 @@ fn answer(document: Document, caller: &Caller, question: &Question) -> Option<(D
     let day = Offset::UTC.to_datetime(content.stored_at).date();
     let is_answer = caller.may_know_of(&document)
         && caller.takes_for_stored(&content)
-        && metadata.links.all().contains(&question.link)
+        && match &question.by {
+            By::Link(link) => metadata.links.all().contains(link),
+            By::DueBefore(day) => document.kept_until().is_some_and(|until| until < *day),
+        }
         && question.document_type.is_none_or(|wanted| wanted == metadata.okd.document_type)
         && question.since.is_none_or(|since| day >= since)
         && question.until.is_none_or(|until| day <= until);

@@ -4,7 +4,6 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::load::load;
 use crate::{
@@ -107,12 +106,11 @@ pub async fn link(stores: &Stores, document: &Document, content: &Content, now: 
 
 /// Computes for how long a content that was found is to be kept. One call, where it belongs to an enrolment.
 pub async fn keeping(stores: &Stores, document: &Document, content: &Content) -> Result<Option<Keeping>> {
-    let association = content.metadata.links.association_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
-    let association = match association {
+    let association = match content.metadata.links.association() {
         Some(id) => stores.documents.association(&document.tenant, id).await?,
         None => None,
     };
-    Ok(Keeping::of(content, association.as_ref()))
+    Ok(Keeping::of(content, association.and_then(|association| association.enrollment())))
 }
 
 /// The content, if it may be taken for stored.

@@ -1,5 +1,5 @@
 //! The clock's turn: everything that is due is looked after. Uploads whose parts are all there are completed,
-//! those past their time expired, contents whose event was lost verified, orphans removed.
+//! those past their time expired, contents whose event was lost verified, orphans removed, documents told of enrolments.
 //!
 //! Each work item is leased first, which makes it due again only later, and then processed: a sweep that dies, or two
 //! at once, do nothing twice that matters, and one that fails is no obstacle to the others.
@@ -18,6 +18,7 @@ use super::{
     commit::Commit,
     fate::points_to,
     finish::{Finished, finish},
+    tell_documents::{Told, tell_documents},
     verify::{Verified, verify, verify_past},
 };
 use crate::{
@@ -48,6 +49,8 @@ pub struct Swept {
     pub mismatched: u64,
     /// Orphans removed from S3.
     pub removed: u64,
+    /// Enrolments of which all their documents were told.
+    pub told: u64,
     /// Work that has to wait still, or that another process has settled.
     pub waiting: u64,
     /// Work that failed, and is due again in a while.
@@ -66,6 +69,7 @@ enum Outcome {
     Corrupt,
     Mismatched,
     Removed,
+    Told,
     Waiting,
     Left,
 }
@@ -125,6 +129,7 @@ impl Swept {
             Ok(Outcome::Corrupt) => &mut self.corrupt,
             Ok(Outcome::Mismatched) => &mut self.mismatched,
             Ok(Outcome::Removed) => &mut self.removed,
+            Ok(Outcome::Told) => &mut self.told,
             Ok(Outcome::Waiting) => &mut self.waiting,
             Ok(Outcome::Left) => &mut self.left,
             Err(error) => {
@@ -189,6 +194,13 @@ async fn process(turn: &Turn<'_>, item: WorkItem) -> Result<Outcome> {
         Some(Work::Document(document)) => settle(turn, *document).await,
         Some(Work::Past(key, content)) => turn.verify_past(&key, *content).await,
         Some(Work::Orphan(key, orphan)) => remove(turn.stores, &key, &orphan, turn.now).await,
+        Some(Work::Association(association)) => {
+            Ok(match tell_documents(turn.stores, &association, turn.time(), turn.until).await? {
+                Told::All => Outcome::Told,
+                Told::Overtaken => Outcome::Waiting,
+                Told::Some => Outcome::Left,
+            })
+        }
     }
 }
 
@@ -283,6 +295,7 @@ mod tests {
             Ok(Verified::Corrupt.into()),
             Ok(Outcome::Mismatched),
             Ok(Outcome::Removed),
+            Ok(Outcome::Told),
             Ok(Verified::Nothing.into()),
             Ok(Outcome::Waiting),
             Ok(Outcome::Left),
@@ -298,6 +311,7 @@ mod tests {
             corrupt: 1,
             mismatched: 1,
             removed: 1,
+            told: 1,
             waiting: 2,
             failed: 2,
             left: 1,

@@ -2,6 +2,8 @@
 //! with `--table`, of a deployed one, by the usual `AWS_*` settings.
 
 mod add;
+mod documents;
+mod retention;
 mod show;
 
 use std::{io::Write, path::PathBuf, str::FromStr};
@@ -11,7 +13,7 @@ use jiff::Timestamp;
 use okd_core::{
     Stores,
     document::Document,
-    ids::{DocumentKey, TenantId},
+    ids::TenantId,
     stores::{Documents, Files, Tenants, connect},
     tenant::Tenant,
     use_cases,
@@ -80,6 +82,28 @@ enum Command {
         tenant: Id,
         /// Its dmsDocumentId.
         document: String,
+    },
+    /// Put a legal hold on a document (with --documents and --files): nobody replaces its bytes.
+    Hold {
+        tenant: Id,
+        /// Its dmsDocumentId.
+        document: String,
+        /// The reason, for who looks later.
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        reason: String,
+    },
+    /// End the hold on a document.
+    Release {
+        tenant: Id,
+        /// Its dmsDocumentId.
+        document: String,
+    },
+    /// Show for how long a tenant's documents are kept, by type and subtype.
+    Retention {
+        tenant: Id,
+        /// Put the rules in this JSON file into their place; see docs/operating/retention.md.
+        #[arg(long, value_name = "FILE")]
+        set: Option<PathBuf>,
     },
     /// Remove a tenant: its tokens are refused within a minute. Its documents stay, and its name is theirs.
     Remove {
@@ -167,10 +191,18 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             if abort { end(&stores, open).await? } else { list_uploads(&open) }
         }
         Command::Undelete { tenant, document } => {
-            let key = DocumentKey::parse(&tenant.0.to_string(), &document);
-            let key = key.ok_or_else(|| format!("{document} is no dmsDocumentId: that is a UUID"))?;
-            undelete(&clients.stores()?, &key).await?
+            let key = documents::key(&tenant.0.to_string(), &document)?;
+            documents::undelete(&clients.stores()?, &key).await?
         }
+        Command::Hold { tenant, document, reason } => {
+            let key = documents::key(&tenant.0.to_string(), &document)?;
+            documents::hold(&clients.stores()?, &key, Some(&reason)).await?
+        }
+        Command::Release { tenant, document } => {
+            let key = documents::key(&tenant.0.to_string(), &document)?;
+            documents::hold(&clients.stores()?, &key, None).await?
+        }
+        Command::Retention { tenant, set } => retention::retention(&clients.tenants, &tenant.0, set.as_deref()).await?,
         Command::Remove { tenant, abort_uploads } => remove(clients, &tenant.0, abort_uploads).await?,
     };
     writeln!(std::io::stdout(), "{said}")?;
@@ -234,16 +266,6 @@ async fn remove(clients: Clients, id: &TenantId, abort_uploads: bool) -> Result<
     let stores = clients.stores()?;
     let open = use_cases::open_uploads(&stores, id, None).await?;
     Ok(format!("{removed}; {}", end(&stores, open).await?))
-}
-
-async fn undelete(stores: &Stores, key: &DocumentKey) -> Result<String> {
-    let id = key.id;
-    match use_cases::restore(stores, key, Timestamp::now()).await {
-        Ok(true) => Ok(format!("{id} is there again")),
-        Ok(false) => Err(format!("{id} is not deleted, or never was stored").into()),
-        Err(okd_core::Error::NotFound) => Err(format!("{} has no document {id}", key.tenant).into()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 async fn end(stores: &Stores, open: Vec<Document>) -> Result<String> {

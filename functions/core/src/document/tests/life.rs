@@ -92,7 +92,7 @@ proptest! {
                 called_stored.insert(content.content_id.to_string());
             }
             let Some(change) = take(&document, &history, step, &stamp) else { continue };
-            let Change { next, replaced, ended, archived, deltas, linked, unlinked } = change;
+            let Change { next, replaced, ended, archived, deltas, linked, unlinked, enrollments } = change;
             prop_assert_eq!(next.revision, document.revision + 1);
             let sequence = |document: &Document| document.content.as_ref().map(|content| content.sequence);
             if sequence(&next) == sequence(&document) {
@@ -135,6 +135,9 @@ proptest! {
             links.extend(linked);
             prop_assert!(unlinked.iter().all(|link| links.remove(link)));
             prop_assert_eq!(&links, &next.links());
+            let associations = next.associations();
+            prop_assert!(enrollments.keys().all(|id| associations.contains(id)));
+            prop_assert!(next.enrollments.iter().all(|known| associations.contains(&known.association_id)));
             entries.extend(archived);
             let all: Vec<&HistoryEntry> = entries.iter().chain(&next.history).collect();
             prop_assert_eq!(all.len() as u64, next.revision);

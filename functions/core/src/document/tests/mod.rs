@@ -1,6 +1,7 @@
 //! Tests of the rules of a document: tables of cases, and the property test of its life.
 
 mod contents;
+mod enrollments;
 mod life;
 mod offers;
 mod uploads;

@@ -23,7 +23,7 @@ fn a_cancelled_transaction_says_what_stood_in_the_way() {
         (&["ConditionalCheckFailed", "TransactionConflict"], "refused by 1"),
         (&["TransactionConflict", "None"], "conflict"),
         (&["None", "ConditionalCheckFailed", "TransactionConflict"], "conflict"),
-        (&["None", "None", "ConditionalCheckFailed"], "full at 2"),
+        (&["None", "None", "ConditionalCheckFailed"], "refused at 2"),
         (&["None", "ThrottlingError"], "unavailable"),
         (&[], "unavailable"),
     ] {
@@ -32,7 +32,7 @@ fn a_cancelled_transaction_says_what_stood_in_the_way() {
         let found = match canceled_by(cancelled) {
             Ok(Sent::Done) => "done".to_owned(),
             Ok(Sent::Refused(item)) => format!("refused by {}", item.len()),
-            Ok(Sent::Full(place)) => format!("full at {place}"),
+            Ok(Sent::OtherRefused(place, _)) => format!("refused at {place}"),
             Ok(Sent::Conflict) => "conflict".to_owned(),
             Err(_) => "unavailable".to_owned(),
         };
@@ -106,6 +106,7 @@ fn beside(change: &Change) -> Vec<String> {
         (Some(put), _, _) => name(&put.item),
         (_, Some(_), _) => "unlink".to_owned(),
         (_, _, Some(update)) => name(&update.key),
+        _ if write.condition_check.is_some() => "check".to_owned(),
         _ => "nothing".to_owned(),
     });
     words.collect()
@@ -115,7 +116,7 @@ fn beside(change: &Change) -> Vec<String> {
 fn what_a_change_puts_aside_is_written_with_it() {
     const LINK: &str = "00000000-0000-0000-0000-000000000000";
     let first = empty().receive(content(1, at(0)), &stamp(1)).unwrap();
-    assert_eq!(beside(&first), [LINK; 2]);
+    assert_eq!(beside(&first), [LINK, LINK, "check"]);
     let second = first.next.receive(content(2, at(0)), &stamp(2)).unwrap();
     assert_eq!(beside(&second), ["content", "version", LINK, "unlink"]);
     let corrected = Content { metadata: content(2, at(0)).metadata, ..content(1, at(0)) };
@@ -148,6 +149,7 @@ async fn write(change: &Change, given: &[Value]) -> (String, usize) {
         Ok(Written::Done) => "done".to_owned(),
         Ok(Written::Lost(there)) => format!("lost to revision {}", there.revision),
         Ok(Written::Full(shard)) => format!("full: {shard}"),
+        Ok(Written::Reported(association)) => format!("reported: {}", association.revision),
         Err(Error::Contended) => "contended".to_owned(),
         Err(Error::Unavailable { .. }) => "unavailable".to_owned(),
         Err(other) => panic!("{other:?}"),
