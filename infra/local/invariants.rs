@@ -12,7 +12,7 @@
 //!   the day to which it is to be kept.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
@@ -20,21 +20,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use okd_core::{
-    association::Enrollment,
     checksum::{Checksum, Digest},
-    document::{Action, Content, Document, EndReason, HistoryEntry, UploadState, Verification},
-    ids::{DocumentKey, ObjectKey, TenantId},
-    stores::{ItemKey, QUEUES, Record, counts_of_client},
+    document::{Content, Verification},
+    ids::{DocumentKey, ObjectKey},
+    stores::{ItemKey, QUEUES},
 };
-use uuid::Uuid;
 
 use crate::{
     Cloud, Result,
-    announced::{Announced, Moment},
+    announced::Announced,
+    named::{Item, Named, text},
     setup,
 };
-
-type Item = HashMap<String, AttributeValue>;
 
 /// The state of all documents, and the faults in it.
 #[derive(Debug, Default)]
@@ -93,7 +90,10 @@ pub async fn check_invariants(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Re
     let scan = dynamodb.scan().table_name(&cloud.table);
     let items: Vec<Item> = scan.consistent_read(true).into_paginator().items().send().collect::<Result<_, _>>().await?;
     let mut findings = Findings::default();
-    let named = findings.read_items(items)?;
+    let named = Named::read(items)?;
+    for key in &named.uploading {
+        findings.stored(key).uploading = true;
+    }
     let listed = listed(cloud, &dynamodb).await?;
     if listed != named.pending {
         let difference: Vec<_> = listed.symmetric_difference(&named.pending).collect();
@@ -122,161 +122,7 @@ pub async fn check_invariants(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Re
     Ok(findings)
 }
 
-/// The things that the items of the table name.
-#[derive(Default)]
-struct Named {
-    /// Every content, and whether it is its document's current one.
-    contents: Vec<(DocumentKey, Content, bool)>,
-    /// The keys of all contents' objects, and of those that pending uploads may become.
-    objects: BTreeSet<ObjectKey>,
-    /// The ids of the pending uploads.
-    uploads: BTreeSet<String>,
-    /// The items about which something is pending.
-    pending: BTreeSet<ItemKey>,
-    /// The changes of each document.
-    changes: BTreeMap<String, BTreeSet<Moment>>,
-    /// Those that must have been announced.
-    concerning: BTreeSet<(String, Moment)>,
-    /// The keys of the entries by which documents should be found, by what their metadata says.
-    links: BTreeSet<ItemKey>,
-    /// The keys of those that there are.
-    entries: BTreeSet<ItemKey>,
-    /// The sequence of the last content of each version, by its object's key, as the items for that say.
-    pointers: BTreeMap<ObjectKey, u32>,
-    /// What each document knows of the enrolments that it is about.
-    enrollments: Vec<(DocumentKey, Uuid, Option<Enrollment>)>,
-    /// What was last reported of an enrolment.
-    reported: BTreeMap<(TenantId, Uuid), Option<Enrollment>>,
-    /// The day to which each document is to be kept.
-    kept_until: BTreeMap<String, String>,
-    /// The differences between each number of each counter and what is open.
-    counters: BTreeMap<(ItemKey, String), i64>,
-}
-
-impl Named {
-    /// The objects of contents that were replaced and that their items do not lead to, or lead to older ones of.
-    fn wrong_pointers(&self) -> impl Iterator<Item = ObjectKey> {
-        let mut current = BTreeSet::new();
-        let mut last: BTreeMap<ObjectKey, u32> = BTreeMap::new();
-        for (key, content, is_current) in &self.contents {
-            let object = key.object(&content.content_id);
-            if *is_current {
-                current.insert(object);
-            } else {
-                let last = last.entry(object).or_default();
-                *last = content.sequence.max(*last);
-            }
-        }
-        let replaced = last.into_iter();
-        replaced
-            .filter(move |(object, _)| !current.contains(object))
-            .filter(|(object, sequence)| self.pointers.get(object) != Some(sequence))
-            .map(|(object, _)| object)
-    }
-
-    fn read_history(&mut self, key: &DocumentKey, history: &[HistoryEntry]) {
-        let moment = |entry: &HistoryEntry| (entry.revision, entry.at);
-        let changes = self.changes.entry(key.id.to_string()).or_default();
-        changes.extend(history.iter().map(moment));
-        let concerns = |entry: &&HistoryEntry| match entry.what {
-            Action::Stored | Action::UploadCompleted | Action::Verified | Action::Deleted | Action::Restored => true,
-            Action::UploadEnded(state) => state == EndReason::Expired,
-            // A correction may be an upload's, of which nothing is announced; there may be nothing to restore.
-            Action::Corrected
-            | Action::EnrollmentChanged
-            | Action::Corrupt
-            | Action::UploadBegun
-            | Action::Held
-            | Action::Released => false,
-        };
-        let concerning = history.iter().filter(concerns);
-        let concerning = concerning.map(|entry| (key.id.to_string(), moment(entry)));
-        self.concerning.extend(concerning);
-    }
-}
-
 impl Findings {
-    fn read_items(&mut self, items: Vec<Item>) -> Result<Named> {
-        let mut named = Named::default();
-        for item in items {
-            let place = ItemKey { pk: text(&item, "pk"), sk: text(&item, "sk") };
-            let pending = match Record::read(&place, item)? {
-                Record::Document(document) => self.read_document(*document, &mut named),
-                Record::Content(key, content) => {
-                    let pending = content.due().is_some();
-                    named.contents.push((key, *content, false));
-                    pending
-                }
-                Record::History(key, entries) => {
-                    named.read_history(&key, &entries);
-                    false
-                }
-                Record::Pointer(key, content, sequence) => {
-                    named.pointers.insert(key.object(&content), sequence);
-                    false
-                }
-                Record::Orphan(..) => true,
-                Record::Link(_) => {
-                    named.entries.insert(place.clone());
-                    false
-                }
-                Record::Shard(counts) => {
-                    for (name, count) in counts {
-                        *named.counters.entry((place.clone(), name)).or_default() += count;
-                    }
-                    false
-                }
-                Record::Association(association) => {
-                    let last = (association.revision, association.reported_at);
-                    named.concerning.insert((association.id.to_string(), last));
-                    let reported = (association.tenant.clone(), association.id);
-                    named.reported.insert(reported, association.enrollment());
-                    association.due().is_some()
-                }
-                Record::Listing(_) => false,
-            };
-            if pending {
-                named.pending.insert(place);
-            }
-        }
-        let objects = named.contents.iter();
-        let objects = objects.map(|(key, content, _)| key.object(&content.content_id));
-        named.objects.extend(objects);
-        Ok(named)
-    }
-
-    /// Reads a document's own item. Returns whether something about it is pending.
-    fn read_document(&mut self, document: Document, named: &mut Named) -> bool {
-        let key = document.key();
-        if let Some(upload) = &document.upload
-            && upload.state == UploadState::Uploading
-        {
-            named.objects.insert(key.object(&upload.content_id));
-            named.uploads.insert(upload.upload_id.clone());
-            if let Some(shard) = upload.shard {
-                let size = upload.plan.size.bytes().cast_signed();
-                let [uploads, bytes] = counts_of_client(&document.client);
-                let counts = [("uploads".to_owned(), 1), ("bytes".to_owned(), size), (uploads, 1), (bytes, size)];
-                for (name, count) in counts {
-                    let counter = (ItemKey::shard(&key.tenant, shard), name);
-                    *named.counters.entry(counter).or_default() -= count;
-                }
-            }
-            self.stored(&key).uploading = true;
-        }
-        named.links.extend(document.links().iter().map(|link| ItemKey::link(&key, link)));
-        named.read_history(&key, &document.history);
-        let about = document.metadata().filter_map(|metadata| metadata.links.association());
-        let known = about.map(|id| (key.clone(), id, document.enrollment(Some(id))));
-        named.enrollments.extend(known);
-        if let Some(until) = document.kept_until() {
-            named.kept_until.insert(key.id.to_string(), until.to_string());
-        }
-        let pending = document.due().is_some();
-        named.contents.extend(document.content.map(|content| (key, content, true)));
-        pending
-    }
-
     /// Compares what was announced with what the items say.
     fn check_announced(&mut self, announced: &Announced, named: &Named) {
         let silent = named.concerning.iter();
@@ -413,9 +259,4 @@ pub async fn digest(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<
         sha256.update(&chunk);
     }
     Ok((size, sha256.finish()))
-}
-
-fn text(item: &Item, name: &str) -> String {
-    let value = item.get(name).and_then(|value| value.as_s().ok());
-    value.cloned().unwrap_or_default()
 }

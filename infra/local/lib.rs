@@ -23,6 +23,7 @@ mod index_lag;
 pub mod invariants;
 pub mod issuer;
 mod listen;
+mod named;
 pub mod policies;
 pub mod runtime;
 mod s3_port;

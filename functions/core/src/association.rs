@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    document::{Actor, Stamp},
     ids::TenantId,
-    retention::day,
+    retention::{Enrollment, day},
+    stamp::{Actor, Stamp},
 };
 
 /// The states of an enrolment (OOAPI's `state`).
@@ -97,17 +97,6 @@ pub struct Association {
     pub untold: bool,
     /// The last message about it, word for word.
     pub as_sent: String,
-}
-
-/// What a document knows of an enrolment that it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Enrollment {
-    /// The association's id.
-    pub association_id: Uuid,
-    /// The day on which it ended; `None` while it goes on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_on: Option<Date>,
 }
 
 impl Association {

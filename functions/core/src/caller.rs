@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use crate::{
     Error, Result,
     class::{DocumentClass, DocumentType, SubjectKind},
-    document::{Actor, Content, Document, Stamp},
+    document::{Content, Document},
     ids::{DocumentId, DocumentKey, TenantId},
-    tenant::{Limits, RetentionRules, Salt},
+    retention_rules::RetentionRules,
+    stamp::{Actor, Stamp},
+    tenant::{Limits, Salt},
 };
 
 /// Each scope and the type of document that it is for; `None`: for every type. (The standard, "Authentication":

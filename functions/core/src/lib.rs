@@ -21,6 +21,8 @@ pub mod parts;
 pub mod quota;
 pub mod range;
 pub mod retention;
+pub mod retention_rules;
+pub mod stamp;
 pub mod stores;
 pub mod tenant;
 pub mod token;

@@ -1,14 +1,10 @@
 //! The time for which a document is to be kept: pure rules.
 
 use jiff::{Timestamp, civil::Date, tz::Offset};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::{
-    association::Enrollment,
-    document::Content,
-    metadata::Retention,
-    tenant::{CountsFrom, Term},
-};
+use crate::metadata::{CountsFrom, Metadata, Retention, Term};
 
 /// The time for which a document is to be kept, by what was decided when it came and what is known of its enrolment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,14 +38,24 @@ pub enum Ground {
     EnrollmentEnded,
 }
 
+/// What a document knows of an enrolment that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Enrollment {
+    /// The association's id.
+    pub association_id: Uuid,
+    /// The day on which it ended; `None` while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_on: Option<Date>,
+}
+
 impl Keeping {
-    /// Computes it for a content; `None` where nobody said how long.
-    pub fn of(content: &Content, enrollment: Option<Enrollment>) -> Option<Self> {
-        let metadata = &content.metadata;
+    /// Computes it for a content that was stored at this time with this metadata; `None` where nobody said how long.
+    pub fn of(metadata: &Metadata, stored_at: Timestamp, enrollment: Option<Enrollment>) -> Option<Self> {
         let Term { period, from, rules_version, ground } =
             metadata.term.clone().or_else(|| Term::suggested(metadata))?;
         let (since, from) = match enrollment.filter(|_| from == CountsFrom::EnrollmentEnd) {
-            None => (Ground::Stored, Some(day(content.stored_at))),
+            None => (Ground::Stored, Some(day(stored_at))),
             Some(Enrollment { ended_on: Some(ended_on), .. }) => (Ground::EnrollmentEnded, Some(ended_on)),
             Some(_) => (Ground::EnrollmentEnds, None),
         };

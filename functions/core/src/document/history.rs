@@ -4,35 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::upload::EndReason;
-use crate::ids::ContentId;
-
-/// The author and the time of an action.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
-    /// The time.
-    pub at: Timestamp,
-    /// The author.
-    pub by: Actor,
-}
-
-impl Stamp {
-    /// The service itself does it, behind the senders' backs.
-    pub(crate) fn of_the_service(at: Timestamp) -> Self {
-        let by = Actor::default();
-        Self { at, by }
-    }
-}
-
-/// The author of an action: a client of the document's tenant, or the service itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Actor {
-    /// The client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
-    /// The id of its token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-}
+use crate::{ids::ContentId, stamp::Actor};
 
 /// One change of a document, in its history: who did what, when. Revisions and times of a history strictly increase,
 /// also where clocks differ. It says nothing of the person whom the document is about.

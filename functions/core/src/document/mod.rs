@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 pub use content::{Content, Verification};
 pub(crate) use history::last_action;
-pub use history::{Action, Actor, HistoryEntry, Stamp};
+pub use history::{Action, HistoryEntry};
 pub use orphan::{FoundBy, Orphan, OrphanKind};
 pub use transitions::{Change, Offer};
 pub use upload::{EndReason, Upload, UploadState};
@@ -29,11 +29,10 @@ pub(crate) use upload::{LOOK_AGAIN, UPLOAD_LIFETIME};
 
 use crate::{
     Error,
-    association::Enrollment,
     ids::{ContentId, DocumentId, DocumentKey, ObjectKey, TenantId},
     metadata::{Link, LinkKind, Metadata},
     name::Name,
-    retention::Keeping,
+    retention::{Enrollment, Keeping},
 };
 
 /// The most contents of a document, each with its own metadata: what is kept of one document has a bound.
@@ -171,7 +170,7 @@ impl Document {
     /// The time for which its content is to be kept, by what it knows; `None` where nobody said.
     pub fn keeping(&self) -> Option<Keeping> {
         let content = self.content.as_ref()?;
-        Keeping::of(content, self.enrollment(content.metadata.links.association()))
+        Keeping::of(&content.metadata, content.stored_at, self.enrollment(content.metadata.links.association()))
     }
 
     /// What it knows of this enrolment.

@@ -8,9 +8,7 @@ use std::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{
-    Action, Content, Deletion, Document, EndReason, HistoryEntry, Hold, Stamp, Upload, UploadState, Verification,
-};
+use super::{Action, Content, Deletion, Document, EndReason, HistoryEntry, Hold, Upload, UploadState, Verification};
 use crate::{
     association::Association,
     checksum::Checksum,
@@ -18,6 +16,7 @@ use crate::{
     metadata::{Link, Metadata},
     name::Name,
     quota::{Counted, Delta, deltas},
+    stamp::Stamp,
 };
 
 /// The most entries of the history in a document's own item; then they are moved to an item of their own.

@@ -25,7 +25,7 @@ pub use file_name::FileName;
 pub use links::{Link, LinkKind, Links};
 pub use media_type::MediaType;
 pub use replacement::Replacement;
-pub use retention::{Retention, RetentionSuggestion, Unit};
+pub use retention::{CountsFrom, Retention, RetentionSuggestion, Term, Unit};
 
 use crate::{
     Error, Result,
@@ -33,7 +33,6 @@ use crate::{
     checksum::Checksum,
     class::{DocumentClass, SubjectKind},
     parts::DocumentSize,
-    tenant::{RetentionRules, Term},
 };
 use consumer::Consumer;
 use faults::Faults;
@@ -130,13 +129,6 @@ impl Metadata {
             term: None,
             as_sent: text.to_owned(),
         })
-    }
-
-    /// The same, of a document that is kept by these rules.
-    #[must_use]
-    pub(crate) fn kept_by(mut self, rules: &RetentionRules) -> Self {
-        self.term = rules.term(&self);
-        self
     }
 
     /// The metadata for other bytes of the same document: what it said of these bytes alone is dropped, and their type is

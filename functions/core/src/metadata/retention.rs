@@ -1,4 +1,4 @@
-//! `retentionPeriodSuggestion` (`bewaartermijnsuggestie`): how long the sender would keep a document.
+//! How long a document is to be kept: `retentionPeriodSuggestion` (`bewaartermijnsuggestie`), and what was decided.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use jiff::{Span, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::json::MAX_TEXT;
+use super::{Metadata, json::MAX_TEXT};
 
 /// A sender's suggestion. The standard lets a DMS ignore it, so no document is refused for one that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,43 @@ impl RetentionSuggestion {
             Self::Period(period) => Some(*period),
             Self::NotUnderstood { .. } => None,
         }
+    }
+}
+
+/// The events from which a period may count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CountsFrom {
+    /// The end of the enrolment, where one was reported; else the day on which the document was stored.
+    #[default]
+    EnrollmentEnd,
+    /// The day on which the document was stored.
+    Stored,
+}
+
+/// The time for which one document is kept, as it was decided when its metadata came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Term {
+    /// The period.
+    pub period: Retention,
+    /// The event that it counts from.
+    #[serde(default)]
+    pub from: CountsFrom,
+    /// The version of the tenant's rules that it follows; `None` where it is the sender's suggestion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules_version: Option<u32>,
+    /// The ground of the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<String>,
+}
+
+impl Term {
+    /// The period that a sender suggests, where it can be read.
+    pub(crate) fn suggested(metadata: &Metadata) -> Option<Self> {
+        let suggestion = metadata.okd.retention_period_suggestion.as_ref();
+        let period = suggestion.and_then(RetentionSuggestion::period)?;
+        Some(Self { period, from: CountsFrom::EnrollmentEnd, rules_version: None, ground: None })
     }
 }
 

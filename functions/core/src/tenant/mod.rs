@@ -4,7 +4,6 @@
 
 mod issuer;
 mod limits;
-mod retention;
 
 use std::fmt;
 
@@ -14,9 +13,8 @@ use uuid::Uuid;
 
 pub use issuer::{Issuer, KeyPlace, KeyUrl, Signature};
 pub use limits::{Limits, UncheckedLimits};
-pub use retention::{CountsFrom, RetentionRule, RetentionRules, Term};
 
-use crate::ids::TenantId;
+use crate::{ids::TenantId, retention_rules::RetentionRules};
 
 /// A tenant, and how the tokens of its issuer are read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

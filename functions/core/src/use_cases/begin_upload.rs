@@ -42,7 +42,7 @@ pub async fn begin_upload(
     OfferedFile { metadata, size }: OfferedFile,
     now: Timestamp,
 ) -> Result<Begun> {
-    let offered = OfferedFile { metadata: metadata.kept_by(&caller.retention), size };
+    let offered = OfferedFile { metadata: caller.retention.apply(metadata), size };
     caller.check_size(offered.size.bytes())?;
     caller.scopes.require(offered.metadata.class())?;
     let request = Request { caller, metadata: &offered.metadata, idempotency_key: key };

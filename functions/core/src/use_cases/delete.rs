@@ -6,8 +6,8 @@ use super::{commit::Commit, load::load};
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::Stamp,
     ids::{DocumentId, DocumentKey},
+    stamp::Stamp,
 };
 
 /// Deletes one of the caller's documents: no reader gets at it any more, and an upload that is open ends. Where it is

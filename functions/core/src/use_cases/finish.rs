@@ -6,9 +6,10 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Change, Content, Document, EndReason, Stamp, Upload},
+    document::{Change, Content, Document, EndReason, Upload},
     ids::ContentId,
     parts::Part,
+    stamp::Stamp,
     stores::{Completion, StoredObject},
 };
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::commit::Commit;
-use crate::{Error, Result, Stores, document::Stamp, ids::DocumentKey};
+use crate::{Error, Result, Stores, ids::DocumentKey, stamp::Stamp};
 
 /// Puts a hold on a document for this reason, or ends it where there is none. `false` where it was so before.
 pub async fn hold(stores: &Stores, key: &DocumentKey, reason: Option<&str>, now: Timestamp) -> Result<bool> {

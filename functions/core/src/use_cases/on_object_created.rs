@@ -10,8 +10,9 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Document, FoundBy, Orphan, Stamp, UploadAt},
+    document::{Document, FoundBy, Orphan, UploadAt},
     ids::{ContentId, DocumentKey},
+    stamp::Stamp,
     stores::Tenants,
 };
 

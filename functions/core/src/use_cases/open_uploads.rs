@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use super::commit::Commit;
 use crate::{
     Result, Stores,
-    document::{Document, EndReason, Stamp, UploadAt},
+    document::{Document, EndReason, UploadAt},
     ids::TenantId,
+    stamp::Stamp,
 };
 
 /// Lists the documents of a tenant (and of one of its clients, where one is given) that have an upload open.

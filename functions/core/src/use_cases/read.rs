@@ -110,7 +110,7 @@ pub async fn keeping(stores: &Stores, document: &Document, content: &Content) ->
         Some(id) => stores.documents.association(&document.tenant, id).await?,
         None => None,
     };
-    Ok(Keeping::of(content, association.and_then(|association| association.enrollment())))
+    Ok(Keeping::of(&content.metadata, content.stored_at, association.and_then(|association| association.enrollment())))
 }
 
 /// The content, if it may be taken for stored.

@@ -23,9 +23,10 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Content, Document, EndReason, Orphan, OrphanKind, Stamp, Upload, UploadState},
+    document::{Content, Document, EndReason, Orphan, OrphanKind, Upload, UploadState},
     ids::{ContentId, DocumentKey, TenantId},
     parts::MAX_DOCUMENT,
+    stamp::Stamp,
     stores::{QUEUES, Work, WorkItem, time_to_read},
     tenant::Tenant,
 };

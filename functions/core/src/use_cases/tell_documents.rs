@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::commit::Commit;
 use crate::{
-    Result, Stores, association::Association, class::SubjectKind, document::Stamp, ids::DocumentKey, metadata::Subject,
+    Result, Stores, association::Association, class::SubjectKind, ids::DocumentKey, metadata::Subject, stamp::Stamp,
     stores::By,
 };
 

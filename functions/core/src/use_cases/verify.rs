@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::commit::Commit;
 use crate::{
     Result, Stores,
-    document::{Content, Document, Stamp, Verification},
+    document::{Content, Document, Verification},
     ids::{ContentId, DocumentKey},
+    stamp::Stamp,
 };
 
 /// The finding of a verification.

@@ -2,11 +2,7 @@
 
 use std::path::Path;
 
-use okd_core::{
-    ids::TenantId,
-    stores::Tenants,
-    tenant::{RetentionRules, Tenant},
-};
+use okd_core::{ids::TenantId, retention_rules::RetentionRules, stores::Tenants, tenant::Tenant};
 
 use super::{add::certain, find};
 use crate::Result;

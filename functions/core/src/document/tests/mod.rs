@@ -17,6 +17,7 @@ use crate::{
     class::SubjectKind,
     metadata::{SentFile, Subject},
     parts::{DocumentSize, PartPlan},
+    stamp::{Actor, Stamp},
 };
 
 const SUBJECT: Subject = Subject { kind: SubjectKind::Association, id: Uuid::nil() };

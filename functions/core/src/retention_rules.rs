@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     class::DocumentType,
-    metadata::{Metadata, Retention, RetentionSuggestion},
+    metadata::{CountsFrom, Metadata, Retention, Term},
 };
 
 /// A tenant's rules. A document is kept by those that were there when its metadata came; their version says which.
@@ -43,34 +43,6 @@ pub struct RetentionRule {
     pub overrides_suggestion: bool,
 }
 
-/// The events from which a period may count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CountsFrom {
-    /// The end of the enrolment, where one was reported; else the day on which the document was stored.
-    #[default]
-    EnrollmentEnd,
-    /// The day on which the document was stored.
-    Stored,
-}
-
-/// The time for which one document is kept, as it was decided when its metadata came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Term {
-    /// The period.
-    pub period: Retention,
-    /// The event that it counts from.
-    #[serde(default)]
-    pub from: CountsFrom,
-    /// The version of the tenant's rules that it follows; `None` where it is the sender's suggestion.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rules_version: Option<u32>,
-    /// The ground of the rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ground: Option<String>,
-}
-
 impl RetentionRules {
     /// Checks that no two rules are for the same documents.
     pub fn check(&self) -> Result<(), String> {
@@ -86,9 +58,15 @@ impl RetentionRules {
         Ok(())
     }
 
+    /// The metadata, with the time for which its document is to be kept.
+    pub(crate) fn apply(&self, mut metadata: Metadata) -> Metadata {
+        metadata.term = self.term(&metadata);
+        metadata
+    }
+
     /// The time for which a document with this metadata is to be kept: as its sender suggests, or else by the rule for it,
     /// and never longer than the maximum. `None` where nobody says anything.
-    pub(crate) fn term(&self, metadata: &Metadata) -> Option<Term> {
+    fn term(&self, metadata: &Metadata) -> Option<Term> {
         let suggested = Term::suggested(metadata);
         let ruled = self.rule(metadata).map(|rule| {
             let term = Term {
@@ -121,15 +99,6 @@ impl RetentionRules {
             rules.find(|rule| rule.document_type == okd.document_type && rule.document_subtype.as_deref() == subtype)
         };
         okd.document_subtype.as_deref().and_then(|subtype| of(Some(subtype))).or_else(|| of(None))
-    }
-}
-
-impl Term {
-    /// The period that a sender suggests, where it can be read.
-    pub(crate) fn suggested(metadata: &Metadata) -> Option<Self> {
-        let suggestion = metadata.okd.retention_period_suggestion.as_ref();
-        let period = suggestion.and_then(RetentionSuggestion::period)?;
-        Some(Self { period, from: CountsFrom::EnrollmentEnd, rules_version: None, ground: None })
     }
 }
 
