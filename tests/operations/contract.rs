@@ -144,7 +144,7 @@ fn the_contract_has_the_version_the_scopes_and_the_limits_of_the_code() {
     assert_eq!(scopes, scopes_for(None).into_iter().collect());
     let schemas = &contract["components"]["schemas"];
     assert_eq!(schemas["DocumentSize"]["maximum"], MAX_DOCUMENT);
-    let file = schemas["File"]["description"].as_str().unwrap().replace(',', "");
+    let file = schemas["FileBytes"]["description"].as_str().unwrap().replace(',', "");
     assert!(file.contains(&format!("1 to {MAX_INLINE_FILE}.")), "{file}");
 }
 
