@@ -76,13 +76,19 @@ impl Named {
         let changes = self.changes.entry(key.id.to_string()).or_default();
         changes.extend(history.iter().map(moment));
         let concerns = |entry: &&HistoryEntry| match entry.what {
-            Action::Stored | Action::UploadCompleted | Action::Verified | Action::Deleted | Action::Restored => true,
+            Action::Stored
+            | Action::UploadCompleted
+            | Action::Verified
+            | Action::Deleted
+            | Action::Destroyed
+            | Action::Restored => true,
             Action::UploadEnded(state) => state == EndReason::Expired,
             // A correction may be an upload's, of which nothing is announced; there may be nothing to restore.
             Action::Corrected
             | Action::EnrollmentChanged
             | Action::Corrupt
             | Action::UploadBegun
+            | Action::Destroying
             | Action::Held
             | Action::Released => false,
         };

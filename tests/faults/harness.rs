@@ -9,7 +9,13 @@ use std::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use jiff::Timestamp;
-use okd_core::checksum::Checksum;
+use okd_core::{
+    Stores,
+    checksum::Checksum,
+    ids::DocumentKey,
+    stores::{Documents, Files},
+    use_cases,
+};
 use okd_faults::{Call, Fault};
 use okd_local::{
     Cloud,
@@ -79,6 +85,17 @@ impl Harness {
     pub(crate) async fn report(&self, message: &Message, state: &str) {
         let association = message.0["associationId"].as_str().unwrap();
         self.sender.report(association, &json!({ "state": state })).await.unwrap();
+    }
+
+    /// Has the operator destroy a document.
+    pub(crate) async fn destroy(&self, id: &str) {
+        let cloud = self.cloud;
+        let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url, &cloud.access_key);
+        let s3 = setup::s3_client(&cloud.s3_url, &cloud.access_key);
+        let documents = Documents::of(dynamodb, cloud.table.clone());
+        let stores = Stores { documents, files: Files::of(s3, cloud.bucket.clone()) };
+        let key = DocumentKey::parse("local-school", id).unwrap();
+        assert!(use_cases::destroy(&stores, &key, Timestamp::now()).await.unwrap());
     }
 
     pub(crate) async fn by_parts(&self, message: &Message, file: &TestFile) -> String {

@@ -64,10 +64,12 @@ enum Case {
     Reported,
     ReportedBefore,
     SweptReport,
+    Destroyed,
+    DestroyedResent,
     Announced,
 }
 
-const CASES: [Case; 37] = [
+const CASES: [Case; 39] = [
     Case::InlineNew,
     Case::InlineRepeated,
     Case::InlineReplaces,
@@ -104,6 +106,8 @@ const CASES: [Case; 37] = [
     Case::Reported,
     Case::ReportedBefore,
     Case::SweptReport,
+    Case::Destroyed,
+    Case::DestroyedResent,
     Case::Announced,
 ];
 
@@ -140,6 +144,7 @@ impl<'a> Run<'a> {
     }
 
     /// What there is before anything goes wrong.
+    #[expect(clippy::too_many_lines, reason = "it is a table: one arm for each case")]
     async fn set_the_scene(&mut self, case: Case) {
         let (harness, message) = (self.harness, &self.message);
         let (first, second) = (&self.first, &self.second);
@@ -160,6 +165,16 @@ impl<'a> Run<'a> {
             Case::SweptReport => {
                 self.id = harness.inline(message, first).await;
                 harness.report(message, "finished").await;
+            }
+            Case::Destroyed => {
+                harness.inline(message, first).await;
+                self.id = harness.inline(message, second).await;
+                harness.destroy(&self.id).await;
+            }
+            Case::DestroyedResent => {
+                self.id = harness.inline(message, first).await;
+                harness.destroy(&self.id).await;
+                harness.tick(HOUR).await;
             }
             Case::DeletedUploading => {
                 harness.inline(message, first).await;
@@ -268,6 +283,18 @@ impl<'a> Run<'a> {
             | Case::StrayResent
             | Case::ReportedBefore
             | Case::DeletedResent => inline(first).await,
+            Case::DestroyedResent => {
+                let id = inline(first).await?;
+                harness.tick(4 * HOUR).await;
+                Ok(id)
+            }
+            Case::Destroyed => {
+                // Noted, removed, and known to be gone.
+                for hours in [1, 4, 5] {
+                    harness.tick(hours * HOUR).await;
+                }
+                Ok(self.id.clone())
+            }
             Case::Replaced => {
                 sender.replace(&self.id, &second.0).await?;
                 Ok(self.id.clone())
@@ -349,7 +376,9 @@ impl<'a> Run<'a> {
             Case::InlineMoves | Case::InlineKnown | Case::DeletedResent => (Some(first), vec![first], 0),
             // Restored under a sequence of its own, so the history has it too.
             Case::PartsWrongSha | Case::SweptCorrupt => (Some(first), vec![first], 1),
-            Case::AbortedJoined | Case::SweptOrphan | Case::SweptStray | Case::LookedThrough => (None, vec![], 0),
+            Case::AbortedJoined | Case::SweptOrphan | Case::SweptStray | Case::LookedThrough | Case::Destroyed => {
+                (None, vec![], 0)
+            }
             _ => (Some(first), vec![], 0),
         }
     }

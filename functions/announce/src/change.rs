@@ -149,7 +149,10 @@ fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
         }
         Action::EnrollmentChanged => ("document.retention-changed", kept(document, meant?)),
         Action::Deleted => ("document.removed", json!({ "dmsDocumentId": key.id, "tenant": key.tenant })),
-        Action::Held | Action::Released | Action::UploadBegun | Action::UploadEnded(_) => return None,
+        Action::Destroyed => ("document.destroyed", json!({ "dmsDocumentId": key.id, "tenant": key.tenant })),
+        Action::Destroying | Action::Held | Action::Released | Action::UploadBegun | Action::UploadEnded(_) => {
+            return None;
+        }
     };
     // A restored table counts its revisions from where it was: so the time too.
     let id = format!("{}/{}/{:.9}", document.id, entry.revision, entry.at);
@@ -226,6 +229,8 @@ fn count(document: &Document, entry: &HistoryEntry) -> Option<Counted> {
         | Action::Corrupt
         | Action::Deleted
         | Action::EnrollmentChanged
+        | Action::Destroying
+        | Action::Destroyed
         | Action::Held
         | Action::Released
         | Action::Restored

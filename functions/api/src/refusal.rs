@@ -1,6 +1,7 @@
 //! Refusals and failures, and the wording of each for the sender: one arm for each.
 
 use http::header;
+use jiff::civil::Date;
 use okd_core::{Error, MetadataFault, document::EndReason, parts::MAX_INLINE_FILE, use_cases::Standing};
 use serde_json::{Value, json};
 
@@ -332,6 +333,7 @@ fn problem_of_core(error: &Error) -> Problem {
                  file again."
             ),
         ),
+        Error::Kept { is_held, until } => Problem::new(Kind::Kept, kept(*is_held, *until)),
         Error::Held => Problem::new(
             Kind::Held,
             "The operator has put a hold on this document: its bytes stay as they are. Hand a new version in as another \
@@ -361,6 +363,21 @@ fn invalid_metadata(faults: &[MetadataFault]) -> Problem {
     Problem::new(Kind::InvalidMetadata, first.map(ToString::to_string).unwrap_or_default())
         .member("pointer", json!(first.map(|fault| &fault.pointer)))
         .member("errors", faults.iter().map(error).collect())
+}
+
+/// Says why a document is not to be destroyed.
+fn kept(is_held: bool, until: Option<Date>) -> String {
+    match (is_held, until) {
+        (true, _) => {
+            "The operator has put a hold on this document: nothing of it is destroyed. Ask the operator.".to_owned()
+        }
+        (false, Some(until)) => format!("This document is to be kept until {until}. Delete it after that day."),
+        (false, None) => {
+            "This document is to be kept for as long as its enrolment goes on, and for its period after that. \
+             Delete it when the enrolment is over, and the period too."
+                .to_owned()
+        }
+    }
 }
 
 /// Says where a document stands that cannot be read.

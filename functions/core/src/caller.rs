@@ -9,7 +9,7 @@ use crate::{
     ids::{DocumentId, DocumentKey, TenantId},
     retention_rules::RetentionRules,
     stamp::{Actor, Stamp},
-    tenant::{Limits, Salt},
+    tenant::{Limits, OnDelete, Salt},
 };
 
 /// Each scope and the type of document that it is for; `None`: for every type. (The standard, "Authentication":
@@ -37,6 +37,8 @@ pub struct Caller {
     pub sees_all: bool,
     /// True if its tenant takes a document for stored before it was compared with the checksum declared.
     pub trusts_unverified: bool,
+    /// What becomes of what it deletes.
+    pub on_delete: OnDelete,
     /// The limits of its tenant.
     pub limits: Limits,
     /// The rules of its tenant for how long documents are kept.
@@ -143,6 +145,7 @@ mod tests {
             scopes: Scopes::of(scopes.iter().copied()).unwrap(),
             sees_all: false,
             trusts_unverified: false,
+            on_delete: tenant.on_delete,
             limits: limits.try_into().unwrap(),
             retention: tenant.retention,
             salt: tenant.salt,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::civil::Date;
+
 use crate::{checksum::Checksum, class::DocumentClass, ids::TenantId};
 
 /// A result whose error is [`Error`].
@@ -87,6 +89,15 @@ pub enum Error {
         declared: Checksum,
         /// The checksum of what arrived.
         computed: Checksum,
+    },
+    /// The document is not to be destroyed: an operator has put a hold on it, or it is to be kept to this day; `None` where
+    /// the period has not begun.
+    #[error("the document is to be kept")]
+    Kept {
+        /// True if an operator has put a hold on it.
+        is_held: bool,
+        /// The day.
+        until: Option<Date>,
     },
     /// An operator has put a hold on the document.
     #[error("the document is held")]

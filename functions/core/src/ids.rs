@@ -111,7 +111,12 @@ impl DocumentKey {
     /// The key of one of its contents in the bucket: `{tenant}/{dmsDocumentId}/{contentId}`. No id is used for two
     /// contents, so no object is ever overwritten by another one's bytes.
     pub fn object(&self, content: &ContentId) -> ObjectKey {
-        ObjectKey(format!("{}/{}/{content}", self.tenant, self.id))
+        ObjectKey(format!("{}{content}", self.objects()))
+    }
+
+    /// The beginning of the keys of all its contents.
+    pub(crate) fn objects(&self) -> String {
+        format!("{}/{}/", self.tenant, self.id)
     }
 
     /// The document and the content whose object has this key; `None` where no key of ours looks so.

@@ -55,6 +55,10 @@ pub enum Action {
     Held,
     /// An operator ended the hold.
     Released,
+    /// What was said of the contents that it had is gone, and their objects are about to be.
+    Destroying,
+    /// The objects are gone too.
+    Destroyed,
     /// An operator brought its last content back.
     Restored,
     /// An upload ended without a content, in this state.

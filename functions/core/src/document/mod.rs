@@ -6,6 +6,7 @@
 //! the winner's state.
 
 mod content;
+mod destruction;
 mod history;
 mod orphan;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use content::{Content, Verification};
+pub use destruction::Destruction;
 pub(crate) use history::last_action;
 pub use history::{Action, HistoryEntry};
 pub use orphan::{FoundBy, Orphan, OrphanKind};
@@ -82,12 +84,15 @@ pub struct Hold {
 }
 
 /// A deletion: from then on no reader gets at the contents that the document had, unless an operator brings one back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletion {
     /// The time.
     pub at: Timestamp,
     /// The number of contents that the document had had by then.
     pub contents: u32,
+    /// The destruction of contents, where that was asked for too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destruction: Option<Destruction>,
 }
 
 /// The fate of an upload as the document's item alone tells it; see [`Document::upload_at`].
@@ -124,12 +129,25 @@ impl Document {
 
     /// Returns whether it was deleted, and nothing was stored since.
     pub fn is_deleted(&self) -> bool {
-        self.deletion.is_some_and(|deletion| deletion.contents == self.contents)
+        self.deletion.as_ref().is_some_and(|deletion| deletion.contents == self.contents)
+    }
+
+    /// The destruction of contents that it had.
+    pub fn destruction(&self) -> Option<&Destruction> {
+        self.deletion.as_ref()?.destruction.as_ref()
+    }
+
+    /// Checks that nothing keeps it from being destroyed on this day: no hold, and no period that has yet to end.
+    pub(crate) fn check_destroyable(&self, today: Date) -> crate::Result<()> {
+        let keeping = self.keeping();
+        let until = keeping.as_ref().and_then(|keeping| keeping.until);
+        let is_kept = keeping.is_some() && until.is_none_or(|until| until >= today);
+        if self.hold.is_some() || is_kept { Err(Error::Kept { is_held: self.hold.is_some(), until }) } else { Ok(()) }
     }
 
     /// Returns whether this content of its history was deleted.
     pub fn has_deleted(&self, content: &Content) -> bool {
-        self.deletion.is_some_and(|deletion| content.sequence <= deletion.contents)
+        self.deletion.as_ref().is_some_and(|deletion| content.sequence <= deletion.contents)
     }
 
     /// Its key.
@@ -146,7 +164,8 @@ impl Document {
     pub fn due(&self) -> Option<Timestamp> {
         let upload = self.upload.as_ref().and_then(Upload::due);
         let content = self.content.as_ref().and_then(Content::due);
-        upload.into_iter().chain(content).min()
+        let destruction = self.destruction().and_then(Destruction::due);
+        upload.into_iter().chain(content).chain(destruction).min()
     }
 
     /// The metadata of its content, and of the upload that may become one.

@@ -10,7 +10,7 @@ use crate::ids::ContentId;
 
 /// The age at which no URL into an ended upload lives any more (they have an hour), nor any request that was sent with
 /// one.
-const ORPHANED_FOR: Duration = Duration::from_hours(2);
+pub(super) const ORPHANED_FOR: Duration = Duration::from_hours(2);
 /// The age at which no table can be restored any more to a time before the object: DynamoDB's point-in-time recovery
 /// goes back 35 days.
 const RESTORABLE_FOR: Duration = Duration::from_hours(35 * 24);

@@ -8,7 +8,9 @@ use std::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Action, Content, Deletion, Document, EndReason, HistoryEntry, Hold, Upload, UploadState, Verification};
+use super::{
+    Action, Content, Deletion, Destruction, Document, EndReason, HistoryEntry, Hold, Upload, UploadState, Verification,
+};
 use crate::{
     association::Association,
     checksum::Checksum,
@@ -206,26 +208,78 @@ impl Document {
     /// No reader is to get at the document any more, and an upload that is pending ends. What it had goes into the history.
     /// `None` where it is deleted already, and nothing is on its way.
     pub fn delete(&self, stamp: &Stamp) -> Option<Change> {
-        let upload = self.pending_upload().map(|upload| &upload.content_id);
+        let upload = self.pending_upload();
         if self.is_deleted() && upload.is_none() {
             return None;
         }
+        self.put_away(self.destruction().cloned(), stamp)
+    }
+
+    /// The same, and every content that it had is destroyed. `None` where that is done or under way.
+    pub fn destroy(&self, stamp: &Stamp) -> Option<Change> {
+        let is_destroyed = self.destruction().is_some_and(|destruction| destruction.contents == self.contents);
+        if is_destroyed && self.pending_upload().is_none() {
+            return None;
+        }
+        let checksums = self.content.as_ref().map(|content| content.checksums.clone());
+        let destruction = Destruction {
+            contents: self.contents,
+            checksums: checksums.unwrap_or_default(),
+            wanted_at: self.time_of(stamp),
+            noted_at: None,
+            done_at: None,
+        };
+        self.put_away(Some(destruction), stamp)
+    }
+
+    fn put_away(&self, destruction: Option<Destruction>, stamp: &Stamp) -> Option<Change> {
+        let upload = self.pending_upload().map(|upload| &upload.content_id);
         let content = self.content.as_ref().map(|content| &content.content_id);
         let last = self.history.last().map(|entry| &entry.content_id);
         let content_id = content.or(upload).or(last)?.clone();
         Some(self.change(Action::Deleted, content_id, stamp, |next, at| {
             next.content = None;
-            next.deletion = Some(Deletion { at, contents: next.contents });
+            next.deletion = Some(Deletion { at, contents: next.contents, destruction });
             if let Some(upload) = next.upload.as_mut().filter(|upload| upload.state == UploadState::Uploading) {
                 upload.state = UploadState::Ended(EndReason::Aborted);
             }
         }))
     }
 
-    /// An operator brings `last`, the last content before it was deleted, back. `None` where it is not deleted.
+    /// The metadata of the contents to destroy are gone, and their objects noted to be removed; so are those of an upload that
+    /// has ended. `None` where that was so before.
+    pub fn destroying(&self, stamp: &Stamp) -> Option<Change> {
+        self.destruction().filter(|destruction| destruction.noted_at.is_none())?;
+        self.go_on_destroying(Action::Destroying, stamp, |destruction, at| destruction.noted_at = Some(at))
+    }
+
+    /// The objects to remove are gone. `None` where that was so before.
+    pub fn destroyed(&self, stamp: &Stamp) -> Option<Change> {
+        self.destruction().filter(|destruction| destruction.done_at.is_none())?;
+        self.go_on_destroying(Action::Destroyed, stamp, |destruction, at| destruction.done_at = Some(at))
+    }
+
+    fn go_on_destroying(
+        &self,
+        action: Action,
+        stamp: &Stamp,
+        edit: impl FnOnce(&mut Destruction, Timestamp),
+    ) -> Option<Change> {
+        let content_id = self.history.last()?.content_id.clone();
+        Some(self.change(action, content_id, stamp, |next, at| {
+            next.upload = next.upload.take().filter(|upload| upload.state == UploadState::Uploading);
+            if let Some(destruction) = next.deletion.as_mut().and_then(|deletion| deletion.destruction.as_mut()) {
+                edit(destruction, at);
+            }
+        }))
+    }
+
+    /// An operator brings `last`, the last content before it was deleted, back. `None` where it is not deleted, or that
+    /// content destroyed.
     pub fn restore(&self, last: Content, stamp: &Stamp) -> Option<Change> {
         let content_id = last.content_id.clone();
-        self.is_deleted()
+        let is_destroyed = self.destruction().is_some_and(|destruction| last.sequence <= destruction.contents);
+        (self.is_deleted() && !is_destroyed)
             .then(|| self.change(Action::Restored, content_id, stamp, |next, at| next.make_current(last, at)))
     }
 

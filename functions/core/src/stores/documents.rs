@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::{
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
 };
 
-use super::table::{CONTENT, HISTORY, History, Item, ItemKey, Pointer, content_item, item, orphan_item, read, text};
+use super::table::{
+    CONTENT, HISTORY, History, Item, ItemKey, POINTER, Pointer, content_item, item, orphan_item, read, text,
+};
 use crate::{
     Error, Result,
     document::{Content, Document, HistoryEntry, Orphan, Verification},
@@ -174,6 +176,39 @@ impl Documents {
             PutItemError::ConditionalCheckFailedException(_) => Ok(false),
             error => Err(Error::unavailable("writing a history item", error)),
         }
+    }
+
+    /// Removes from a document's history what is kept of its first contents, so many.
+    pub(crate) async fn forget_contents(&self, key: &DocumentKey, contents: u32) -> Result<()> {
+        for kind in [CONTENT, POINTER] {
+            let mut items = self.newest(key, kind).into_paginator().items().send();
+            while let Some(item) = items.next().await {
+                let item = item.map_err(|error| Error::unavailable("reading a document's history", error))?;
+                let place = ItemKey::of(&item);
+                let Pointer { sequence } = read(item)?;
+                let Some(place) = place.filter(|_| sequence <= contents) else {
+                    continue;
+                };
+                let delete = self.client.delete_item().table_name(&self.table).set_key(Some(place.into_item()));
+                let sent = delete.send().await;
+                sent.map_err(|error| Error::unavailable("removing a history item", error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether something of the document is to be removed from S3 still.
+    pub(crate) async fn has_orphans(&self, key: &DocumentKey) -> Result<bool> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(ItemKey::orphans_partition(key)))
+            .limit(1);
+        let answer = query.send().await.map_err(|error| Error::unavailable("looking for orphans", error))?;
+        Ok(!answer.items().is_empty())
     }
 
     /// Notes something that is to be removed from S3, unless a document points to it by then.

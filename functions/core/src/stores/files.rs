@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use crate::{
     Error, Result,
     checksum::{Checksum, Digest},
-    ids::ObjectKey,
+    ids::{DocumentKey, ObjectKey},
     metadata::MediaType,
     metrics::TimesCalls,
 };
@@ -213,6 +213,31 @@ impl Files {
         }
         let is_more = answer.is_truncated == Some(true);
         Ok((objects, answer.next_key_marker.filter(|_| is_more)))
+    }
+
+    /// Lists every version of a document's objects, by its key and S3's id of it, up to 1,000 at once; and where to go on.
+    pub(crate) async fn versions(
+        &self,
+        key: &DocumentKey,
+        after: Option<(String, String)>,
+    ) -> Result<(Vec<(String, String)>, Option<(String, String)>)> {
+        let (key_marker, version_marker) = after.unzip();
+        let sent = self
+            .client
+            .list_object_versions()
+            .bucket(&self.bucket)
+            .prefix(key.objects())
+            .set_key_marker(key_marker)
+            .set_version_id_marker(version_marker)
+            .send()
+            .await;
+        let answer = sent.map_err(|error| Error::unavailable("listing the versions of objects", error))?;
+        let versions = answer.versions().iter();
+        let versions =
+            versions.filter_map(|version| Some((version.key()?.to_owned(), version.version_id()?.to_owned())));
+        let versions = versions.collect();
+        let next = answer.next_key_marker.zip(answer.next_version_id_marker);
+        Ok((versions, next.filter(|_| answer.is_truncated == Some(true))))
     }
 
     /// Removes for good one version, by S3's id of it, of an object that no document points to.

@@ -32,7 +32,7 @@ const USAGE: &str = "usage";
 /// The place of a document's own item, and the beginnings of those of its other items.
 const DOCUMENT: &str = "document";
 pub(super) const CONTENT: &str = "content#";
-const POINTER: &str = "version#";
+pub(super) const POINTER: &str = "version#";
 /// The place of an association, before the entries by which its documents are found.
 const ASSOCIATION: &str = "#association";
 /// A place before that of every entry by which a document is found, which is the document's id.
@@ -95,7 +95,12 @@ impl ItemKey {
 
     /// An orphan of a document.
     pub(super) fn orphan(key: &DocumentKey, orphan: &Orphan) -> Self {
-        Self { pk: format!("{}#{ORPHAN}#{}", key.tenant, key.id), sk: orphan.name() }
+        Self { pk: Self::orphans_partition(key), sk: orphan.name() }
+    }
+
+    /// The partition of all orphans of a document.
+    pub(super) fn orphans_partition(key: &DocumentKey) -> String {
+        format!("{}#{ORPHAN}#{}", key.tenant, key.id)
     }
 
     /// The entry by which a document is found by an id of others.

@@ -51,6 +51,9 @@ pub struct Tenant {
     /// were compared with it.
     #[serde(default)]
     pub trust_unverified: bool,
+    /// What becomes of what its clients delete.
+    #[serde(default)]
+    pub on_delete: OnDelete,
     /// Its limits.
     pub limits: Limits,
     /// Its rules for how long its documents are kept.
@@ -65,6 +68,17 @@ pub struct Tenant {
     /// The number of changes it has seen; 0 is not yet written.
     #[serde(default)]
     pub revision: u64,
+}
+
+/// What becomes of what a tenant's clients delete.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDelete {
+    /// It is hidden: no reader gets at it, and an operator can bring it back.
+    #[default]
+    Hide,
+    /// It is destroyed, where nothing keeps it.
+    Destroy,
 }
 
 /// A random text that a tenant's document ids are made with.
@@ -103,6 +117,7 @@ impl Tenant {
             client_claims: named(&["client_id", "azp", "appid"]),
             shared: false,
             trust_unverified: false,
+            on_delete: OnDelete::Hide,
             limits: Limits::default(),
             retention: RetentionRules::default(),
             salt: Salt::random(),

@@ -102,6 +102,7 @@ impl Verifier {
             scopes,
             sees_all: tenant.shared,
             trusts_unverified: tenant.trust_unverified,
+            on_delete: tenant.on_delete,
             limits: tenant.limits,
             retention: tenant.retention.clone(),
             salt: tenant.salt,

@@ -7,11 +7,14 @@ use crate::{
     Error, Result, Stores,
     caller::Caller,
     ids::{DocumentId, DocumentKey},
+    retention::day,
     stamp::Stamp,
+    tenant::OnDelete,
 };
 
 /// Deletes one of the caller's documents: no reader gets at it any more, and an upload that is open ends. Where it is
-/// deleted already there is nothing to do. Its contents stay in the history, and its sender may hand it in again.
+/// deleted already there is nothing to do. Its contents stay in the history, unless its tenant has them destroyed, and its
+/// sender may hand it in again.
 pub async fn delete(stores: &Stores, caller: &Caller, id: DocumentId, now: Timestamp) -> Result<()> {
     let document = load(stores, caller, id).await?;
     let stamp = caller.stamp(now);
@@ -19,9 +22,16 @@ pub async fn delete(stores: &Stores, caller: &Caller, id: DocumentId, now: Times
     loop {
         let document = commit.document();
         caller.require(document)?;
-        let Some(change) = document.delete(&stamp) else {
+        let change = match caller.on_delete {
+            OnDelete::Hide => document.delete(&stamp),
+            OnDelete::Destroy => document.destroy(&stamp),
+        };
+        let Some(change) = change else {
             return Ok(());
         };
+        if caller.on_delete == OnDelete::Destroy {
+            document.check_destroyable(day(now))?;
+        }
         if commit.write(change).await? {
             return Ok(());
         }

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use super::{
     cleanup::end_in_s3,
     commit::Commit,
+    destroy::go_on_destroying,
     fate::points_to,
     finish::{Finished, finish},
     tell_documents::{Told, tell_documents},
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Content, Document, EndReason, Orphan, OrphanKind, Upload, UploadState},
+    document::{Content, Destruction, Document, EndReason, Orphan, OrphanKind, Upload, UploadState},
     ids::{ContentId, DocumentKey, TenantId},
     parts::MAX_DOCUMENT,
     stamp::Stamp,
@@ -52,6 +53,8 @@ pub struct Swept {
     pub removed: u64,
     /// Enrolments of which all their documents were told.
     pub told: u64,
+    /// Documents of which the last that was to be destroyed is gone.
+    pub destroyed: u64,
     /// Work that has to wait still, or that another process has settled.
     pub waiting: u64,
     /// Work that failed, and is due again in a while.
@@ -71,6 +74,7 @@ enum Outcome {
     Mismatched,
     Removed,
     Told,
+    Destroyed,
     Waiting,
     Left,
 }
@@ -131,6 +135,7 @@ impl Swept {
             Ok(Outcome::Mismatched) => &mut self.mismatched,
             Ok(Outcome::Removed) => &mut self.removed,
             Ok(Outcome::Told) => &mut self.told,
+            Ok(Outcome::Destroyed) => &mut self.destroyed,
             Ok(Outcome::Waiting) => &mut self.waiting,
             Ok(Outcome::Left) => &mut self.left,
             Err(error) => {
@@ -215,8 +220,14 @@ impl From<Verified> for Outcome {
     }
 }
 
-/// A document's pending upload and, where that is to stay as it is, its unverified content.
+/// What is left of a document to destroy, its pending upload and, where that is to stay as it is, its unverified content.
 async fn settle(turn: &Turn<'_>, document: Document) -> Result<Outcome> {
+    let now = turn.time();
+    if document.destruction().and_then(Destruction::due).is_some_and(|due| due <= now)
+        && go_on_destroying(turn.stores, &document, now).await?
+    {
+        return Ok(Outcome::Destroyed);
+    }
     match settle_upload(turn, &document).await? {
         Outcome::Waiting => {}
         settled => return Ok(settled),
@@ -297,6 +308,7 @@ mod tests {
             Ok(Outcome::Mismatched),
             Ok(Outcome::Removed),
             Ok(Outcome::Told),
+            Ok(Outcome::Destroyed),
             Ok(Verified::Nothing.into()),
             Ok(Outcome::Waiting),
             Ok(Outcome::Left),
@@ -313,6 +325,7 @@ mod tests {
             mismatched: 1,
             removed: 1,
             told: 1,
+            destroyed: 1,
             waiting: 2,
             failed: 2,
             left: 1,

@@ -5,7 +5,7 @@ use std::{fmt, time::Instant};
 use jiff::Timestamp;
 use okd_core::{
     stores::Changed,
-    tenant::{Issuer, KeyUrl, Limits, Signature, Tenant, UncheckedLimits},
+    tenant::{Issuer, KeyUrl, Limits, OnDelete, Signature, Tenant, UncheckedLimits},
     token::{self, Fetcher, KeyCount, count_keys},
 };
 
@@ -50,6 +50,9 @@ pub(super) struct Add {
     /// Without it they are told so when that is done, seconds later.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     trust_unverified: Option<bool>,
+    /// Destroy what its clients delete, with all that was said of it, where its retention is over. Without it: hide it.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    destroy_deleted: Option<bool>,
     #[arg(long, help = limit("Bytes in a document, at most", UncheckedLimits::default().document_size))]
     document_size: Option<u64>,
     #[arg(long, help = limit("Bytes of metadata, at most", UncheckedLimits::default().metadata_size))]
@@ -175,6 +178,8 @@ pub(super) fn described(add: Add, before: Option<&Tenant>) -> Result<Tenant> {
     set(&mut tenant.client_as_audience, add.client_as_audience);
     set(&mut tenant.shared, add.shared);
     set(&mut tenant.trust_unverified, add.trust_unverified);
+    let on_delete = add.destroy_deleted.map(|destroy| if destroy { OnDelete::Destroy } else { OnDelete::Hide });
+    set(&mut tenant.on_delete, on_delete);
     set(&mut tenant.scope_prefix, add.scope_prefix);
     set_list(&mut tenant.audiences, add.audience);
     set_list(&mut tenant.algorithms, add.algorithm);

@@ -20,6 +20,17 @@ pub(super) async fn undelete(stores: &Stores, key: &DocumentKey) -> Result<Strin
     }
 }
 
+/// Has a document destroyed, whatever its retention.
+pub(super) async fn destroy(stores: &Stores, key: &DocumentKey) -> Result<String> {
+    let id = key.id;
+    let is_new = found(key, use_cases::destroy(stores, key, Timestamp::now()).await)?;
+    Ok(if is_new {
+        format!("{id} is hidden, and gone for good in some two hours")
+    } else {
+        format!("{id} was destroyed before, or is about to be")
+    })
+}
+
 /// Puts a hold on a document for this reason, or ends it.
 pub(super) async fn hold(stores: &Stores, key: &DocumentKey, reason: Option<&str>) -> Result<String> {
     let id = key.id;
@@ -31,6 +42,7 @@ pub(super) async fn hold(stores: &Stores, key: &DocumentKey, reason: Option<&str
 /// What was done with a document, in words where there is none.
 fn found<T>(key: &DocumentKey, done: okd_core::Result<T>) -> Result<T> {
     done.map_err(|error| match error {
+        Error::Held => format!("{} is held: `tenant release` ends that", key.id).into(),
         Error::NotFound => format!("{} has no document {}", key.tenant, key.id).into(),
         error => error.into(),
     })

@@ -83,6 +83,12 @@ enum Command {
         /// Its dmsDocumentId.
         document: String,
     },
+    /// Destroy a document, whatever its retention (with --documents and --files): its bytes and all that was said of it.
+    Destroy {
+        tenant: Id,
+        /// Its dmsDocumentId.
+        document: String,
+    },
     /// Put a legal hold on a document (with --documents and --files): nobody replaces its bytes.
     Hold {
         tenant: Id,
@@ -193,6 +199,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         Command::Undelete { tenant, document } => {
             let key = documents::key(&tenant.0.to_string(), &document)?;
             documents::undelete(&clients.stores()?, &key).await?
+        }
+        Command::Destroy { tenant, document } => {
+            let key = documents::key(&tenant.0.to_string(), &document)?;
+            documents::destroy(&clients.stores()?, &key).await?
         }
         Command::Hold { tenant, document, reason } => {
             let key = documents::key(&tenant.0.to_string(), &document)?;
