@@ -26,7 +26,7 @@ impl App {
     /// Reads the settings from the environment ([`okd_core::config`]) and connects to the stores.
     pub(crate) async fn from_env(clock: Clock) -> Result<Self, ConfigError> {
         let tokens = TokenConfig::from_env()?;
-        let sdk = stores::connect().await;
+        let sdk = stores::connect_in_lambda().await;
         Ok(Self {
             verifier: Verifier::new(Tenants::new(&sdk, tokens.tenants_table), tokens.private_issuers),
             throttle: Throttle::default(),

@@ -66,6 +66,9 @@ pub struct Document {
     /// What it knows of the enrolments that it is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enrollments: Vec<Enrollment>,
+    /// The day to which its content is to be kept, as its last change found out; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<Date>,
     /// The hold that an operator has put on it: its bytes are replaced by nobody, and nothing of it is destroyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -122,6 +125,7 @@ impl Document {
             content: None,
             upload: None,
             enrollments: Vec::new(),
+            kept_until: None,
             hold: None,
             deletion: None,
         }
@@ -178,12 +182,7 @@ impl Document {
     /// The ids by which it is found, and the day to which it is to be kept.
     pub fn links(&self) -> BTreeSet<Link> {
         let ids = self.metadata().flat_map(|metadata| metadata.links.all());
-        ids.chain(self.kept_until().map(|until| Link { kind: LinkKind::Retention, id: until.to_string() })).collect()
-    }
-
-    /// The day to which its content is to be kept, by what it knows; `None` where that is not known.
-    pub fn kept_until(&self) -> Option<Date> {
-        self.keeping()?.until
+        ids.chain(self.kept_until.map(|until| Link { kind: LinkKind::Retention, id: until.to_string() })).collect()
     }
 
     /// The time for which its content is to be kept, by what it knows; `None` where nobody said.

@@ -84,6 +84,7 @@ impl Change {
     pub fn knowing(self, before: &Document, association: &Association) -> Self {
         let Self { mut next, archived, enrollments, .. } = self;
         next.learn(association);
+        next.kept_until = next.keeping().and_then(|keeping| keeping.until);
         let mut change = Self::between(before, next, archived);
         change.enrollments = enrollments;
         change.enrollments.insert(association.id, association.revision);
@@ -362,6 +363,7 @@ impl Document {
         edit(&mut next, at);
         let associations = next.associations();
         next.enrollments.retain(|known| associations.contains(&known.association_id));
+        next.kept_until = next.keeping().and_then(|keeping| keeping.until);
         Change::between(self, next, archived)
     }
 

@@ -36,9 +36,11 @@ impl Files {
     /// A URL for the file of a content: S3 sends it as one to save, under its own name and as a type that no browser runs.
     /// Made here, without a call to S3.
     pub(crate) async fn link_to(&self, key: &ObjectKey, content: &Content, now: Timestamp) -> Result<DownloadLink> {
-        let (signer, presigning, expires_at) = self.signing(LINK_LIFETIME, now, now + LINK_LIFETIME)?;
+        let (presigning, expires_at) = self.signing(LINK_LIFETIME, now, now + LINK_LIFETIME)?;
         let metadata = &content.metadata;
-        let get = signer
+        let get = self
+            .signer
+            .client
             .get_object()
             .bucket(&self.bucket)
             .key(key.as_str())

@@ -13,7 +13,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
-    config::RequestChecksumCalculation,
+    config::{ProvideCredentials, RequestChecksumCalculation, SharedCredentialsProvider},
     error::ProvideErrorMetadata,
     operation::{head_object::HeadObjectError, put_object::builders::PutObjectFluentBuilder},
     presigning::PresigningConfig,
@@ -23,20 +23,38 @@ use aws_sdk_s3::{
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::part_signer::PartSigner;
 use crate::{
     Error, Result,
     checksum::{Checksum, Digest},
     ids::{DocumentKey, ObjectKey},
     metadata::MediaType,
     metrics::TimesCalls,
+    parts::Part,
 };
 
 /// The bucket of documents.
 pub struct Files {
     pub(super) client: Client,
     pub(super) bucket: String,
-    /// The client that signs the URLs of parts, and the end of its credentials; without one, `client` signs.
-    pub(super) signer: Option<(Client, Timestamp)>,
+    pub(super) signer: Signer,
+}
+
+/// Signs URLs.
+pub(super) struct Signer {
+    pub(super) client: Client,
+    /// The client's credentials, where they are known.
+    credentials: Option<SharedCredentialsProvider>,
+    /// The end of these credentials, where they have one that is known.
+    until: Option<Timestamp>,
+}
+
+impl Signer {
+    /// The signer of the parts of an upload, one of which the SDK has signed so.
+    pub(super) async fn of_parts_like(&self, url: &str, part: Part) -> Option<PartSigner> {
+        let credentials = self.credentials.as_ref()?.provide_credentials().await.ok()?;
+        PartSigner::like(url, part, credentials.secret_access_key())
+    }
 }
 
 /// A file that came whole.
@@ -85,37 +103,37 @@ impl Files {
             .force_path_style(is_stand_in())
             .interceptor(TimesCalls)
             .build();
-        Self::of(Client::from_conf(config), bucket)
+        let mut files = Self::of(Client::from_conf(config), bucket);
+        files.signer.credentials = sdk.credentials_provider();
+        files
     }
 
     /// The bucket of this name, through this client.
     pub fn of(client: Client, bucket: String) -> Self {
-        Self { client, bucket, signer: None }
+        let signer = Signer { client: client.clone(), credentials: None, until: None };
+        Self { client, bucket, signer }
     }
 
     /// The same bucket, where the URLs of parts are signed with these credentials, which end at `until`.
     pub(super) fn signed_by(self, sdk: &SdkConfig, until: Timestamp) -> Self {
-        let signer = Self::new(sdk, String::new()).client;
-        Self { signer: Some((signer, until)), ..self }
+        let signer = Self::new(sdk, String::new()).signer;
+        Self { signer: Signer { until: Some(until), ..signer }, ..self }
     }
 
-    /// The client that signs URLs, and how: for `longest`, unless `end` or its credentials' end comes first; and the time
-    /// at which they end.
+    /// The settings by which URLs are signed: for `longest`, unless `end` or the credentials' end comes first; and the time at
+    /// which they end.
     pub(super) fn signing(
         &self,
         longest: Duration,
         now: Timestamp,
         end: Timestamp,
-    ) -> Result<(&Client, PresigningConfig, Timestamp)> {
-        let (signer, end) = match &self.signer {
-            Some((signer, until)) => (signer, end.min(*until)),
-            None => (&self.client, end),
-        };
+    ) -> Result<(PresigningConfig, Timestamp)> {
+        let end = self.signer.until.map_or(end, |until| end.min(until));
         let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
         let lifetime = longest.min(left).max(Duration::from_secs(1));
         let presigning = PresigningConfig::expires_in(lifetime);
         let presigning = presigning.map_err(|error| Error::unavailable("presigning a URL", error))?;
-        Ok((signer, presigning, now + lifetime))
+        Ok((presigning, now + lifetime))
     }
 
     /// Stores bytes under a key that names them, unless they are there already. S3 itself checks them against their

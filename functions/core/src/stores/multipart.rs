@@ -12,7 +12,10 @@ use aws_sdk_s3::{
 };
 use jiff::Timestamp;
 
-use super::files::{Files, StoredObject};
+use super::{
+    files::{Files, StoredObject},
+    part_signer::PartSigner,
+};
 use crate::{
     Error, Result,
     checksum::Checksum,
@@ -98,20 +101,25 @@ impl Files {
         now: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<PartLink>> {
-        let (signer, presigning, expires_at) = self.signing(LINK_LIFETIME, now, end)?;
+        let (presigning, expires_at) = self.signing(LINK_LIFETIME, now, end)?;
+        let presign = async |part: Part| {
+            let put = self.signer.client.upload_part().bucket(&self.bucket).key(key.as_str()).upload_id(upload_id);
+            let put = put.part_number(part.number).content_length(part.size.cast_signed());
+            let request = put.presigned(presigning.clone()).await;
+            let request = request.map_err(|error| Error::unavailable("presigning parts", error))?;
+            Ok::<_, Error>(request.uri().to_owned())
+        };
         let mut links = Vec::new();
+        let mut signer: Option<PartSigner> = None;
         for part in parts {
-            let request = signer
-                .upload_part()
-                .bucket(&self.bucket)
-                .key(key.as_str())
-                .upload_id(upload_id)
-                .part_number(part.number)
-                .content_length(part.size.cast_signed())
-                .presigned(presigning.clone())
-                .await
-                .map_err(|error| Error::unavailable("presigning parts", error))?;
-            links.push(PartLink { part, href: request.uri().to_owned(), expires_at });
+            let href = match &signer {
+                Some(signer) => signer.url(part),
+                None => presign(part).await?,
+            };
+            if signer.is_none() {
+                signer = self.signer.of_parts_like(&href, part).await;
+            }
+            links.push(PartLink { part, href, expires_at });
         }
         Ok(links)
     }

@@ -31,8 +31,9 @@ pub async fn destroy(stores: &Stores, key: &DocumentKey, now: Timestamp) -> Resu
 
 /// Goes on with the destruction of what a document had. `true` if that was its end.
 ///
-/// First its metadata go, and each version of its objects is noted as an orphan; for as long as an orphan waits, a sender that
-/// is storing the very same bytes anew keeps them. When no orphan is left, everything is gone.
+/// First its metadata go, then each version of its objects is noted as an orphan; for as long as an orphan waits, a sender that
+/// is storing the very same bytes anew keeps them. (The other way round an orphan might come to its turn while the metadata
+/// still point to its object, and be forgotten.) When no orphan is left, everything is gone.
 pub(super) async fn go_on_destroying(stores: &Stores, document: &Document, now: Timestamp) -> Result<bool> {
     let Some(destruction) = document.destruction() else {
         return Ok(false);
@@ -40,8 +41,8 @@ pub(super) async fn go_on_destroying(stores: &Stores, document: &Document, now: 
     let (key, stamp) = (document.key(), Stamp::of_the_service(now));
     let mut commit = Commit::of(stores, document.clone(), now);
     if destruction.noted_at.is_none() {
-        note_objects(stores, &key, now).await?;
         stores.documents.forget_contents(&key, destruction.contents).await?;
+        note_objects(stores, &key, now).await?;
         if let Some(change) = commit.document().destroying(&stamp) {
             // Where another request was first, the next sweep does it.
             commit.write(change).await?;

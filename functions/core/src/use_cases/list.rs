@@ -127,7 +127,7 @@ pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Resu
 impl Question {
     /// The place of a document of the answer.
     fn place_of(&self, document: &Document) -> Cursor {
-        Cursor(match (&self.by, document.kept_until()) {
+        Cursor(match (&self.by, document.kept_until) {
             (By::DueBefore(_), Some(until)) => format!("{until}.{}", document.id),
             _ => document.id.to_string(),
         })
@@ -152,7 +152,7 @@ fn answer(document: Document, caller: &Caller, question: &Question) -> Option<(D
         && caller.takes_for_stored(&content)
         && match &question.by {
             By::Link(link) => metadata.links.all().contains(link),
-            By::DueBefore(day) => document.kept_until().is_some_and(|until| until < *day),
+            By::DueBefore(day) => document.kept_until.is_some_and(|until| until < *day),
         }
         && question.document_type.is_none_or(|wanted| wanted == metadata.okd.document_type)
         && question.since.is_none_or(|since| day >= since)

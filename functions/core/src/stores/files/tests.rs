@@ -226,9 +226,8 @@ async fn a_part_s_link_lives_no_longer_than_an_hour_than_its_upload_and_than_wha
     for (end, signer_until, expires) in
         [(7200, None, 3600), (600, None, 600), (0, None, 1), (7200, Some(900), 900), (600, Some(900), 600)]
     {
-        let files = files(&answers);
-        let signer = signer_until.map(|until| (files.client.clone(), at(until)));
-        let files = Files { signer, ..files };
+        let mut files = files(&answers);
+        files.signer.until = signer_until.map(at);
         let links = files.link(&key(), "upload", plan.parts(), at(0), at(end)).await.unwrap();
         assert_eq!(links.len(), 1);
         assert_eq!(links[0].expires_at, at(expires), "{end} {signer_until:?}");
