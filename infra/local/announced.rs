@@ -83,10 +83,12 @@ impl Announced {
         self.corrupt.contains(object)
     }
 
-    /// The day to which the document is to be kept, by those of these changes that were announced.
-    pub fn kept_until(&self, document: &str, changes: &BTreeSet<Moment>) -> Option<&str> {
+    /// The day to which the document is to be kept, by those of these changes that were announced; `None` where none of them
+    /// says anything of it, as an earlier release did not.
+    pub fn kept_until(&self, document: &str, changes: &BTreeSet<Moment>) -> Option<Option<&str>> {
         let mut said = self.kept.get(document)?.iter().rev();
-        said.find(|(moment, _)| changes.contains(moment))?.1.as_deref()
+        let (_, until) = said.find(|(moment, _)| changes.contains(moment))?;
+        Some(until.as_deref())
     }
 
     /// The object of the document's current content, by those of these changes that were announced.

@@ -151,7 +151,7 @@ impl Findings {
             let until = named.kept_until.get(document).map(String::as_str);
             let known = announced.kept_until(document, changes);
             // Of one that was removed since, nothing is said.
-            if until != known && current.contains_key(document) {
+            if let Some(known) = known.filter(|known| *known != until && current.contains_key(document)) {
                 self.faults.push(format!("{document} is known to be kept until {known:?}, and is until {until:?}"));
             }
             let known = announced.current(document, changes);

@@ -171,7 +171,7 @@ impl Named {
         let about = document.metadata().filter_map(|metadata| metadata.links.association());
         let known = about.map(|id| (key.clone(), id, document.enrollment(Some(id))));
         self.enrollments.extend(known);
-        if let Some(until) = document.kept_until {
+        if let Some(until) = document.keeping().and_then(|keeping| keeping.until) {
             self.kept_until.insert(key.id.to_string(), until.to_string());
         }
         let pending = document.due().is_some();

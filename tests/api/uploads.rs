@@ -333,6 +333,28 @@ async fn a_put_makes_two_aws_calls_in_either_form_and_complete_four() {
 }
 
 #[tokio::test]
+async fn a_repeated_put_makes_four_calls_where_parts_are_missing_and_three_where_all_is_stored() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let file = bytes(100, 3);
+    let message = with(&offer(file.len()), "documentChecksum", json!(crc64nvme(&file)));
+    let offered = sender.offer(&message).await.accepted();
+    let made_by = async |message: &Value| {
+        let before = cloud.faults.calls().len();
+        let answer = sender.offer(message).await;
+        let calls = cloud.faults.calls().split_off(before).into_iter();
+        let calls = calls.filter(|call| call.from == "ApiFunction" && call.operation != TENANTS_READ);
+        (answer.status, calls.map(|call| call.operation).collect::<Vec<_>>())
+    };
+    let resumed = ["CreateMultipartUpload", "TransactWriteItems", "ListParts", "AbortMultipartUpload"];
+    assert_eq!(made_by(&message).await, (202, resumed.map(str::to_owned).to_vec()));
+    sender.send_parts(&offered.body["upload"], &file, None).await;
+    sender.complete(&offered).await.ok();
+    let stored = ["CreateMultipartUpload", "TransactWriteItems", "AbortMultipartUpload"];
+    assert_eq!(made_by(&message).await, (200, stored.map(str::to_owned).to_vec()));
+}
+
+#[tokio::test]
 async fn a_sender_that_was_overtaken_gets_410_and_never_the_other_ones_parts() {
     let sender = Sender::new();
     let (mine, theirs) = (vec![b'a'; TWO_PARTS], vec![b'b'; TWO_PARTS]);

@@ -282,16 +282,11 @@ impl<'a> Run<'a> {
             | Case::InlineKnown
             | Case::StrayResent
             | Case::ReportedBefore
-            | Case::DeletedResent => inline(first).await,
-            Case::DestroyedResent => {
-                let id = inline(first).await?;
-                harness.tick(4 * HOUR).await;
-                Ok(id)
-            }
+            | Case::DeletedResent
+            | Case::DestroyedResent => inline(first).await,
             Case::Destroyed => {
-                // Noted, then removed.
+                // The rest is that of any orphan.
                 harness.tick(HOUR).await;
-                harness.tick(4 * HOUR).await;
                 Ok(self.id.clone())
             }
             Case::Replaced => {
@@ -462,10 +457,6 @@ async fn learn(harness: &Harness, case: Case) -> Vec<Cell> {
         *count += 1;
         // The queues of the index are read alike: one of them will do.
         if call.operation == "Query" && (1..8).contains(&nth) {
-            continue;
-        }
-        // So are those of each further tick.
-        if call.operation == "Query" && nth >= 8 && matches!(case, Case::Destroyed | Case::DestroyedResent) {
             continue;
         }
         for (fault, times, given_up) in faults_of(&call) {

@@ -192,22 +192,27 @@ impl Files {
     /// it is aborted until S3 no longer knows it.
     pub async fn abort(&self, key: &ObjectKey, upload_id: &str) -> Result<()> {
         for _ in 0..5 {
-            let sent = self
-                .client
-                .abort_multipart_upload()
-                .bucket(&self.bucket)
-                .key(key.as_str())
-                .upload_id(upload_id)
-                .send()
-                .await;
-            match sent {
-                Ok(_) => {}
-                Err(error) if no_such_upload(&error) => return Ok(()),
-                Err(error) => return Err(Error::unavailable("aborting a multipart upload", error)),
+            if !self.abort_once(key, upload_id).await? {
+                return Ok(());
             }
         }
         // Still landing: the bucket's lifecycle rule ends it.
         Ok(())
+    }
+
+    /// Ends a multipart upload of which no part can be in flight.
+    pub(crate) async fn abort_unseen(&self, key: &ObjectKey, upload_id: &str) -> Result<()> {
+        self.abort_once(key, upload_id).await.map(drop)
+    }
+
+    /// Aborts a multipart upload. `false` where S3 does not know it (any more).
+    async fn abort_once(&self, key: &ObjectKey, upload_id: &str) -> Result<bool> {
+        let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key.as_str());
+        match abort.upload_id(upload_id).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if no_such_upload(&error) => Ok(false),
+            Err(error) => Err(Error::unavailable("aborting a multipart upload", error)),
+        }
     }
 }
 

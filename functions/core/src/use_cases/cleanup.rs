@@ -9,11 +9,11 @@ use crate::{
     ids::ObjectKey,
 };
 
-/// Ends in S3 an upload that no item points to and that never became a content. A failure is not the
-/// sender's: the sweep or the bucket's lifecycle rule ends what is left.
+/// Ends in S3 an upload that was opened in vain: no item points to it, and nobody has seen a URL of it, so that no part of it
+/// can be on its way. One call. A failure is not the sender's: the bucket's lifecycle rule ends what is left.
 pub(super) async fn discard(stores: &Stores, document: &Document, upload: &Upload) {
     let key = document.object_key(&upload.content_id);
-    left_to_the_sweep(end_in_s3(stores, &key, &upload.upload_id).await);
+    left_to_the_sweep(stores.files.abort_unseen(&key, &upload.upload_id).await);
 }
 
 /// Ends in S3 an upload that is listed as an orphan. Where it never had a part it is that no longer: an upload begun and
