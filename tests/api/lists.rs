@@ -148,6 +148,28 @@ async fn what_is_not_stored_not_any_more_or_elsewhere_is_not_listed() {
 }
 
 #[tokio::test]
+async fn while_a_newer_content_is_being_compared_the_document_is_listed_as_it_is_read() {
+    let cloud = own_cloud();
+    let sender = Sender::to(cloud);
+    let association = uuid();
+    let message = on(&association);
+    let id = hand_in(&sender, &message).await;
+    cloud.events.pause(true);
+    let mut newer = with(&with(&message, "documentSize", json!(20)), "documentChecksum", json!(sha256(&[7; 20])));
+    newer["consumers"][0]["documentName"] = json!("newer.pdf");
+    let request = sender.request("PUT", &format!("/okd/v1/associations/{association}")).json(&newer);
+    let offered = sender.send(request).await.accepted();
+    sender.send_parts(&offered.body["upload"], &[7; 20], None).await;
+    assert_eq!(sender.follow(&offered.body["upload"], "complete").await.status, 202);
+    let listed = page(&sender, &of_association(&association)).await["items"].clone();
+    assert_eq!((&listed[0]["dmsDocumentId"], &listed[0]["documentSize"]), (&json!(id), &json!(1)));
+    cloud.events.pause(false);
+    cloud.events.drained().await;
+    let listed = page(&sender, &of_association(&association)).await["items"].clone();
+    assert_eq!((&listed[0]["documentName"], &listed[0]["documentSize"]), (&json!("newer.pdf"), &json!(20)));
+}
+
+#[tokio::test]
 async fn a_client_lists_what_its_scopes_open() {
     let sender = Sender::new();
     let association = uuid();

@@ -100,8 +100,8 @@ mod tests {
 
     /// The URL of a part as the SDK signs it.
     async fn by_the_sdk(client: &Client, key: &str, upload: &str, part: Part) -> String {
-        let presigning = PresigningConfig::builder().expires_in(Duration::from_mins(60));
-        let presigning = presigning.start_time(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let presigning = PresigningConfig::builder().expires_in(Duration::from_hours(1));
+        let presigning = presigning.start_time(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000));
         let request = client.upload_part().bucket("okd-files").key(key).upload_id(upload).part_number(part.number);
         let request = request.content_length(part.size.cast_signed()).presigned(presigning.build().unwrap()).await;
         request.unwrap().uri().to_owned()

@@ -1,14 +1,16 @@
 //! Documents are listed for those who may know of them: those of an association, an offering, a person or a student, and
 //! those that need no longer be kept.
 
-use jiff::{civil::Date, tz::Offset};
+use jiff::civil::Date;
 
+use super::read::{Readable, find_newest};
 use crate::{
     Error, Result, Stores,
     caller::Caller,
     class::DocumentType,
     document::{Content, Document},
     ids::DocumentKey,
+    retention::day,
     stores::By,
 };
 
@@ -76,7 +78,7 @@ impl Cursor {
 /// One page of a list.
 #[derive(Debug)]
 pub struct Page {
-    /// Its documents, each with its current content.
+    /// Its documents, each with the content that its reader gets.
     pub documents: Vec<(Document, Content)>,
     /// The place where the next page begins, where there is one.
     pub next: Option<Cursor>,
@@ -99,7 +101,7 @@ pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Resu
         let (places, keys): (Vec<String>, Vec<DocumentKey>) =
             entries.into_iter().map(|entry| (entry.place, entry.document)).unzip();
         for document in stores.documents.load_all(&keys).await? {
-            let Some(found) = answer(document, caller, question) else {
+            let Some(found) = answer(stores, caller, document, question).await? else {
                 continue;
             };
             if to_skip > 0 {
@@ -143,19 +145,29 @@ impl Question {
     }
 }
 
-/// The document with its content, if it is an answer to the question.
-fn answer(document: Document, caller: &Caller, question: &Question) -> Option<(Document, Content)> {
-    let content = document.content.clone()?;
+/// The document with the content that its reader would get, if it is an answer to the question. One call, where the current
+/// content has yet to be compared.
+async fn answer(
+    stores: &Stores,
+    caller: &Caller,
+    document: Document,
+    question: &Question,
+) -> Result<Option<(Document, Content)>> {
+    if document.content.is_none() || !caller.may_know_of(&document) {
+        return Ok(None);
+    }
+    let Readable::Content(document, content) = find_newest(stores, caller, document).await? else {
+        return Ok(None);
+    };
     let metadata = &content.metadata;
-    let day = Offset::UTC.to_datetime(content.stored_at).date();
-    let is_answer = caller.may_know_of(&document)
-        && caller.takes_for_stored(&content)
-        && match &question.by {
-            By::Link(link) => metadata.links.all().contains(link),
-            By::DueBefore(day) => document.kept_until.is_some_and(|until| until < *day),
-        }
+    let stored_on = day(content.stored_at);
+    let is_found = match &question.by {
+        By::Link(link) => metadata.links.all().contains(link),
+        By::DueBefore(day) => document.kept_until.is_some_and(|until| until < *day),
+    };
+    let is_answer = is_found
         && question.document_type.is_none_or(|wanted| wanted == metadata.okd.document_type)
-        && question.since.is_none_or(|since| day >= since)
-        && question.until.is_none_or(|until| day <= until);
-    is_answer.then_some((document, content))
+        && question.since.is_none_or(|since| stored_on >= since)
+        && question.until.is_none_or(|until| stored_on <= until);
+    Ok(is_answer.then_some((*document, *content)))
 }

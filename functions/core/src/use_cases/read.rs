@@ -67,7 +67,8 @@ async fn find_version(stores: &Stores, caller: &Caller, document: Document, vers
     Ok(readable(caller, document, content))
 }
 
-async fn find_newest(stores: &Stores, caller: &Caller, document: Document) -> Result<Readable> {
+/// The newest content of a document that the caller may take for stored.
+pub(super) async fn find_newest(stores: &Stores, caller: &Caller, document: Document) -> Result<Readable> {
     let Some(current) = document.content.clone() else {
         let upload = document.upload.as_ref();
         if document.is_deleted() && upload.is_none_or(|upload| upload.state != UploadState::Uploading) {
