@@ -323,7 +323,7 @@ def look_at_events(expanded):
     }  # fmt: skip
     want("announce reads so", {name: mapping.get(name) for name in settings}, settings)
     only = [json.loads(f["Pattern"]) for f in mapping.get("FilterCriteria", {}).get("Filters", [])]
-    documents = {"dynamodb": {"Keys": {"sk": {"S": ["document", "association"]}}}}
+    documents = {"dynamodb": {"Keys": {"sk": {"S": ["document", "#association"]}}}}
     corrupt = {"dynamodb": {"NewImage": {"verification": {"S": ["corrupt"]}}}}
     want("announce reads only", only, [documents, corrupt])
 
