@@ -64,6 +64,8 @@ async fn page(stores: &Stores, caller: &Caller, question: &Question) -> Result<R
     Ok(answer(StatusCode::OK, &body))
 }
 
+/// The largest `pageNumber`: that of OOAPI's `int32`.
+const MAX_PAGE_NUMBER: usize = 0x7fff_ffff;
 /// The words for a value that [`day`] reads.
 const DAY: &str = "a date such as 2026-07-31";
 
@@ -106,8 +108,10 @@ impl Query {
         let until = self.read("until", DAY, day)?;
         let up_to = |most: usize| move |text: &str| text.parse().ok().filter(|number| (1..=most).contains(number));
         let size = self.read("pageSize", &format!("a number from 1 to {MAX_PAGE}"), up_to(MAX_PAGE))?;
-        let number = self.read("pageNumber", "a number from 1", up_to(usize::MAX))?.unwrap_or(1);
+        let number =
+            self.read("pageNumber", &format!("a number from 1 to {MAX_PAGE_NUMBER}"), up_to(MAX_PAGE_NUMBER))?;
         let after = self.read("after", "the ext.okd.after of the page before", Cursor::parse)?;
+        let number = number.unwrap_or(1);
         let start = after.map_or(Start::Page(number), |cursor| Start::After(cursor, number));
         Ok(Question { by, document_type, since, until, page: PageAsked { size: size.unwrap_or(PAGE), start } })
     }
