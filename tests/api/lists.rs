@@ -96,6 +96,20 @@ async fn pages_hold_every_document_once_by_their_numbers_and_by_their_cursors() 
 }
 
 #[tokio::test]
+async fn a_list_is_whole_that_takes_more_than_one_read() {
+    let sender = Sender::new();
+    let association = uuid();
+    let mut all = BTreeSet::new();
+    for _ in 0..101 {
+        all.insert(hand_in(&sender, &on(&association)).await);
+    }
+    let path = of_association(&association);
+    assert_eq!(ids(&page(&sender, &format!("{path}?pageSize=250")).await), all);
+    let second = page(&sender, &format!("{path}?pageSize=100&pageNumber=2")).await;
+    assert_eq!((ids(&second).len(), &second["hasNextPage"]), (1, &json!(false)));
+}
+
+#[tokio::test]
 async fn a_list_is_narrowed_by_type_and_by_the_day_of_storing() {
     let sender = Sender::new();
     let association = uuid();

@@ -148,8 +148,8 @@ fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
             ("upload.expired", detail)
         }
         Action::EnrollmentChanged => ("document.retention-changed", kept(document, meant?)),
-        Action::Deleted => ("document.removed", json!({ "dmsDocumentId": key.id, "tenant": key.tenant })),
-        Action::Destroyed => ("document.destroyed", json!({ "dmsDocumentId": key.id, "tenant": key.tenant })),
+        Action::Deleted => ("document.removed", bare(&key)),
+        Action::Destroyed => ("document.destroyed", bare(&key)),
         Action::Destroying | Action::Held | Action::Released | Action::UploadBegun | Action::UploadEnded(_) => {
             return None;
         }
@@ -213,7 +213,14 @@ fn about(key: &DocumentKey, metadata: &Metadata, size: u64) -> Value {
     if let Some(retention) = okd.retention_period_suggestion.as_ref().and_then(RetentionSuggestion::period) {
         consumer["retentionPeriodSuggestion"] = json!(retention);
     }
-    json!({ "dmsDocumentId": key.id, "tenant": key.tenant, "consumers": [consumer] })
+    let mut detail = bare(key);
+    detail["consumers"] = json!([consumer]);
+    detail
+}
+
+/// Names a document, and says nothing of it.
+fn bare(key: &DocumentKey) -> Value {
+    json!({ "dmsDocumentId": key.id, "tenant": key.tenant })
 }
 
 fn count(document: &Document, entry: &HistoryEntry) -> Option<Counted> {

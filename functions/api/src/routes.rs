@@ -189,12 +189,12 @@ pub(crate) async fn call(
     request: Request,
     who: &mut Option<Caller>,
 ) -> Result<Response<Body>, Refusal> {
-    if let Asked::Public(public) = asked {
-        return Ok(match public {
-            Public::Service => service::describe(&app.service, &request),
-            Public::Contract => contract::contract(),
-        });
-    }
+    let of_one = match asked {
+        Asked::Public(Public::Service) => return Ok(service::describe(&app.service, &request)),
+        Asked::Public(Public::Contract) => return Ok(contract::contract()),
+        Asked::Search => None,
+        Asked::OfOne(action, id) => Some((action, id)),
+    };
     // `lambda_http` keeps the last one only of repeated headers.
     let authorization = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = &*who.insert(app.verifier.caller(authorization).await?);
@@ -204,9 +204,9 @@ pub(crate) async fn call(
     }
     let stores = app.stores.of(tenant).await?;
     let (stores, now) = (&*stores, (app.clock)());
-    match asked {
-        Asked::OfOne(action, id) => call_of_one(stores, caller, action, id, request, now).await,
-        _ => lists::search(stores, caller, &request).await,
+    match of_one {
+        Some((action, id)) => call_of_one(stores, caller, action, id, request, now).await,
+        None => lists::search(stores, caller, &request).await,
     }
 }
 

@@ -141,6 +141,15 @@ impl Document {
         self.deletion.as_ref()?.destruction.as_ref()
     }
 
+    /// Checks that its bytes may be replaced by other ones: it is not deleted, and no hold is on it.
+    pub(crate) fn check_replaceable(&self) -> crate::Result<()> {
+        match &self.hold {
+            Some(_) => Err(Error::Held),
+            None if self.is_deleted() => Err(Error::NotFound),
+            None => Ok(()),
+        }
+    }
+
     /// Checks that nothing keeps it from being destroyed on this day: no hold, and no period that has yet to end.
     pub(crate) fn check_destroyable(&self, today: Date) -> crate::Result<()> {
         let keeping = self.keeping();
@@ -182,7 +191,12 @@ impl Document {
     /// The ids by which it is found, and the day to which it is to be kept.
     pub fn links(&self) -> BTreeSet<Link> {
         let ids = self.metadata().flat_map(|metadata| metadata.links.all());
-        ids.chain(self.kept_until.map(|until| Link { kind: LinkKind::Retention, id: until.to_string() })).collect()
+        ids.chain(self.retention_link()).collect()
+    }
+
+    /// The day to which it is to be kept, as it is found by that.
+    pub(crate) fn retention_link(&self) -> Option<Link> {
+        self.kept_until.map(|until| Link { kind: LinkKind::Retention, id: until.to_string() })
     }
 
     /// The time for which its content is to be kept, by what it knows; `None` where nobody said.

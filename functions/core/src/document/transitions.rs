@@ -55,7 +55,8 @@ impl Change {
     }
 
     /// Finds out what the change from `before` to `next` puts aside.
-    fn between(before: &Document, next: Document, archived: Vec<HistoryEntry>) -> Self {
+    fn between(before: &Document, mut next: Document, archived: Vec<HistoryEntry>) -> Self {
+        next.kept_until = next.keeping().and_then(|keeping| keeping.until);
         let sequence = |content: &Content| content.sequence;
         let current = next.content.as_ref();
         let replaced = before.content.as_ref().filter(|old| current.map(sequence) != Some(old.sequence));
@@ -84,7 +85,6 @@ impl Change {
     pub fn knowing(self, before: &Document, association: &Association) -> Self {
         let Self { mut next, archived, enrollments, .. } = self;
         next.learn(association);
-        next.kept_until = next.keeping().and_then(|keeping| keeping.until);
         let mut change = Self::between(before, next, archived);
         change.enrollments = enrollments;
         change.enrollments.insert(association.id, association.revision);
@@ -299,13 +299,14 @@ impl Document {
 
     /// What was reported of an enrolment that it is about. `None` where it is about another, or knows that already.
     pub fn told(&self, association: &Association, stamp: &Stamp) -> Option<Change> {
-        let metadata = self.metadata().find(|metadata| metadata.links.association() == Some(association.id))?;
+        let is_about_it = |metadata: &Metadata| metadata.links.association() == Some(association.id);
+        let content = self.content.as_ref().filter(|content| is_about_it(&content.metadata));
+        let upload = self.pending_upload().filter(|upload| is_about_it(&upload.metadata));
+        let content_id = content.map(|content| &content.content_id).or(upload.map(|upload| &upload.content_id));
+        let content_id = content_id?.clone();
         if self.enrollment(Some(association.id)) == association.enrollment() {
             return None;
         }
-        let content = self.content.as_ref().filter(|content| content.metadata == *metadata);
-        let content_id = content.map(|content| &content.content_id);
-        let content_id = content_id.or(self.upload.as_ref().map(|upload| &upload.content_id))?.clone();
         // It is written only while that is the last report.
         Some(self.change(Action::EnrollmentChanged, content_id, stamp, |_, _| {}).knowing(self, association))
     }
@@ -363,7 +364,6 @@ impl Document {
         edit(&mut next, at);
         let associations = next.associations();
         next.enrollments.retain(|known| associations.contains(&known.association_id));
-        next.kept_until = next.keeping().and_then(|keeping| keeping.until);
         Change::between(self, next, archived)
     }
 

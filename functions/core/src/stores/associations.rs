@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{
     documents::Documents,
-    table::{ItemKey, association_item, number, read},
-    write::over_the_one_before,
+    table::{ItemKey, association_item, read},
+    write::at_revision,
 };
 use crate::{Error, Result, association::Association, ids::TenantId};
 
@@ -21,12 +21,23 @@ impl Documents {
 
     /// Writes an association over the revision before it. `false` where another report was first.
     pub(crate) async fn write_association(&self, next: &Association) -> Result<bool> {
-        let (condition, values) = over_the_one_before(next.revision);
+        self.put_association(next, next.revision - 1).await
+    }
+
+    /// Notes that the documents of an association know of its last report. `false` where there is another by now.
+    pub(crate) async fn note_told(&self, association: &Association) -> Result<bool> {
+        let told = Association { untold: false, ..association.clone() };
+        self.put_association(&told, association.revision).await
+    }
+
+    /// Writes an association over this revision of it. `false` where it is not at that.
+    async fn put_association(&self, association: &Association, over: u64) -> Result<bool> {
+        let (condition, values) = at_revision(over);
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(association_item(next)?))
+            .set_item(Some(association_item(association)?))
             .condition_expression(condition)
             .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -39,28 +50,7 @@ impl Documents {
             // The SDK tries again by itself: our own write may stand in our way.
             PutItemError::ConditionalCheckFailedException(failed) => {
                 let there = failed.item.map(read::<Association>).transpose()?;
-                Ok(there.as_ref() == Some(next))
-            }
-            error => Err(Error::unavailable("writing an association", error)),
-        }
-    }
-
-    /// Notes that the documents of an association know of its last report, unless there is another by now.
-    pub(crate) async fn note_told(&self, association: &Association) -> Result<bool> {
-        let told = Association { untold: false, ..association.clone() };
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(association_item(&told)?))
-            .condition_expression("revision = :revision")
-            .expression_attribute_values(":revision", number(association.revision.cast_signed()));
-        let Err(error) = put.send().await else {
-            return Ok(true);
-        };
-        match error.into_service_error() {
-            PutItemError::ConditionalCheckFailedException(_) | PutItemError::TransactionConflictException(_) => {
-                Ok(false)
+                Ok(there.as_ref() == Some(association))
             }
             error => Err(Error::unavailable("writing an association", error)),
         }

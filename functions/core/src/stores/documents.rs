@@ -57,14 +57,7 @@ impl Documents {
     /// nothing is read that an absent one would not have, so the time that it takes tells nothing either.
     pub(crate) async fn load_of(&self, key: &DocumentKey, client: Option<&str>) -> Result<Option<Document>> {
         let ItemKey { pk, sk } = ItemKey::document(key);
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk = :sk")
-            .expression_attribute_values(":pk", text(pk))
-            .expression_attribute_values(":sk", text(sk));
+        let query = self.query(pk, "pk = :pk AND sk = :sk").expression_attribute_values(":sk", text(sk));
         let query = match client {
             None => query,
             Some(client) => {
@@ -131,25 +124,20 @@ impl Documents {
 
     /// The items of the document's partition of this kind, newest first.
     fn newest(&self, key: &DocumentKey, kind: &str) -> QueryFluentBuilder {
-        self.client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
+        self.query(ItemKey::partition(key), "pk = :pk AND begins_with(sk, :kind)")
             .scan_index_forward(false)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :kind)")
-            .expression_attribute_values(":pk", text(ItemKey::partition(key)))
             .expression_attribute_values(":kind", text(kind))
+    }
+
+    /// A consistent query of a partition by this condition, which names it `:pk`.
+    pub(super) fn query(&self, partition: String, condition: &str) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        query.key_condition_expression(condition).expression_attribute_values(":pk", text(partition))
     }
 
     /// The open uploads of a tenant, by all shards of its quota.
     pub async fn usage(&self, tenant: &TenantId) -> Result<Usage> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(ItemKey::usage_partition(tenant)));
+        let query = self.query(ItemKey::usage_partition(tenant), "pk = :pk");
         let answer = query.send().await.map_err(|error| Error::unavailable("reading a tenant's usage", error))?;
         let mut usage = Usage::default();
         for item in answer.items() {
@@ -186,12 +174,9 @@ impl Documents {
                 let item = item.map_err(|error| Error::unavailable("reading a document's history", error))?;
                 let place = ItemKey::of(&item);
                 let Pointer { sequence } = read(item)?;
-                let Some(place) = place.filter(|_| sequence <= contents) else {
-                    continue;
-                };
-                let delete = self.client.delete_item().table_name(&self.table).set_key(Some(place.into_item()));
-                let sent = delete.send().await;
-                sent.map_err(|error| Error::unavailable("removing a history item", error))?;
+                if let Some(place) = place.filter(|_| sequence <= contents) {
+                    self.delete_item(place, "removing a history item").await?;
+                }
             }
         }
         Ok(())
@@ -199,14 +184,7 @@ impl Documents {
 
     /// Returns whether something of the document is to be removed from S3 still.
     pub(crate) async fn has_orphans(&self, key: &DocumentKey) -> Result<bool> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(ItemKey::orphans_partition(key)))
-            .limit(1);
+        let query = self.query(ItemKey::orphans_partition(key), "pk = :pk").limit(1);
         let answer = query.send().await.map_err(|error| Error::unavailable("looking for orphans", error))?;
         Ok(!answer.items().is_empty())
     }
@@ -229,6 +207,13 @@ impl Documents {
         let during = "noting how far the bucket is listed";
         let item = item(ItemKey::listing(), listing)?;
         self.put_item(item, during).await
+    }
+
+    /// Removes an item, if it is there.
+    pub(super) async fn delete_item(&self, key: ItemKey, during: &'static str) -> Result<()> {
+        let delete = self.client.delete_item().table_name(&self.table);
+        let sent = delete.set_key(Some(key.into_item())).send().await;
+        sent.map(drop).map_err(|error| Error::unavailable(during, error))
     }
 
     /// Writes an item over any that was there.

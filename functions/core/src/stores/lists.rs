@@ -18,6 +18,8 @@ use crate::{
     metadata::Link,
 };
 
+/// The documents that are listed, and read, at once: the most that `BatchGetItem` takes.
+const AT_ONCE: i32 = 100;
 /// The time to wait before what DynamoDB left out of an answer is asked for again, and the number of times.
 const PAUSE: Duration = Duration::from_millis(50);
 const TRIES: u32 = 6;
@@ -31,24 +33,15 @@ pub enum By {
     DueBefore(Date),
 }
 
-/// An entry by which a document is found.
-pub(crate) struct Entry {
-    /// The place in its partition, by which the entries are in order.
-    pub(crate) place: String,
-    /// The document.
-    pub(crate) document: DocumentKey,
-}
-
 impl Documents {
-    /// The entries by which documents are found, in their order, from the first that comes after `after`: at most
-    /// `limit`, and fewer only where there are no more (a consistent read).
-    pub(crate) async fn entries(
+    /// The next documents that are listed, at most as many as [`Documents::load_all`] reads in one call, from the first whose
+    /// entry comes after the place `after` (a consistent read); and the place of the last, where there may be more.
+    pub(crate) async fn listed(
         &self,
         tenant: &TenantId,
         by: &By,
         after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Entry>> {
+    ) -> Result<(Vec<DocumentKey>, Option<String>)> {
         let (partition, end) = match by {
             By::Link(link) => (ItemKey::links_partition(tenant, link), AFTER_LINKS.to_owned()),
             By::DueBefore(day) => (ItemKey::retention_partition(tenant), day.to_string()),
@@ -56,30 +49,28 @@ impl Documents {
         let after = after.unwrap_or(BEFORE_LINKS);
         // DynamoDB refuses a range that ends before it begins.
         if after >= end.as_str() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
         let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk BETWEEN :begin AND :end")
+            .query(partition, "pk = :pk AND sk BETWEEN :begin AND :end")
             .projection_expression("pk, sk")
-            .expression_attribute_values(":pk", text(partition))
             // The places of entries have one length, and no character that comes before this one.
             .expression_attribute_values(":begin", text(format!("{after}!")))
             .expression_attribute_values(":end", text(end))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+            .limit(AT_ONCE);
         let answer = query.send().await.map_err(|error| Error::unavailable("listing documents", error))?;
-        let entries = answer.items().iter().map(|item| {
-            let key = ItemKey::of(item)?;
-            let Some(Place::Link(document)) = key.parse() else {
-                return None;
+        let mut documents = Vec::new();
+        let mut last = None;
+        for item in answer.items() {
+            let key = ItemKey::of(item);
+            let Some(Place::Link(document)) = key.as_ref().and_then(ItemKey::parse) else {
+                return Err(Error::unavailable("listing documents", "an entry that is no document's"));
             };
-            Some(Entry { place: key.sk, document })
-        });
-        let entries: Option<Vec<Entry>> = entries.collect();
-        entries.ok_or_else(|| Error::unavailable("listing documents", "an entry that is no document's"))
+            documents.push(document);
+            last = key;
+        }
+        let is_full = i32::try_from(documents.len()) == Ok(AT_ONCE);
+        Ok((documents, last.filter(|_| is_full).map(|key| key.sk)))
     }
 
     /// The documents of these keys that there are, in the order of the keys (consistent reads).

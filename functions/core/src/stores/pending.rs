@@ -142,9 +142,7 @@ impl Documents {
 
     /// Forgets an orphan: it is gone from S3, or turned out to be a document's.
     pub async fn forget(&self, key: &DocumentKey, orphan: &Orphan) -> Result<()> {
-        let delete = self.client.delete_item().table_name(&self.table);
-        let sent = delete.set_key(Some(ItemKey::orphan(key, orphan).into_item())).send().await;
-        sent.map(drop).map_err(|error| Error::unavailable("forgetting an orphan", error))
+        self.delete_item(ItemKey::orphan(key, orphan), "forgetting an orphan").await
     }
 }
 

@@ -201,13 +201,8 @@ impl Documents {
             .table_name(&self.table)
             .set_key(Some(key.into_item()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let check = match revision {
-            0 => check.condition_expression("attribute_not_exists(pk)"),
-            known => check
-                .condition_expression("revision = :known")
-                .expression_attribute_values(":known", number(known.cast_signed())),
-        };
-        check.build().map_err(building)
+        let (condition, values) = at_revision(revision);
+        check.condition_expression(condition).set_expression_attribute_values(values).build().map_err(building)
     }
 
     /// Counts what is opened and what has ended, for the tenant and for the document's client; what is opened only
@@ -248,14 +243,14 @@ impl Documents {
             .table_name(&self.table)
             .set_item(Some(document_item(next)?))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let (condition, values) = over_the_one_before(next.revision);
+        let (condition, values) = at_revision(next.revision - 1);
         put.condition_expression(condition).set_expression_attribute_values(values).build().map_err(building)
     }
 }
 
-/// The condition of a write that replaces the revision before this one, with its values.
-pub(super) fn over_the_one_before(revision: u64) -> (&'static str, Option<Item>) {
-    match revision - 1 {
+/// The condition that an item is at this revision, with its values; 0 is that there is none.
+pub(super) fn at_revision(revision: u64) -> (&'static str, Option<Item>) {
+    match revision {
         0 => ("attribute_not_exists(pk)", None),
         before => ("revision = :before", Some([(":before".to_owned(), number(before.cast_signed()))].into())),
     }

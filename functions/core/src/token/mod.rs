@@ -104,7 +104,7 @@ impl Verifier {
             trusts_unverified: tenant.trust_unverified,
             on_delete: tenant.on_delete,
             limits: tenant.limits,
-            retention: tenant.retention.clone(),
+            retention: tenant.retention,
             salt: tenant.salt,
         })
     }

@@ -143,11 +143,8 @@ async fn offer(
     let mut commit = Commit::of(stores, document, now);
     loop {
         let document = commit.document();
-        if replaces && document.is_deleted() {
-            return Err(Error::NotFound);
-        }
-        if replaces && document.hold.is_some() {
-            return Err(Error::Held);
+        if replaces {
+            document.check_replaceable()?;
         }
         document.check_repeat(name, &fresh.metadata, None)?;
         // The document may be of a class that this token has no scope for.

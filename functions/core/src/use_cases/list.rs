@@ -9,9 +9,8 @@ use crate::{
     caller::Caller,
     class::DocumentType,
     document::{Content, Document},
-    ids::DocumentKey,
     retention::day,
-    stores::By,
+    stores::{By, ItemKey},
 };
 
 /// The most documents on one page (OOAPI's largest `pageSize`).
@@ -20,10 +19,8 @@ pub const MAX_PAGE: usize = 250;
 pub const PAGE: usize = 10;
 /// The most documents that are looked at for one page, so that it comes in time also where the caller may see few of them.
 const MAX_LOOKED_AT: usize = 5_000;
-/// The documents that are read in one call: the most that DynamoDB's `BatchGetItem` takes.
-const AT_ONCE: usize = 100;
-/// The characters of an id in a cursor that stands at a document that the caller may not see: it tells too little of it.
-const HIDDEN_CURSOR: usize = 8;
+/// The characters of a document's id, 28 of 36, that a cursor leaves out which stands at one that the caller may not see.
+const HIDDEN: usize = 28;
 
 /// A question for documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +82,7 @@ pub struct Page {
 }
 
 /// Lists the documents that the caller may read and that are stored (also while a newer content is on its way). It reads
-/// their entries, then up to [`AT_ONCE`] documents a call, until the page is full.
+/// their entries, then the documents, a hundred at once, until the page is full.
 pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Result<Page> {
     let PageAsked { size, ref start } = question.page;
     let (mut to_skip, mut after) = match start {
@@ -95,11 +92,8 @@ pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Resu
     let mut documents: Vec<(Document, Content)> = Vec::new();
     let mut looked_at = 0;
     loop {
-        let entries = stores.documents.entries(&caller.tenant, &question.by, after.as_deref(), AT_ONCE).await?;
-        looked_at += entries.len();
-        let is_last = entries.len() < AT_ONCE;
-        let (places, keys): (Vec<String>, Vec<DocumentKey>) =
-            entries.into_iter().map(|entry| (entry.place, entry.document)).unzip();
+        let (keys, last) = stores.documents.listed(&caller.tenant, &question.by, after.as_deref()).await?;
+        looked_at += keys.len();
         for document in stores.documents.load_all(&keys).await? {
             let Some(found) = answer(stores, caller, document, question).await? else {
                 continue;
@@ -107,20 +101,20 @@ pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Resu
             if to_skip > 0 {
                 to_skip -= 1;
             } else if documents.len() == size {
-                let next = documents.last().map(|(document, _)| question.place_of(document));
+                let next = documents.last().and_then(|(document, _)| question.place_of(document));
                 return Ok(Page { documents, next });
             } else {
                 documents.push(found);
             }
         }
-        let Some(last) = places.into_iter().next_back().filter(|_| !is_last) else {
+        let Some(last) = last else {
             return Ok(Page { documents, next: None });
         };
         if looked_at >= MAX_LOOKED_AT {
             if to_skip > 0 {
                 return Err(Error::PageTooFar);
             }
-            return Ok(Page { documents, next: Some(Cursor(question.hidden(&last))) });
+            return Ok(Page { documents, next: Some(Cursor(last[..last.len() - HIDDEN].to_owned())) });
         }
         after = Some(last);
     }
@@ -128,20 +122,12 @@ pub async fn list(stores: &Stores, caller: &Caller, question: &Question) -> Resu
 
 impl Question {
     /// The place of a document of the answer.
-    fn place_of(&self, document: &Document) -> Cursor {
-        Cursor(match (&self.by, document.kept_until) {
-            (By::DueBefore(_), Some(until)) => format!("{until}.{}", document.id),
-            _ => document.id.to_string(),
-        })
-    }
-
-    /// A place just before this one, which may be that of a document that its reader may not know of.
-    fn hidden(&self, place: &str) -> String {
-        let day = match self.by {
-            By::Link(_) => 0,
-            By::DueBefore(_) => "2029-07-31.".len(),
+    fn place_of(&self, document: &Document) -> Option<Cursor> {
+        let link = match &self.by {
+            By::Link(link) => link.clone(),
+            By::DueBefore(_) => document.retention_link()?,
         };
-        place.chars().take(day + HIDDEN_CURSOR).collect()
+        Some(Cursor(ItemKey::link(&document.key(), &link).sk))
     }
 }
 

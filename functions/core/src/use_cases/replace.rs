@@ -80,9 +80,6 @@ pub async fn replace_by_parts(
 
 /// The current content, to be replaced, of a document that had one when it was found.
 fn current(document: &Document) -> Result<&Content> {
-    if document.hold.is_some() {
-        return Err(Error::Held);
-    }
-    let gone = if document.is_deleted() { Error::NotFound } else { Error::Contended };
-    document.content.as_ref().ok_or(gone)
+    document.check_replaceable()?;
+    document.content.as_ref().ok_or(Error::Contended)
 }

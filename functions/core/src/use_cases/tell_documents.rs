@@ -13,9 +13,6 @@ use crate::{
     stores::By,
 };
 
-/// The documents whose ids are read at once.
-const AT_ONCE: usize = 100;
-
 /// The end of telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
@@ -37,19 +34,18 @@ pub(super) async fn tell_documents(
     let by = By::Link(Subject { kind: SubjectKind::Association, id: association.id }.link());
     let mut after = None;
     loop {
-        let entries = stores.documents.entries(&association.tenant, &by, after.as_deref(), AT_ONCE).await?;
-        for entry in &entries {
+        let (documents, next) = stores.documents.listed(&association.tenant, &by, after.as_deref()).await?;
+        for document in &documents {
             if Instant::now() >= until {
                 return Ok(Told::Some);
             }
-            tell(stores, &entry.document, association, now).await?;
+            tell(stores, document, association, now).await?;
         }
-        let is_last = entries.len() < AT_ONCE;
-        after = entries.into_iter().next_back().map(|entry| entry.place);
-        if is_last {
+        if next.is_none() {
             let is_last = stores.documents.note_told(association).await?;
             return Ok(if is_last { Told::All } else { Told::Overtaken });
         }
+        after = next;
     }
 }
 

@@ -1,14 +1,26 @@
-//! `tenant undelete`, `hold` and `release`: what an operator does with one document of a tenant.
+//! `tenant undelete`, `destroy`, `hold` and `release`: what an operator does with one document of a tenant.
 
 use jiff::Timestamp;
 use okd_core::{Error, Stores, ids::DocumentKey, use_cases};
 
+use super::Id;
 use crate::Result;
 
-/// The key of a document, by the ids on the command line.
-pub(super) fn key(tenant: &str, document: &str) -> Result<DocumentKey> {
-    let key = DocumentKey::parse(tenant, document);
-    Ok(key.ok_or_else(|| format!("{document} is no dmsDocumentId: that is a UUID"))?)
+/// A document on the command line.
+#[derive(clap::Args)]
+pub(super) struct OfDocument {
+    tenant: Id,
+    /// Its dmsDocumentId.
+    document: String,
+}
+
+impl OfDocument {
+    /// The key of the document.
+    pub(super) fn key(&self) -> Result<DocumentKey> {
+        let Self { tenant: Id(tenant), document } = self;
+        let key = DocumentKey::parse(&tenant.to_string(), document);
+        Ok(key.ok_or_else(|| format!("{document} is no dmsDocumentId: that is a UUID"))?)
+    }
 }
 
 pub(super) async fn undelete(stores: &Stores, key: &DocumentKey) -> Result<String> {

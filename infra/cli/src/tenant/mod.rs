@@ -24,6 +24,7 @@ use crate::{
 };
 
 use add::{Add, add_one, certain};
+use documents::OfDocument;
 use show::{list, list_uploads, show};
 
 /// `tenant`'s arguments.
@@ -78,32 +79,19 @@ enum Command {
     },
     /// Bring back a document that a client of the tenant deleted (with --documents and --files): what was current before is
     /// so again.
-    Undelete {
-        tenant: Id,
-        /// Its dmsDocumentId.
-        document: String,
-    },
+    Undelete(OfDocument),
     /// Destroy a document, whatever its retention (with --documents and --files): its bytes and all that was said of it.
-    Destroy {
-        tenant: Id,
-        /// Its dmsDocumentId.
-        document: String,
-    },
+    Destroy(OfDocument),
     /// Put a legal hold on a document (with --documents and --files): nobody replaces its bytes.
     Hold {
-        tenant: Id,
-        /// Its dmsDocumentId.
-        document: String,
+        #[command(flatten)]
+        document: OfDocument,
         /// The reason, for who looks later.
         #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// End the hold on a document.
-    Release {
-        tenant: Id,
-        /// Its dmsDocumentId.
-        document: String,
-    },
+    Release(OfDocument),
     /// Show for how long a tenant's documents are kept, by type and subtype.
     Retention {
         tenant: Id,
@@ -196,22 +184,12 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             let open = use_cases::open_uploads(&stores, &tenant, client).await?;
             if abort { end(&stores, open).await? } else { list_uploads(&open) }
         }
-        Command::Undelete { tenant, document } => {
-            let key = documents::key(&tenant.0.to_string(), &document)?;
-            documents::undelete(&clients.stores()?, &key).await?
+        Command::Undelete(document) => documents::undelete(&clients.stores()?, &document.key()?).await?,
+        Command::Destroy(document) => documents::destroy(&clients.stores()?, &document.key()?).await?,
+        Command::Hold { document, reason } => {
+            documents::hold(&clients.stores()?, &document.key()?, Some(&reason)).await?
         }
-        Command::Destroy { tenant, document } => {
-            let key = documents::key(&tenant.0.to_string(), &document)?;
-            documents::destroy(&clients.stores()?, &key).await?
-        }
-        Command::Hold { tenant, document, reason } => {
-            let key = documents::key(&tenant.0.to_string(), &document)?;
-            documents::hold(&clients.stores()?, &key, Some(&reason)).await?
-        }
-        Command::Release { tenant, document } => {
-            let key = documents::key(&tenant.0.to_string(), &document)?;
-            documents::hold(&clients.stores()?, &key, None).await?
-        }
+        Command::Release(document) => documents::hold(&clients.stores()?, &document.key()?, None).await?,
         Command::Retention { tenant, set } => retention::retention(&clients.tenants, &tenant.0, set.as_deref()).await?,
         Command::Remove { tenant, abort_uploads } => remove(clients, &tenant.0, abort_uploads).await?,
     };
