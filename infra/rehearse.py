@@ -21,6 +21,7 @@ ALARMS = {
     "SweepFailedAlarm", "CorruptAlarm", "StraysAlarm", "AnnounceLagAlarm", "AnnounceMissingAlarm", "IssuersAlarm", "ThrottlesAlarm",
     "TablesAlarm",
 }  # fmt: skip
+ALARMS_OF_SCREENING = {"QuarantinedAlarm", "UnscreenedAlarm"}
 RETAINED = {
     "DocumentsTable", "TenantsTable", "FilesBucket", "DeadLetters", "GatewayAccount", "GatewayAccountRole", "BackupVault",
 }  # fmt: skip
@@ -251,7 +252,7 @@ def look_at_api(expanded):
     }
     want("the API calls", integrations, {"${ApiFunctionAliaslive}/invocations"})
     permissions = expanded.of_type("AWS::Lambda::Permission")
-    want("permissions to call a function", len(permissions), len(properties["Body"]["paths"]) + 3)
+    want("permissions to call a function", len(permissions), len(properties["Body"]["paths"]) + 4)
 
     responses = properties["Body"].get("x-amazon-apigateway-gateway-responses", {})
     statuses = {
@@ -303,10 +304,10 @@ def look_at_events(expanded):
     want("the clock", expanded.properties("ReconcileFunctionClock")["ScheduleExpression"], "rate(1 minute)")
     looks = expanded.properties("ReconcileFunctionLookThrough")["Targets"]
     want("what looks through the bucket", looks[0].get("Input"), '{"detail-type": "Look Through"}')
-    for name in ("ReconcileFunctionObjectCreated", "ReconcileFunctionClock"):
+    for name in ("ReconcileFunctionObjectCreated", "ReconcileFunctionJudged", "ReconcileFunctionClock"):
         [target] = expanded.properties(name)["Targets"]
         want(f"{name} tries again", "RetryPolicy" in target, True)
-        letters = {"Arn": DEAD_LETTERS} if name == "ReconcileFunctionObjectCreated" else None
+        letters = None if name == "ReconcileFunctionClock" else {"Arn": DEAD_LETTERS}
         want(f"{name} keeps what fails", target.get("DeadLetterConfig"), letters)
     invoke = expanded.properties("ReconcileFunctionEventInvokeConfig").get("DestinationConfig", {})
     want("reconcile keeps what fails", invoke.get("OnFailure"), {"Destination": DEAD_LETTERS})
@@ -325,7 +326,22 @@ def look_at_events(expanded):
     only = [json.loads(f["Pattern"]) for f in mapping.get("FilterCriteria", {}).get("Filters", [])]
     documents = {"dynamodb": {"Keys": {"sk": {"S": ["document", "#association"]}}}}
     corrupt = {"dynamodb": {"NewImage": {"verification": {"S": ["corrupt"]}}}}
-    want("announce reads only", only, [documents, corrupt])
+    quarantined = {"dynamodb": {"NewImage": {"screening": {"S": ["threat", "unscannable"]}}}}
+    want("announce reads only", only, [documents, corrupt, quarantined])
+
+
+def look_at_scanner(expanded):
+    screens = expanded.parameters["Screening"] == "on"
+    plan = {
+        "Role": {"Fn::GetAtt": ["ScannerRole", "Arn"]},
+        "Actions": {"Tagging": {"Status": "ENABLED"}},
+        "ProtectedResource": {"S3Bucket": {"BucketName": {"Ref": "FilesBucket"}}},
+    }
+    want("the scanner", expanded.properties("Scanner"), plan if screens else {})
+    statements = expanded.properties("FilesBucketPolicy")["PolicyDocument"]["Statement"]
+    tags = [s["Condition"] for s in statements if s.get("Sid") == "OnlyTheScannerTags"]
+    by_another = {"ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["ScannerRole", "Arn"]}}}
+    want("who may tag no file", tags, [by_another] if screens else [])
 
 
 def look_at_the_rest(expanded):
@@ -333,7 +349,8 @@ def look_at_the_rest(expanded):
     want("dead letters are kept for", queue["MessageRetentionPeriod"], 1209600)
     want("dead letters are encrypted", queue.get("SqsManagedSseEnabled"), True)
     [letter] = expanded.properties("DeadLettersPolicy")["PolicyDocument"]["Statement"]
-    source = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ReconcileFunctionObjectCreated", "Arn"]}}}
+    rules = [{"Fn::GetAtt": [f"ReconcileFunction{rule}", "Arn"]} for rule in ("ObjectCreated", "Judged")]
+    source = {"ArnEquals": {"aws:SourceArn": rules}}
     want("dead letters come from", letter.get("Condition"), source)
 
     key = expanded.parameters["KmsKeyArn"]
@@ -343,7 +360,8 @@ def look_at_the_rest(expanded):
         want(f"{name}, its key", log.get("KmsKeyId"), None if key == "none" else key)
 
     alarms = expanded.of_type("AWS::CloudWatch::Alarm")
-    want("the alarms", set(alarms), ALARMS)
+    screens = expanded.parameters["Screening"] == "on"
+    want("the alarms", set(alarms), ALARMS | (ALARMS_OF_SCREENING if screens else set()))
     topic, email = expanded.parameters["AlarmTopicArn"], expanded.parameters["AlarmEmail"]
     told = ([] if topic == "none" else [topic]) + ([] if email == "none" else [{"Ref": "AlarmTopic"}])
     for name, alarm in alarms.items():
@@ -356,7 +374,8 @@ def look_at_the_rest(expanded):
             want(f"{name}, what it computes with", set(re.findall(r"\b[a-z]\w*", expression)), measured)
         shown = [metric for metric in metrics.values() if metric.get("ReturnData", True)]
         want(f"{name} watches one value", len(shown), 1 if metrics else 0)
-    series = (len([m for m in alarm.get("Metrics", []) if "MetricStat" in m]) or 1 for alarm in alarms.values())
+    standing = [alarm for name, alarm in alarms.items() if name not in ALARMS_OF_SCREENING]
+    series = (len([m for m in alarm.get("Metrics", []) if "MetricStat" in m]) or 1 for alarm in standing)
     want("the series that infra/costs.py has alarms for", sum(series), costs.ALARMED)
     shows = expanded.parameters["ShowDashboard"] == "on"
     want("a dashboard", "Dashboard" in expanded.resources, shows)
@@ -396,7 +415,7 @@ def parameter_sets():
             "GatewayTracing": "on", "GatewayMetrics": "on", "DefaultEndpoint": "off",
             "ApiConcurrency": 50, "ReconcileConcurrency": 5, "AnnounceConcurrency": 10,
             "Rollout": "Linear10PercentEvery1Minute", "TenantSessions": "on",
-            "Metrics": "all", "Tracing": "Active", "ShowDashboard": "on",
+            "Metrics": "all", "Tracing": "Active", "ShowDashboard": "on", "Screening": "on",
         },
         "copies": {
             "AlarmEmail": "operator@dms.example", "AlarmTopicArn": TOPIC, "ColdAfterDays": 90,
@@ -414,6 +433,7 @@ LOOKS = (
     look_at_bucket,
     look_at_api,
     look_at_events,
+    look_at_scanner,
     look_at_the_rest,
 )
 

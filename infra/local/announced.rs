@@ -1,5 +1,5 @@
 //! The announcements, and what a DMS knows by these alone: of each document the content of the highest revision, unless
-//! that was found to be corrupt or the document was removed since.
+//! that was refused (corrupt, or quarantined) or the document was removed since.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,8 +22,8 @@ pub struct Announced {
     changes: BTreeMap<String, BTreeMap<Moment, Announcement>>,
     /// The days to which documents are to be kept, as the changes said that said something of it.
     kept: BTreeMap<String, BTreeMap<Moment, Option<String>>>,
-    /// The keys of the objects that were found to be corrupt.
-    corrupt: BTreeSet<String>,
+    /// The keys of the objects that were found to be corrupt, or quarantined.
+    refused: BTreeSet<String>,
 }
 
 /// What an announcement says of the document's current content.
@@ -47,8 +47,8 @@ impl Announced {
             let text = |name: &str| detail[name].as_str().unwrap_or_default();
             let key = detail["object"]["key"].as_str().map(str::to_owned);
             match (event["detail-type"].as_str(), key) {
-                (Some("document.corrupt"), Some(key)) => {
-                    announced.corrupt.insert(key);
+                (Some("document.corrupt" | "document.quarantined"), Some(key)) => {
+                    announced.refused.insert(key);
                 }
                 (kind, key) => {
                     let said = match (kind, key) {
@@ -78,9 +78,9 @@ impl Announced {
         changes.is_some_and(|changes| changes.contains_key(moment))
     }
 
-    /// Returns whether this object was announced to be corrupt.
-    pub fn is_corrupt(&self, object: &str) -> bool {
-        self.corrupt.contains(object)
+    /// Returns whether this object was announced to be corrupt or quarantined.
+    pub fn is_refused(&self, object: &str) -> bool {
+        self.refused.contains(object)
     }
 
     /// The day to which the document is to be kept, by those of these changes that were announced; `None` where none of them
@@ -100,6 +100,6 @@ impl Announced {
             Announcement::Removed => Some(None),
             Announcement::Nothing => None,
         });
-        newest.flatten().filter(|newest| !self.is_corrupt(newest))
+        newest.flatten().filter(|newest| !self.is_refused(newest))
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     Result,
     aws_json::{self, Answer, Call, Described, Port, answer},
-    events::event,
+    delivery::event,
     policies::Need,
     template::arn,
 };

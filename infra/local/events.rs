@@ -1,5 +1,5 @@
-//! Events: S3's "Object Created" and the clock, as `EventBridge` delivers them to the functions that the
-//! template subscribes. Delivery is Lambda's asynchronous kind: a failed invocation is tried twice more.
+//! Events: S3's "Object Created" and the clock, as `EventBridge` [delivers](crate::delivery) them to the functions that the
+//! template subscribes.
 
 use std::{
     fs,
@@ -15,29 +15,31 @@ use okd_reconcile::event::LOOK_THROUGH;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 
-use okd_cli::REGION;
 use okd_faults::Faults;
 
 use okd_s3::{ObjectCreated, Reason, S3};
 
-use crate::{Result, runtime::Function, template::Template};
+use crate::{
+    Result,
+    delivery::{event, invoke},
+    runtime::Function,
+    scanner::Scanner,
+    template::Template,
+};
 
 /// The name by which an event of a new object passes the fault layer.
 pub const EVENT: &str = "ObjectCreated";
 /// A file in the data folder.
 const TOLD: &str = "s3-told";
-/// The number of times that Lambda invokes a function that fails.
-const TRIES: usize = 3;
 /// The number of events that are delivered at once.
 const AT_ONCE: usize = 8;
-/// Lambda waits a minute, then two; no test here has that long.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// The way of events from S3 to the functions.
 pub struct Events {
     faults: Arc<Faults>,
     subscribers: Vec<Arc<Function>>,
     s3: Option<S3>,
+    scanner: Option<Arc<Scanner>>,
     /// Holds the number of the object up to which all events are delivered, for the next start after a kill.
     told: PathBuf,
     paused: AtomicBool,
@@ -47,12 +49,12 @@ pub struct Events {
 }
 
 impl Events {
-    /// Delivers what S3 tells to the functions that have an `EventBridgeRule` for new objects.
+    /// Delivers what S3 tells to the functions that have an `EventBridgeRule` for new objects, and to the scanner.
     pub(crate) fn start(
         template: &Template,
         function: impl Fn(&str) -> Option<Arc<Function>>,
         faults: Arc<Faults>,
-        s3: Option<S3>,
+        (s3, scanner): (Option<S3>, Option<Arc<Scanner>>),
         folder: &Path,
     ) -> Arc<Self> {
         let rules = template.events("EventBridgeRule");
@@ -61,6 +63,7 @@ impl Events {
             faults,
             subscribers: of_objects.filter_map(|(name, _)| function(name)).collect(),
             s3,
+            scanner,
             told: folder.join(TOLD),
             paused: AtomicBool::new(false),
             done: AtomicUsize::new(0),
@@ -138,6 +141,9 @@ async fn deliver(events: Arc<Events>, mut queue: mpsc::UnboundedReceiver<ObjectC
             let _ = tokio::time::timeout(Duration::from_millis(20), changed).await;
         }
         let event = object_created(&created).to_string();
+        if let Some(scanner) = &events.scanner {
+            scanner.enqueue(created.key, created.version_id);
+        }
         let times = events.faults.deliveries(EVENT);
         let (events, turns) = (events.clone(), turns.clone());
         tokio::spawn(async move {
@@ -150,16 +156,6 @@ async fn deliver(events: Arc<Events>, mut queue: mpsc::UnboundedReceiver<ObjectC
             events.done(1);
         });
     }
-}
-
-async fn invoke(function: &Function, event: &str) {
-    for _ in 0..TRIES {
-        if function.invoke(event.to_owned().into()).await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    tracing::warn!("an event was given up: what it was about is left to the sweep");
 }
 
 /// Invokes the functions with a `Schedule` each time its rate says so, until the process ends: with its `Input`, or
@@ -213,18 +209,4 @@ fn object_created(created: &ObjectCreated) -> Value {
         "reason": reason,
     });
     event("aws.s3", "Object Created", jiff::Timestamp::now(), &detail)
-}
-
-pub(crate) fn event(source: &str, kind: &str, time: jiff::Timestamp, detail: &Value) -> Value {
-    json!({
-        "version": "0",
-        "id": uuid::Uuid::new_v4(),
-        "detail-type": kind,
-        "source": source,
-        "account": "000000000000",
-        "time": time,
-        "region": REGION,
-        "resources": [],
-        "detail": detail,
-    })
 }

@@ -49,11 +49,11 @@ pub struct Findings {
 pub struct Stored {
     /// The current one.
     pub current: Option<Checksum>,
-    /// Those that were current once, the oldest first; corrupt ones are not among them.
+    /// Those that were current once, the oldest first; refused ones are not among them.
     pub past: Vec<Checksum>,
-    /// True if the current one has yet to be verified.
+    /// True if the current one has yet to be verified or screened.
     pub unverified: bool,
-    /// The number of contents that were found to be corrupt.
+    /// The number of contents that were found to be corrupt, or quarantined.
     pub corrupt: usize,
     /// True if an upload is pending.
     pub uploading: bool,
@@ -68,6 +68,10 @@ pub async fn drain(cloud: &Cloud) -> Result<()> {
     cloud.faults.idle().await;
     // A late call may have made an object.
     cloud.events.drained().await;
+    if let Some(scanner) = &cloud.scanner {
+        scanner.down(false);
+        scanner.drained().await;
+    }
     // Past the 35 days of an orphan that the listing found.
     let swept = cloud.tick(Timestamp::now() + 40 * DAY).await;
     swept.map_err(|failed| format!("the sweep failed: {failed:?}"))?;
@@ -90,7 +94,7 @@ pub async fn check_invariants(cloud: &Cloud, handed_in: &BTreeSet<String>) -> Re
     let scan = dynamodb.scan().table_name(&cloud.table);
     let items: Vec<Item> = scan.consistent_read(true).into_paginator().items().send().collect::<Result<_, _>>().await?;
     let mut findings = Findings::default();
-    let named = Named::read(items)?;
+    let named = Named::read(items, cloud.scanner.is_some())?;
     for key in &named.uploading {
         findings.stored(key).uploading = true;
     }
@@ -133,8 +137,8 @@ impl Findings {
             let object = key.object(&content.content_id);
             if *is_current {
                 current.insert(key.id.to_string(), object);
-            } else if content.verification == Verification::Corrupt && !announced.is_corrupt(object.as_str()) {
-                self.faults.push(format!("{object} was not announced to be corrupt"));
+            } else if content.refusal().is_some() && !announced.is_refused(object.as_str()) {
+                self.faults.push(format!("{object} was not announced to be refused"));
             }
         }
         for (document, changes) in &named.changes {
@@ -184,13 +188,13 @@ impl Findings {
                 self.faults.push(format!("{object} is no file that was handed in"));
             }
             let stored = self.stored(&key);
-            match (current, content.verification) {
-                (false, Verification::Corrupt) => stored.corrupt += 1,
-                (false, _) => stored.past.push(sha256),
-                (true, verification) => {
-                    stored.current = Some(sha256);
-                    stored.unverified = verification == Verification::Pending;
-                }
+            if current {
+                stored.current = Some(sha256);
+                stored.unverified = content.unverified().is_some() || content.is_unscreened();
+            } else if content.refusal().is_some() {
+                stored.corrupt += 1;
+            } else {
+                stored.past.push(sha256);
             }
         }
     }

@@ -12,6 +12,7 @@ pub mod aws_json;
 pub mod bus;
 mod caller;
 pub mod contract_page;
+mod delivery;
 pub mod demo;
 pub mod dynamodb;
 pub mod events;
@@ -27,6 +28,7 @@ mod named;
 pub mod policies;
 pub mod runtime;
 mod s3_port;
+pub mod scanner;
 pub mod setup;
 pub mod signed;
 pub mod soak;
@@ -56,6 +58,7 @@ use okd_core::{
 use okd_faults::Faults;
 use policies::Policies;
 use runtime::{Failed, Function};
+use scanner::Scanner;
 use stream::Stream;
 use template::Template;
 
@@ -64,6 +67,8 @@ pub use okd_client::{sample, sender};
 
 /// The functions' logs in the data folder, a JSON object a line.
 pub const FUNCTIONS_LOG: &str = "functions.log";
+/// The template's parameter that has new files screened.
+pub const SCREENING: &str = "Screening";
 /// The tenant that is there from the start.
 pub const OWN_TENANT: &str = "local-school";
 
@@ -140,6 +145,8 @@ pub struct Cloud {
     pub policies: Arc<Policies>,
     /// Between S3 and the functions.
     pub events: Arc<Events>,
+    /// The scanner, where the template has one.
+    pub scanner: Option<Arc<Scanner>>,
     /// Between our own DynamoDB and the functions.
     pub stream: Option<Arc<Stream>>,
     /// The functions' environments.
@@ -205,7 +212,10 @@ impl Cloud {
         put_own_tenant(&tenants, &issuer, &issuer_url).await?;
 
         let function = |name: &str| functions.get(name).cloned();
-        let events = Events::start(&template, function, faults.clone(), s3.clone(), &options.data);
+        let only = |kind| template.resources(kind).next().map(|(name, _)| physical_name(name));
+        let bucket = only("AWS::S3::Bucket").ok_or("the template has no bucket")?;
+        let scanner = Scanner::start(&template, function, faults.clone(), s3_client.clone(), bucket.clone()).await?;
+        let events = Events::start(&template, function, faults.clone(), (s3.clone(), scanner.clone()), &options.data);
         let stream = match options.dynamodb_endpoint {
             Some(_) => None,
             None => Stream::start(&template, function, &tables, written, &policies).await?,
@@ -213,12 +223,11 @@ impl Cloud {
         if options.clock {
             events::schedule(&template, function)?;
         }
-        let only = |kind| template.resources(kind).next().map(|(name, _)| physical_name(name));
         let cloud = Self {
             url,
             issuer_url,
             issuer,
-            bucket: only("AWS::S3::Bucket").ok_or("the template has no bucket")?,
+            bucket,
             table: physical_name(DOCUMENTS),
             tenants,
             access_key,
@@ -231,6 +240,7 @@ impl Cloud {
             faults,
             policies,
             events,
+            scanner,
             stream,
             environments,
             functions,

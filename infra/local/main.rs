@@ -50,6 +50,10 @@ struct Arguments {
     /// repeated. (The template's parameter `UploadOrigins`.)
     #[arg(long, value_name = "URL")]
     upload_origin: Vec<Origin>,
+    /// Have each new file screened for malware, by a stand-in that knows the EICAR test file. (The template's parameter
+    /// `Screening`.)
+    #[arg(long)]
+    screening: bool,
     /// The SAM template that says what there is.
     #[arg(long, default_value_os_t = okd_local::default_template())]
     template: PathBuf,
@@ -137,7 +141,7 @@ fn run(arguments: Arguments) -> Result<()> {
             // The soak has it tick when everything has gone wrong.
             clock: !soaks,
             template: arguments.template,
-            parameters: parameters(&arguments.upload_origin),
+            parameters: parameters(&arguments.upload_origin, arguments.screening),
             executable: env::current_exe()?,
             s3_endpoint: arguments.s3_endpoint,
             dynamodb_endpoint: arguments.dynamodb_endpoint,
@@ -158,11 +162,12 @@ fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// The values of the template's parameters that the command line gives.
-fn parameters(upload_origins: &[Origin]) -> BTreeMap<String, String> {
+fn parameters(upload_origins: &[Origin], screening: bool) -> BTreeMap<String, String> {
     let origins = upload_origins.iter().map(|origin| origin.0.as_str());
     let origins = origins.collect::<Vec<_>>().join(",");
     let given = (!origins.is_empty()).then(|| ("UploadOrigins".to_owned(), origins));
-    given.into_iter().collect()
+    let screening = screening.then(|| (okd_local::SCREENING.to_owned(), "on".to_owned()));
+    given.into_iter().chain(screening).collect()
 }
 
 /// Prints the text and lets everything run until it is asked to end.

@@ -46,6 +46,8 @@ pub(crate) struct Named {
     pub(crate) reported: BTreeMap<(TenantId, Uuid), Option<Enrollment>>,
     /// The day to which each document is to be kept.
     pub(crate) kept_until: BTreeMap<String, String>,
+    /// True where a scanner judges each new object.
+    screens: bool,
     /// The differences between each number of each counter and what is open.
     pub(crate) counters: BTreeMap<(ItemKey, String), i64>,
 }
@@ -76,17 +78,15 @@ impl Named {
         let changes = self.changes.entry(key.id.to_string()).or_default();
         changes.extend(history.iter().map(moment));
         let concerns = |entry: &&HistoryEntry| match entry.what {
-            Action::Stored
-            | Action::UploadCompleted
-            | Action::Verified
-            | Action::Deleted
-            | Action::Destroyed
-            | Action::Restored => true,
+            // Where files are screened nothing is announced of a content before it is released.
+            Action::Stored | Action::UploadCompleted | Action::Verified | Action::Restored => !self.screens,
+            Action::Screened | Action::Deleted | Action::Destroyed => true,
             Action::UploadEnded(state) => state == EndReason::Expired,
             // A correction may be an upload's, of which nothing is announced; there may be nothing to restore.
             Action::Corrected
             | Action::EnrollmentChanged
             | Action::Corrupt
+            | Action::Quarantined
             | Action::UploadBegun
             | Action::Destroying
             | Action::Held
@@ -98,8 +98,8 @@ impl Named {
     }
 
     /// Reads every item of the table.
-    pub(crate) fn read(items: Vec<Item>) -> Result<Self> {
-        let mut named = Self::default();
+    pub(crate) fn read(items: Vec<Item>, screens: bool) -> Result<Self> {
+        let mut named = Self { screens, ..Self::default() };
         for item in items {
             let place = ItemKey { pk: text(&item, "pk"), sk: text(&item, "sk") };
             let pending = match Record::read(&place, item)? {

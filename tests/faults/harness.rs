@@ -93,7 +93,8 @@ impl Harness {
         let dynamodb = setup::dynamodb_client(&cloud.dynamodb_url, &cloud.access_key);
         let s3 = setup::s3_client(&cloud.s3_url, &cloud.access_key);
         let documents = Documents::of(dynamodb, cloud.table.clone());
-        let stores = Stores { documents, files: Files::of(s3, cloud.bucket.clone()) };
+        let (files, screens) = (Files::of(s3, cloud.bucket.clone()), cloud.scanner.is_some());
+        let stores = Stores { documents, files, screens };
         let key = DocumentKey::parse("local-school", id).unwrap();
         assert!(use_cases::destroy(&stores, &key, Timestamp::now()).await.unwrap());
     }

@@ -3,7 +3,7 @@
 //!
 //! [`matrix`] tries every fault on every call of every use case, [`races`] draws orders of the calls of several
 //! at once from seeds, [`resume`] kills a large upload again and again, [`reconcile`] and [`sweep`] say what the
-//! function behind the senders' backs does, [`policies`] that all of this needs what the functions may do, and no more,
+//! function behind the senders' backs does, [`screening`] that nothing is read before a scanner has seen it, [`policies`] that all of this needs what the functions may do, and no more,
 //! [`timeouts`] what is said when there is no time, [`clocks`] what comes of clocks that differ, an index that is late
 //! and a stream that repeats itself.
 
@@ -26,6 +26,7 @@ mod races;
 mod reconcile;
 mod releases;
 mod resume;
+mod screening;
 mod sweep;
 mod timeouts;
 mod witness;

@@ -27,7 +27,7 @@ fn template() -> Template {
 /// Without one that it reads a function does not start, or asks AWS itself: every other test would fail.
 #[test]
 fn no_function_has_a_variable_that_it_does_not_read() {
-    let stores = &["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "OKD_BUCKET", "OKD_TABLE"][..];
+    let stores = &["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "OKD_BUCKET", "OKD_SCREENING", "OKD_TABLE"][..];
     let tokens = &["OKD_PRIVATE_ISSUERS", "OKD_TENANTS_TABLE"][..];
     let pages = &["OKD_UPLOAD_ORIGINS"][..];
     let service = &["OKD_CONTACT_EMAIL", "OKD_DOCUMENTATION"][..];

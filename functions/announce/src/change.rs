@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use okd_core::{
     association::Association,
-    document::{Action, Content, Document, EndReason, HistoryEntry, Verification},
+    document::{Action, Content, Document, EndReason, HistoryEntry},
     ids::DocumentKey,
     metadata::{Metadata, RetentionSuggestion},
     stores::{ItemKey, Place, Record},
@@ -95,9 +95,9 @@ impl StreamRecord {
             return Ok(nothing);
         };
         // The sweep also writes, into the very same item, when it is to look at it again: that makes no revision of a
-        // document, and verifies no content.
+        // document, and finds nothing out about a content.
         let is_same = |old: &Item| {
-            let mut names = ["revision", "verification"].into_iter();
+            let mut names = ["revision", "verification", "screening"].into_iter();
             names.all(|name| old.get(name) == item.get(name))
         };
         if old_image.as_ref().is_some_and(is_same) {
@@ -114,9 +114,7 @@ impl StreamRecord {
         match Record::read(&key, item.clone()).map_err(|error| error.to_string())? {
             Record::Document(document) => Ok(of_document(&document)),
             Record::Association(association) => Ok(of_association(&association)),
-            Record::Content(key, content) if content.verification == Verification::Corrupt => {
-                Ok(of_corrupt(&key, &content))
-            }
+            Record::Content(key, content) => Ok(of_refused(&key, &content).unwrap_or(nothing)),
             _ => Ok(nothing),
         }
     }
@@ -133,15 +131,18 @@ fn of_document(document: &Document) -> Change {
 
 fn announce(document: &Document, entry: &HistoryEntry) -> Option<Announcement> {
     let key = document.key();
-    let current = document.content.as_ref();
+    // What a scanner has yet to release is stored for nobody.
+    let current = document.content.as_ref().filter(|content| content.is_released());
     // A change of an upload says nothing of the content beside it.
     let meant = current.filter(|content| content.content_id == entry.content_id);
     let (kind, detail) = match entry.what {
-        Action::Stored | Action::UploadCompleted | Action::Restored => ("document.stored", kept(document, meant?)),
+        Action::Stored | Action::UploadCompleted | Action::Restored | Action::Screened => {
+            ("document.stored", kept(document, meant?))
+        }
         Action::Corrected => ("document.corrected", kept(document, meant?)),
         Action::Verified => ("document.verified", kept(document, meant?)),
-        // The content before is current again. (Its own item says that the other is corrupt.)
-        Action::Corrupt => ("document.stored", kept(document, current?)),
+        // The content before is current again. (Its own item says what is wrong with the other.)
+        Action::Corrupt | Action::Quarantined => ("document.stored", kept(document, current?)),
         Action::UploadEnded(EndReason::Expired) => {
             let upload = document.upload.as_ref()?;
             let detail = about(&key, &upload.metadata, upload.plan.size.bytes());
@@ -168,16 +169,20 @@ fn of_association(association: &Association) -> Change {
     Change { announced: Some(announced), counted: None }
 }
 
-/// Announces a content found to be corrupt, the current one or an older one, with the revision that made it current.
-fn of_corrupt(key: &DocumentKey, content: &Content) -> Change {
-    let id = format!("{}/corrupt/{}", key.id, content.content_id);
+/// Announces a content that was refused, the current one or an older one, with the revision that made it current.
+fn of_refused(key: &DocumentKey, content: &Content) -> Option<Change> {
+    let (kind, outcome, at) = match content.refusal()? {
+        EndReason::Quarantined => ("document.quarantined", "quarantined", content.screened_at),
+        _ => ("document.corrupt", "corrupt", content.verified_at),
+    };
+    let id = format!("{}/{outcome}/{}", key.id, content.content_id);
     let detail = stored(key, content);
-    let at = content.verified_at.unwrap_or(content.stored_at);
-    let when = (content.revision, at);
-    Change {
-        announced: Some(identified("document.corrupt", detail, &id, when)),
-        counted: Some(Counted { form: "parts", outcome: "corrupt", bytes: content.size }),
-    }
+    let when = (content.revision, at.unwrap_or(content.stored_at));
+    let form = if content.content_id.is_of_upload() { "parts" } else { "inline" };
+    Some(Change {
+        announced: Some(identified(kind, detail, &id, when)),
+        counted: Some(Counted { form, outcome, bytes: content.size }),
+    })
 }
 
 fn identified(kind: &'static str, mut detail: Value, id: &str, (revision, at): (u64, Timestamp)) -> Announcement {
@@ -200,6 +205,9 @@ fn stored(key: &DocumentKey, content: &Content) -> Value {
     detail["object"] = json!({
         "key": key.object(&content.content_id), "verification": content.verification,
     });
+    if let Some(screening) = content.screening {
+        detail["object"]["screening"] = json!(screening);
+    }
     detail
 }
 
@@ -234,6 +242,8 @@ fn count(document: &Document, entry: &HistoryEntry) -> Option<Counted> {
         Action::Corrected
         | Action::Verified
         | Action::Corrupt
+        | Action::Screened
+        | Action::Quarantined
         | Action::Deleted
         | Action::EnrollmentChanged
         | Action::Destroying

@@ -74,6 +74,7 @@ fn ours(document: &Document, content: &Content) -> Value {
         "checksums": content.checksums,
         "verification": content.verification,
         "verifiedAt": content.verified_at,
+        "screening": content.screening,
         "versions": document.contents,
         "retention": document.keeping(),
         "held": document.hold.is_some(),

@@ -80,6 +80,7 @@ pub(crate) fn not_stored(id: DocumentId, NotStored { standing, upload }: NotStor
     let state = match standing {
         Standing::Uploading => json!("uploading"),
         Standing::Verifying => json!("verifying"),
+        Standing::Screening => json!("screening"),
         Standing::Ended(reason) => json!(reason),
     };
     let mut json = json!({ "state": state });

@@ -22,6 +22,7 @@ mod refusal;
 mod response;
 mod routes;
 mod service;
+mod standing_problem;
 mod throttle;
 mod token_problem;
 mod uploads;

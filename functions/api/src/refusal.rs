@@ -10,6 +10,7 @@ use crate::{
     kinds::Kind,
     problem::Problem,
     response::allow,
+    standing_problem::{not_stored, upload_gone},
     token_problem::{missing_scope, unauthenticated},
 };
 
@@ -103,17 +104,7 @@ pub(crate) fn problem(refusal: &Refusal) -> Problem {
             format!("The document has {size} bytes; the range in the header Range lies beyond them."),
         )
         .header(header::CONTENT_RANGE, format!("bytes */{size}")),
-        Refusal::UploadGone(reason) => Problem::new(
-            match reason {
-                EndReason::ChecksumMismatch | EndReason::Corrupt => Kind::ChecksumMismatch,
-                EndReason::Aborted | EndReason::Expired | EndReason::Superseded => Kind::UploadGone,
-            },
-            format!(
-                "This upload has ended: {}. Repeat the PUT of the metadata to begin a new one under the same \
-                 dmsDocumentId.",
-                ended(*reason)
-            ),
-        ),
+        Refusal::UploadGone(reason) => upload_gone(*reason),
         Refusal::NoSuchRoute => Problem::new(
             Kind::NoSuchRoute,
             "There is nothing at this path. Documents are handed in at /okd/v1/associations/{associationId}, \
@@ -159,17 +150,6 @@ pub(crate) fn problem(refusal: &Refusal) -> Problem {
              again, tell the operator both ids.",
         )
         .failed("panicked".to_owned()),
-    }
-}
-
-/// Says how an upload has ended.
-fn ended(reason: EndReason) -> &'static str {
-    match reason {
-        EndReason::Aborted => "it was aborted",
-        EndReason::Expired => "no part of it came within an hour, or it was not completed within 24 hours",
-        EndReason::ChecksumMismatch => "its bytes did not have the declared checksum",
-        EndReason::Corrupt => "its bytes, read back, did not have the declared checksum",
-        EndReason::Superseded => "a newer PUT of the same document has taken its place",
     }
 }
 
@@ -378,19 +358,4 @@ fn kept(is_held: bool, until: Option<Date>) -> String {
                 .to_owned()
         }
     }
-}
-
-/// Says where a document stands that cannot be read.
-fn not_stored(standing: Standing, upload: &Value) -> Problem {
-    let (why, remedy) = match standing {
-        Standing::Uploading => ("its parts have not all arrived", "Send them and complete the upload"),
-        Standing::Verifying => (
-            "its bytes are still being compared with the checksum that was declared",
-            "Repeat this request after the time in Retry-After",
-        ),
-        Standing::Ended(reason) => (ended(reason), "Hand the document in again"),
-    };
-    let problem = Problem::new(Kind::NotStored, format!("The document is not stored: {why}. {remedy}."));
-    let problem = problem.member("upload", upload.clone());
-    if standing == Standing::Verifying { problem.retry_after("2") } else { problem }
 }

@@ -113,9 +113,14 @@ impl Caller {
         Ok(())
     }
 
-    /// Returns whether it may be told that this content, which is not corrupt, is stored.
+    /// Returns whether it may be told that this content, which was not refused, is stored.
     pub(crate) fn takes_for_stored(&self, content: &Content) -> bool {
         content.unverified().is_none() || self.trusts_unverified
+    }
+
+    /// Returns whether it may read this content, which was not refused.
+    pub(crate) fn may_read(&self, content: &Content) -> bool {
+        self.takes_for_stored(content) && content.is_released()
     }
 
     /// The stamp of its action at `at`, for the document's history.

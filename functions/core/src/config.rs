@@ -9,6 +9,8 @@ pub struct StoreConfig {
     pub table: String,
     /// `OKD_BUCKET`: the S3 bucket.
     pub bucket: String,
+    /// `OKD_SCREENING`: true where it is `on`, and a scanner judges each new object; else `off`.
+    pub screening: bool,
 }
 
 /// The tenants whose tokens are good; the api function and the reconcile function read it.
@@ -73,7 +75,11 @@ pub struct ConfigError {
 impl StoreConfig {
     /// Reads the variables named above. A function without one of them must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { table: required("OKD_TABLE")?, bucket: required("OKD_BUCKET")? })
+        Ok(Self {
+            table: required("OKD_TABLE")?,
+            bucket: required("OKD_BUCKET")?,
+            screening: is_on(&required("OKD_SCREENING")?)?,
+        })
     }
 }
 
@@ -129,6 +135,14 @@ impl MetricsConfig {
     }
 }
 
+fn is_on(value: &str) -> Result<bool, ConfigError> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(ConfigError { variable: "OKD_SCREENING" }),
+    }
+}
+
 fn all_metrics(value: &str) -> Result<bool, ConfigError> {
     match value {
         "all" => Ok(true),
@@ -176,6 +190,13 @@ mod tests {
     fn metrics_are_all_or_few() {
         for (value, all) in [("all", Some(true)), ("few", Some(false)), ("", None), ("ALL", None)] {
             assert_eq!(all_metrics(value).ok(), all, "{value}");
+        }
+    }
+
+    #[test]
+    fn screening_is_on_or_off() {
+        for (value, on) in [("on", Some(true)), ("off", Some(false)), ("", None), ("true", None)] {
+            assert_eq!(is_on(value).ok(), on, "{value}");
         }
     }
 

@@ -85,6 +85,11 @@ impl ContentId {
     pub fn of_upload() -> Self {
         Self(Uuid::now_v7().to_string())
     }
+
+    /// Returns whether its bytes came, or come, by an upload.
+    pub fn is_of_upload(&self) -> bool {
+        Uuid::try_parse(&self.0).is_ok()
+    }
 }
 
 impl fmt::Display for ContentId {

@@ -1,6 +1,7 @@
 //! The events that `EventBridge` sends us.
 
 use jiff::Timestamp;
+use okd_core::document::Verdict;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -17,6 +18,13 @@ pub enum Event {
         key: String,
         /// S3's id of this version of it; a bucket that keeps no versions has none.
         version: Option<String>,
+    },
+    /// `GuardDuty` has scanned an object.
+    Judged {
+        /// The object's key.
+        key: String,
+        /// The verdict; `None` where the scan failed.
+        verdict: Option<Verdict>,
     },
 }
 
@@ -45,6 +53,25 @@ struct Detail {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Scan {
+    s3_object_details: ScannedObject,
+    scan_result_details: ScanResult,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScannedObject {
+    object_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScanResult {
+    scan_result_status: String,
+}
+
+#[derive(Deserialize)]
 struct Object {
     key: String,
     #[serde(rename = "version-id")]
@@ -64,6 +91,11 @@ impl Event {
             ("aws.s3", "Object Created") => {
                 let Detail { object } = serde_json::from_value(envelope.detail).map_err(|error| error.to_string())?;
                 Ok(Self::ObjectCreated { key: object.key, version: object.version })
+            }
+            ("aws.guardduty", "GuardDuty Malware Protection Object Scan Result") => {
+                let scan: Scan = serde_json::from_value(envelope.detail).map_err(|error| error.to_string())?;
+                let verdict = Verdict::of_guard_duty(&scan.scan_result_details.scan_result_status);
+                Ok(Self::Judged { key: scan.s3_object_details.object_key, verdict })
             }
             (source, kind) => Err(format!("{kind:?} of {source:?} is not for this function")),
         }
@@ -111,6 +143,35 @@ mod tests {
         let expected =
             Event::ObjectCreated { key: "school/4e12169d-84b9-4d21-a987-f373bbbe4e6e/x".to_owned(), version: None };
         assert_eq!(Event::read(event), Ok(expected));
+    }
+
+    #[test]
+    fn a_scan_is_read_with_its_verdict_where_it_came_to_one() {
+        for (status, verdict) in [
+            ("NO_THREATS_FOUND", Some(Verdict::Clean)),
+            ("THREATS_FOUND", Some(Verdict::Threat)),
+            ("UNSUPPORTED", Some(Verdict::Unscannable)),
+            ("ACCESS_DENIED", None),
+            ("FAILED", None),
+        ] {
+            let scanned = json!({
+                "version": "0", "id": "72c7d362-737a-6dce-fc78-9e27a0171419",
+                "detail-type": "GuardDuty Malware Protection Object Scan Result", "source": "aws.guardduty",
+                "account": "111122223333", "time": "2026-02-28T01:01:01Z", "region": "eu-central-1",
+                "resources": ["arn:aws:guardduty:eu-central-1:111122223333:malware-protection-plan/b4c7f464ab3a4EXAMPLE"],
+                "detail": {
+                    "schemaVersion": "1.0", "scanStatus": "COMPLETED", "resourceType": "S3_OBJECT",
+                    "s3ObjectDetails": {
+                        "bucketName": "files", "objectKey": "school/4e12169d-84b9-4d21-a987-f373bbbe4e6e/x",
+                        "eTag": "ASIAI44QH8DHBEXAMPLE", "versionId": "d41d8cd98f00b204e9800998eEXAMPLE",
+                        "s3Throttled": false,
+                    },
+                    "scanResultDetails": { "scanResultStatus": status, "threats": null },
+                },
+            });
+            let key = "school/4e12169d-84b9-4d21-a987-f373bbbe4e6e/x".to_owned();
+            assert_eq!(Event::read(scanned), Ok(Event::Judged { key, verdict }), "{status}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The Lambda function behind S3's events and the clock. No sender waits for its answer: it finishes what a
-//! sender or another function left unfinished, verifies what could not be verified at once, expires what is
-//! past its time and removes what nothing points to. [`event`] is what it is told, the use cases are
+//! sender or another function left unfinished, verifies what could not be verified at once, writes a scanner's verdicts
+//! down, expires what is past its time and removes what nothing points to. [`event`] is what it is told, the use cases are
 //! `okd-core`'s, and how often each found something to do goes into the log and CloudWatch's metrics.
 
 pub mod event;
@@ -17,7 +17,7 @@ use okd_core::{
     stores::{self, Tenants},
     tenant::Tenant,
     token::{self, Fetcher},
-    use_cases::{self, Created, Swept, Verified},
+    use_cases::{self, Created, Screened, Swept, Verified},
 };
 use serde_json::Value;
 
@@ -95,6 +95,12 @@ async fn handle(app: &App, event: Value, left: Duration, measured: &mut Measured
             };
             measured.add(&[], &[(verified, 1)]);
         }
+        Ok(Event::Judged { key, verdict: None }) => tracing::warn!(key, "a scan came to no verdict"),
+        Ok(Event::Judged { key, verdict: Some(verdict) }) => {
+            let screened = use_cases::on_verdict(&app.stores, &key, verdict, (app.clock)()).await?;
+            tracing::info!(key, ?screened, "a verdict came");
+            measured.add(&[], &[(Metric::Quarantined, u64::from(screened == Screened::Quarantined))]);
+        }
         Err(reason) => tracing::error!(reason, "an event cannot be read"),
     }
     Ok(())
@@ -127,6 +133,8 @@ fn report(swept: Swept, measured: &mut Measured) {
             (Metric::Expired, swept.expired),
             (Metric::Verified, swept.verified),
             (Metric::Corrupt, swept.corrupt),
+            (Metric::Quarantined, swept.quarantined),
+            (Metric::Unscreened, swept.unscreened),
             (Metric::Mismatched, swept.mismatched),
             (Metric::Removed, swept.removed),
             (Metric::Waiting, swept.waiting),

@@ -5,10 +5,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    end_reason::EndReason,
+    screening::{Screening, Verdict},
+};
 use crate::{checksum::Checksum, ids::ContentId, metadata::Metadata};
 
-/// The event of the new object begins its verification; where it was lost, the sweep does, after this.
-const VERIFY_AFTER: Duration = Duration::from_mins(1);
+/// The event of the new object begins its verification, and another brings the scanner's verdict; where one was lost, the
+/// sweep sees to it, after this.
+const LOOK_AFTER: Duration = Duration::from_mins(1);
 
 /// A stored file and what its sender said of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,13 +39,25 @@ pub struct Content {
     /// The time at which the declared checksum was compared, where that was done by reading it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Timestamp>,
+    /// The state of its screening; `None` where nobody screened when it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screening: Option<Screening>,
+    /// The time at which the verdict was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screened_at: Option<Timestamp>,
     /// The metadata it came with.
     pub metadata: Metadata,
 }
 
 impl Content {
-    /// The content of bytes, of this SHA-256, that came whole at `now` with this metadata.
-    pub fn of_bytes(bytes: &[u8], sha256: Checksum, metadata: Metadata, now: Timestamp) -> Self {
+    /// The content of bytes, of this SHA-256, that came whole at `now` with this metadata, and whose screening is there.
+    pub fn of_bytes(
+        bytes: &[u8],
+        sha256: Checksum,
+        metadata: Metadata,
+        screening: Option<Screening>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             sequence: 0,
             revision: 0,
@@ -50,6 +67,8 @@ impl Content {
             verification: Verification::Done,
             stored_at: now,
             verified_at: None,
+            screening,
+            screened_at: None,
             metadata,
         }
     }
@@ -83,12 +102,32 @@ impl Content {
     /// Returns the declared checksum that the bytes have yet to be compared with.
     pub fn unverified(&self) -> Option<Checksum> {
         let declared = self.checksums.last().copied();
-        declared.filter(|_| self.verification == Verification::Pending)
+        declared.filter(|_| self.verification == Verification::Pending && self.refusal().is_none())
+    }
+
+    /// Returns whether a scanner's verdict is awaited.
+    pub fn is_unscreened(&self) -> bool {
+        self.screening == Some(Screening::Pending) && self.refusal().is_none()
+    }
+
+    /// Returns whether a scanner keeps it from no reader.
+    pub fn is_released(&self) -> bool {
+        matches!(self.screening, None | Some(Screening::Judged(Verdict::Clean)))
+    }
+
+    /// The reason why it is kept in the history, and never current again.
+    pub fn refusal(&self) -> Option<EndReason> {
+        if self.verification == Verification::Corrupt {
+            return Some(EndReason::Corrupt);
+        }
+        let is_refused = Verdict::REFUSING.iter().any(|&verdict| self.screening == Some(Screening::Judged(verdict)));
+        is_refused.then_some(EndReason::Quarantined)
     }
 
     /// The time at which the sweep is to look after it.
     pub fn due(&self) -> Option<Timestamp> {
-        self.unverified().map(|_| self.stored_at + VERIFY_AFTER)
+        let is_pending = self.unverified().is_some() || self.is_unscreened();
+        is_pending.then(|| self.stored_at + LOOK_AFTER)
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::upload::EndReason;
+use super::end_reason::EndReason;
 use crate::{ids::ContentId, stamp::Actor};
 
 /// One change of a document, in its history: who did what, when. Revisions and times of a history strictly increase,
@@ -47,6 +47,10 @@ pub enum Action {
     Verified,
     /// It was not.
     Corrupt,
+    /// A scanner found no malware in a content.
+    Screened,
+    /// It did, or could not tell.
+    Quarantined,
     /// The document was deleted: no reader gets at it any more.
     Deleted,
     /// It was told what has become of an enrolment that it is about.

@@ -7,8 +7,11 @@
 
 mod content;
 mod destruction;
+mod end_reason;
+mod findings;
 mod history;
 mod orphan;
+mod screening;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transitions;
@@ -22,12 +25,14 @@ use uuid::Uuid;
 
 pub use content::{Content, Verification};
 pub use destruction::Destruction;
+pub use end_reason::EndReason;
 pub(crate) use history::last_action;
 pub use history::{Action, HistoryEntry};
 pub use orphan::{FoundBy, Orphan, OrphanKind};
+pub use screening::{Screening, Verdict};
 pub use transitions::{Change, Offer};
-pub use upload::{EndReason, Upload, UploadState};
 pub(crate) use upload::{LOOK_AGAIN, UPLOAD_LIFETIME};
+pub use upload::{Upload, UploadState};
 
 use crate::{
     Error,
@@ -294,5 +299,11 @@ impl Document {
     pub fn unverified(&self, content_id: &ContentId) -> Option<&Content> {
         let content = self.content.as_ref()?;
         (content.content_id == *content_id && content.unverified().is_some()).then_some(content)
+    }
+
+    /// The current content, if it is this one and a scanner's verdict is awaited.
+    pub(crate) fn unscreened(&self, content_id: &ContentId) -> Option<&Content> {
+        let content = self.content.as_ref()?;
+        (content.content_id == *content_id && content.is_unscreened()).then_some(content)
     }
 }

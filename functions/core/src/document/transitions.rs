@@ -8,9 +8,7 @@ use std::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{
-    Action, Content, Deletion, Destruction, Document, EndReason, HistoryEntry, Hold, Upload, UploadState, Verification,
-};
+use super::{Action, Content, Deletion, Destruction, Document, EndReason, HistoryEntry, Hold, Upload, UploadState};
 use crate::{
     association::Association,
     checksum::Checksum,
@@ -179,33 +177,6 @@ impl Document {
         })
     }
 
-    /// The current content, read back, has the checksum that was declared. `None` where `content_id` is no
-    /// longer current, or was verified before.
-    pub fn verified(&self, content_id: &ContentId, stamp: &Stamp) -> Option<Change> {
-        self.unverified(content_id)?;
-        Some(self.change(Action::Verified, content_id.clone(), stamp, |next, at| {
-            if let Some(content) = &mut next.content {
-                content.verification = Verification::Done;
-                content.verified_at = Some(at);
-            }
-        }))
-    }
-
-    /// The current content, read back, has not the checksum that was declared: it goes into the history as
-    /// corrupt, and `previous`, the last content before it, is current again. `None` as above.
-    pub fn corrupt(&self, content_id: &ContentId, previous: Option<Content>, stamp: &Stamp) -> Option<Change> {
-        let mut corrupt = self.unverified(content_id)?.clone();
-        corrupt.verification = Verification::Corrupt;
-        corrupt.verified_at = Some(self.time_of(stamp));
-        let found = Self { content: Some(corrupt), ..self.clone() };
-        Some(found.change(Action::Corrupt, content_id.clone(), stamp, |next, at| {
-            next.content = None;
-            if let Some(previous) = previous.filter(|previous| !next.has_deleted(previous)) {
-                next.make_current(previous, at);
-            }
-        }))
-    }
-
     /// No reader is to get at the document any more, and an upload that is pending ends. What it had goes into the history.
     /// `None` where it is deleted already, and nothing is on its way.
     pub fn delete(&self, stamp: &Stamp) -> Option<Change> {
@@ -343,13 +314,13 @@ impl Document {
         })
     }
 
-    fn make_current(&mut self, content: Content, at: Timestamp) {
+    pub(super) fn make_current(&mut self, content: Content, at: Timestamp) {
         self.contents += 1;
         self.content = Some(Content { sequence: self.contents, revision: self.revision, stored_at: at, ..content });
     }
 
     /// One revision on, with an entry in the history. `edit` gets the entry's time.
-    fn change(
+    pub(super) fn change(
         &self,
         what: Action,
         content_id: ContentId,
@@ -369,7 +340,7 @@ impl Document {
 
     /// The time of the next change: later than the last one's, for the request that began first may write last, and by
     /// a clock that is slow.
-    fn time_of(&self, stamp: &Stamp) -> Timestamp {
+    pub(super) fn time_of(&self, stamp: &Stamp) -> Timestamp {
         let after_the_last = self.history.last().map(|last| last.at + INSTANT);
         stamp.at.max(after_the_last.unwrap_or(stamp.at))
     }

@@ -5,7 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::content::{Content, Verification};
+use super::{
+    content::{Content, Verification},
+    end_reason::EndReason,
+    screening::Screening,
+};
 use crate::{checksum::Checksum, ids::ContentId, metadata::Metadata, parts::PartPlan, quota::Counted};
 
 /// The time that an upload may take from its PUT to its completion.
@@ -54,22 +58,6 @@ pub enum UploadState {
     Ended(EndReason),
 }
 
-/// Reasons why an upload has ended without becoming a content that may be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndReason {
-    /// Its sender, or the operator, aborted it.
-    Aborted,
-    /// No part of it came within an hour, or it was not completed within 24 hours.
-    Expired,
-    /// Its bytes do not have the CRC64NVME that was declared.
-    ChecksumMismatch,
-    /// Its bytes, read back, do not have the checksum that was declared.
-    Corrupt,
-    /// A newer PUT of the same document took its place.
-    Superseded,
-}
-
 impl Upload {
     /// The state at `now`: an upload is expired by the clock, before that is written down.
     pub(crate) fn state_at(&self, now: Timestamp) -> UploadState {
@@ -98,8 +86,13 @@ impl Upload {
         self.expires_at - UPLOAD_LIFETIME
     }
 
-    /// The content that this upload becomes, when S3 says what it computed over the bytes.
-    pub(crate) fn into_content(self, crc64nvme: Option<Checksum>, now: Timestamp) -> Content {
+    /// The content that this upload becomes, when S3 says what it computed over the bytes, and whose screening is there.
+    pub(crate) fn into_content(
+        self,
+        crc64nvme: Option<Checksum>,
+        screening: Option<Screening>,
+        now: Timestamp,
+    ) -> Content {
         let mut checksums: Vec<Checksum> = crc64nvme.into_iter().collect();
         let unverified = self.checksum.filter(|declared| !checksums.contains(declared));
         checksums.extend(unverified);
@@ -112,6 +105,8 @@ impl Upload {
             verification: if unverified.is_some() { Verification::Pending } else { Verification::Done },
             stored_at: now,
             verified_at: None,
+            screening,
+            screened_at: None,
             metadata: self.metadata,
         }
     }

@@ -10,14 +10,16 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
+    types::AttributeValue,
 };
+use serde::Serialize;
 
 use super::table::{
     CONTENT, HISTORY, History, Item, ItemKey, POINTER, Pointer, content_item, item, orphan_item, read, text,
 };
 use crate::{
     Error, Result,
-    document::{Content, Document, HistoryEntry, Orphan, Verification},
+    document::{Content, Document, HistoryEntry, Orphan, Verdict, Verification},
     ids::{ContentId, DocumentKey, TenantId},
     listing::Listing,
 };
@@ -104,15 +106,17 @@ impl Documents {
         Ok(history.unwrap_or_default().entries)
     }
 
-    /// The newest content in the document's history that is not known to be corrupt, and not `but`, which may just be
-    /// being found to be.
+    /// The newest content in the document's history that was not refused, and not `but`, which may just be being.
     pub(crate) async fn last_sound(&self, key: &DocumentKey, but: Option<&ContentId>) -> Result<Option<Content>> {
-        let corrupt = serde_dynamo::to_attribute_value(Verification::Corrupt)
-            .map_err(|error| Error::unavailable("reading a document's history", error))?;
+        let [threat, unscannable] = Verdict::REFUSING;
         let query = self
             .history(key)
-            .filter_expression("verification <> :corrupt AND version <> :version")
-            .expression_attribute_values(":corrupt", corrupt)
+            .filter_expression(
+                "verification <> :corrupt AND version <> :version AND NOT (screening IN (:threat, :unscannable))",
+            )
+            .expression_attribute_values(":corrupt", word(Verification::Corrupt)?)
+            .expression_attribute_values(":threat", word(threat)?)
+            .expression_attribute_values(":unscannable", word(unscannable)?)
             .expression_attribute_values(":version", text(but.map(ToString::to_string).unwrap_or_default()));
         first(query).await
     }
@@ -148,17 +152,22 @@ impl Documents {
         Ok(usage)
     }
 
-    /// Writes into the history what a verification found. Nothing, if it was found before.
-    pub(crate) async fn note_verification(&self, key: &DocumentKey, content: &Content) -> Result<bool> {
-        let sent = self
+    /// Writes into the history what was found of a content. `false` where that is no longer as it was `before`: what another
+    /// found meanwhile stays.
+    pub(crate) async fn note_finding(&self, key: &DocumentKey, before: &Content, found: &Content) -> Result<bool> {
+        let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(content_item(key, content)?))
-            .condition_expression("verification = :pending")
-            .expression_attribute_values(":pending", text("pending"))
-            .send()
-            .await;
+            .set_item(Some(content_item(key, found)?))
+            .expression_attribute_values(":verification", word(before.verification)?);
+        let put = match before.screening {
+            None => put.condition_expression("verification = :verification AND attribute_not_exists(screening)"),
+            Some(screening) => put
+                .condition_expression("verification = :verification AND screening = :screening")
+                .expression_attribute_values(":screening", word(screening)?),
+        };
+        let sent = put.send().await;
         let Err(error) = sent else { return Ok(true) };
         match error.into_service_error() {
             PutItemError::ConditionalCheckFailedException(_) => Ok(false),
@@ -222,6 +231,11 @@ impl Documents {
         let sent = put.set_item(Some(item)).send().await;
         sent.map(drop).map_err(|error| Error::unavailable(during, error))
     }
+}
+
+/// A word of ours as an attribute has it.
+fn word(word: impl Serialize) -> Result<AttributeValue> {
+    serde_dynamo::to_attribute_value(word).map_err(|error| Error::unavailable("writing a word", error))
 }
 
 async fn first(query: QueryFluentBuilder) -> Result<Option<Content>> {

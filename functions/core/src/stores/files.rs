@@ -2,8 +2,8 @@
 //!
 //! Needs `s3:PutObject`, `s3:GetObject` (for `HeadObject`, and to verify) and `s3:DeleteObject` (for the sweep also
 //! `s3:DeleteObjectVersion`) on `{bucket}/*`, and `s3:ListBucket` on the bucket, without which S3 answers `HeadObject`
-//! of a missing object with 403 instead of 404 (to look it through also `s3:ListBucketVersions`). What uploads by parts
-//! need: see `multipart.rs`.
+//! of a missing object with 403 instead of 404 (to look it through also `s3:ListBucketVersions`). To read verdicts, also
+//! `s3:GetObjectTagging`. What uploads by parts need: see `multipart.rs`.
 
 #[cfg(test)]
 mod tests;
@@ -27,11 +27,15 @@ use super::part_signer::PartSigner;
 use crate::{
     Error, Result,
     checksum::{Checksum, Digest},
+    document::Verdict,
     ids::{DocumentKey, ObjectKey},
     metadata::MediaType,
     metrics::TimesCalls,
     parts::Part,
 };
+
+/// The tag in which `GuardDuty` leaves its verdict on an object.
+pub const VERDICT_TAG: &str = "GuardDutyMalwareScanStatus";
 
 /// The bucket of documents.
 pub struct Files {
@@ -203,6 +207,15 @@ impl Files {
         tokio::time::timeout(time_to_read(size), read)
             .await
             .unwrap_or_else(|elapsed| Err(Error::unavailable("reading an object back", elapsed)))
+    }
+
+    /// The scanner's verdict on an object, where it has left one in the object's tags.
+    pub(crate) async fn verdict(&self, key: &ObjectKey) -> Result<Option<Verdict>> {
+        let sent = self.client.get_object_tagging().bucket(&self.bucket).key(key.as_str()).send().await;
+        let answer = sent.map_err(|error| Error::unavailable("reading an object's tags", error))?;
+        let mut tags = answer.tag_set().iter();
+        let result = tags.find(|tag| tag.key() == VERDICT_TAG);
+        Ok(result.and_then(|tag| Verdict::of_guard_duty(tag.value())))
     }
 
     /// Lists the objects with keys after this one, up to 1,000 versions of them; and after which key to go on, where

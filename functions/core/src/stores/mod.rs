@@ -36,7 +36,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 pub use documents::{Documents, Usage};
 pub use downloads::DownloadLink;
 pub(crate) use files::time_to_read;
-pub use files::{File, Files, Listed, Put, StoredObject};
+pub use files::{File, Files, Listed, Put, StoredObject, VERDICT_TAG};
 pub use issuer_keys::Claim;
 pub use lists::By;
 pub use multipart::{Completion, PartLink, ReceivedPart};
@@ -47,7 +47,7 @@ pub use table::{ItemKey, ORPHAN, Place, QUEUES, Record, counts_of_client};
 pub use tenants::{Changed, OfIssuer, Tenants};
 pub use write::Written;
 
-use crate::{config::StoreConfig, metrics::TimesCalls};
+use crate::{config::StoreConfig, document::Screening, metrics::TimesCalls};
 
 /// Both stores of a deployment.
 pub struct Stores {
@@ -55,12 +55,23 @@ pub struct Stores {
     pub documents: Documents,
     /// The documents' bytes.
     pub files: Files,
+    /// True where a scanner judges each new object.
+    pub screens: bool,
 }
 
 impl Stores {
     /// The stores that `config` names.
     pub fn new(sdk: &SdkConfig, config: &StoreConfig) -> Self {
-        Self { documents: Documents::new(sdk, config.table.clone()), files: Files::new(sdk, config.bucket.clone()) }
+        Self {
+            documents: Documents::new(sdk, config.table.clone()),
+            files: Files::new(sdk, config.bucket.clone()),
+            screens: config.screening,
+        }
+    }
+
+    /// The screening that a new content begins with.
+    pub(crate) fn screening(&self) -> Option<Screening> {
+        self.screens.then_some(Screening::Pending)
     }
 }
 

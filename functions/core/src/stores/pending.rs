@@ -1,4 +1,4 @@
-//! The index of what is pending: uploads, contents to verify, orphans to remove, enrolments to tell documents of.
+//! The index of what is pending: uploads, contents to verify and to screen, orphans to remove, enrolments to tell documents of.
 //!
 //! It is sparse: an item is in it only while it has the attributes `queue` (one of `QUEUES`, by the document's id, so
 //! that no partition of the index is hot) and `due` (epoch seconds, the time to look after it). The write that makes a
@@ -48,9 +48,9 @@ pub struct Page {
 /// Work that is due.
 #[derive(Debug)]
 pub enum Work {
-    /// A document with a pending upload, an unverified content or both.
+    /// A document with a pending upload, or a content that is unverified or unscreened.
     Document(Box<Document>),
-    /// A content in a document's history that has yet to be verified.
+    /// A content in a document's history that has yet to be verified or screened.
     Past(DocumentKey, Box<Content>),
     /// Something to remove from S3.
     Orphan(DocumentKey, Orphan),

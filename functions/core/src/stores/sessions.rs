@@ -79,6 +79,7 @@ impl TenantStores {
         let stores = Arc::new(Stores {
             documents: Documents::new(&own, self.config.table.clone()),
             files: files.signed_by(&signing, until),
+            screens: self.config.screening,
         });
         let mut open = lock();
         open.retain(|_, open| is_good(open));

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::{Content, EndReason, UploadState, Verification},
+    document::{Content, EndReason, UploadState},
     ids::{ContentId, DocumentId},
 };
 
@@ -70,8 +70,8 @@ pub async fn complete(
 
 /// Says of a content that an upload has become how that is completed.
 fn completed(caller: &Caller, content: Box<Content>) -> Completed {
-    if content.verification == Verification::Corrupt {
-        Completed::Gone(EndReason::Corrupt)
+    if let Some(refusal) = content.refusal() {
+        Completed::Gone(refusal)
     } else if caller.takes_for_stored(&content) {
         Completed::Stored
     } else {

@@ -95,7 +95,7 @@ async fn record(
 ) -> Result<Finished> {
     let finished = settle(stores, document, joined, stamp, |document, upload| {
         // The upload as it is now: its metadata may have been corrected meanwhile.
-        let content = upload.clone().into_content(object.crc64nvme, stamp.at);
+        let content = upload.clone().into_content(object.crc64nvme, stores.screening(), stamp.at);
         let change = document.complete(content.clone(), stamp);
         (change, Finished::Content(Box::new(content)))
     })

@@ -2,7 +2,7 @@
 //! [begun](fn@begin_upload), its [status](fn@status) read, [completed](fn@complete) or [aborted](fn@abort). A document is
 //! [found](fn@find) to be read, [listed](fn@list), [replaced](fn@replace) or [deleted](fn@delete). An enrolment is
 //! [reported](fn@report_association). Behind their backs: a new object is [looked at](fn@on_object_created), a checksum
-//! [verified](mod@verify), what is due
+//! [verified](mod@verify), a scanner's verdict [written down](fn@on_verdict), what is due
 //! [swept](fn@sweep), the bucket [looked through](fn@look_through). Operators: [open uploads](fn@open_uploads) are
 //! listed and ended.
 //!
@@ -29,6 +29,7 @@ mod open_uploads;
 mod read;
 mod replace;
 mod report_association;
+mod screen;
 mod status;
 mod store_inline;
 mod sweep;
@@ -49,6 +50,7 @@ pub use open_uploads::{end_upload, open_uploads};
 pub use read::{NotStored, Readable, Standing, fetch, find, keeping, link};
 pub use replace::{Replaced, replace, replace_by_parts};
 pub use report_association::report_association;
+pub use screen::{Screened, on_verdict};
 pub use status::{UploadStatus, status};
 pub use store_inline::store_inline;
 pub use sweep::{Swept, longest, sweep};

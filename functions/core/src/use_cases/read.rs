@@ -9,7 +9,7 @@ use super::load::load;
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::{Content, Document, EndReason, UploadState, Verification},
+    document::{Action, Content, Document, EndReason, UploadState},
     ids::{ContentId, DocumentId},
     retention::Keeping,
     stores::DownloadLink,
@@ -40,12 +40,15 @@ pub enum Standing {
     Uploading,
     /// Everything is there, and has yet to be compared with what was declared.
     Verifying,
+    /// It is stored, and a scanner has yet to say that there is no malware in it.
+    Screening,
     /// Its upload has ended without a document.
     Ended(EndReason),
 }
 
 /// Finds what there is to read of one of the caller's documents: the content that `version` names, or else the newest that
-/// the caller may take for stored. What was deleted is not found. While a new one is on its way or being compared, that is the one before it. One call,
+/// the caller may read. What was deleted is not found. While a new one is on its way, being compared or screened, that is the
+/// one before it. One call,
 /// or two where it is not the current content.
 pub async fn find(stores: &Stores, caller: &Caller, id: DocumentId, version: Option<&ContentId>) -> Result<Readable> {
     let document = load(stores, caller, id).await?;
@@ -61,33 +64,42 @@ async fn find_version(stores: &Stores, caller: &Caller, document: Document, vers
         Some(current) => Some(current),
         None => stores.documents.past(&document.key(), version).await?,
     };
-    let sound =
-        content.filter(|content| content.verification != Verification::Corrupt && !document.has_deleted(content));
+    let sound = content.filter(|content| content.refusal().is_none() && !document.has_deleted(content));
     let content = sound.ok_or(Error::NoSuchVersion)?;
     Ok(readable(caller, document, content))
 }
 
-/// The newest content of a document that the caller may take for stored.
+/// The newest content of a document that the caller may read.
 pub(super) async fn find_newest(stores: &Stores, caller: &Caller, document: Document) -> Result<Readable> {
     let Some(current) = document.content.clone() else {
         let upload = document.upload.as_ref();
         if document.is_deleted() && upload.is_none_or(|upload| upload.state != UploadState::Uploading) {
             return Err(Error::NotFound);
         }
-        let standing = upload.map_or(Standing::Ended(EndReason::Corrupt), |upload| match upload.state {
+        let standing = upload.map_or(Standing::Ended(last_refusal(&document)), |upload| match upload.state {
             UploadState::Uploading => Standing::Uploading,
             UploadState::Ended(reason) => Standing::Ended(reason),
         });
         let upload = upload.map(|upload| upload.content_id.clone());
         return Ok(Readable::NotStored(NotStored { standing, upload }));
     };
-    if caller.takes_for_stored(&current) {
+    if caller.may_read(&current) {
         return Ok(Readable::Content(Box::new(document), Box::new(current)));
     }
     let before = stores.documents.last_sound(&document.key(), Some(&current.content_id)).await?;
-    let is_readable = |before: &Content| caller.takes_for_stored(before) && !document.has_deleted(before);
+    let is_readable = |before: &Content| caller.may_read(before) && !document.has_deleted(before);
     let before = before.filter(is_readable);
     Ok(readable(caller, document, before.unwrap_or(current)))
+}
+
+/// The reason why a document without a content has none: the last one that it had was refused.
+fn last_refusal(document: &Document) -> EndReason {
+    let mut refusals = document.history.iter().rev().filter_map(|entry| match entry.what {
+        Action::Quarantined => Some(EndReason::Quarantined),
+        Action::Corrupt => Some(EndReason::Corrupt),
+        _ => None,
+    });
+    refusals.next().unwrap_or(EndReason::Corrupt)
 }
 
 /// Reads the bytes of a content that was found, or these of them.
@@ -114,11 +126,11 @@ pub async fn keeping(stores: &Stores, document: &Document, content: &Content) ->
     Ok(Keeping::of(&content.metadata, content.stored_at, association.and_then(|association| association.enrollment())))
 }
 
-/// The content, if it may be taken for stored.
+/// The content, if it may be read.
 fn readable(caller: &Caller, document: Document, content: Content) -> Readable {
-    if caller.takes_for_stored(&content) {
-        Readable::Content(Box::new(document), Box::new(content))
-    } else {
-        Readable::NotStored(NotStored { standing: Standing::Verifying, upload: Some(content.content_id) })
+    if caller.may_read(&content) {
+        return Readable::Content(Box::new(document), Box::new(content));
     }
+    let standing = if caller.takes_for_stored(&content) { Standing::Screening } else { Standing::Verifying };
+    Readable::NotStored(NotStored { standing, upload: Some(content.content_id) })
 }

@@ -44,7 +44,7 @@ pub async fn replace(
     };
     let metadata = current(&document)?.metadata.clone().of_other_bytes(media_type.clone());
     let sha256 = Checksum::sha256(&bytes);
-    let content = Content::of_bytes(&bytes, sha256, metadata.clone(), now);
+    let content = Content::of_bytes(&bytes, sha256, metadata.clone(), stores.screening(), now);
     let file = File { bytes, sha256, media_type: metadata.media_type };
     let decide = |document: &Document| {
         let metadata = current(document)?.metadata.clone().of_other_bytes(media_type.clone());

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::{Content, Document, EndReason, UploadState, Verification},
+    document::{Content, Document, EndReason, UploadState},
     ids::{ContentId, DocumentId},
 };
 
@@ -61,9 +61,7 @@ async fn look(
             }
             UploadState::Ended(reason) => UploadStatus::Ended(reason),
         },
-        Fate::Content(content) if content.verification == Verification::Corrupt => {
-            UploadStatus::Ended(EndReason::Corrupt)
-        }
+        Fate::Content(content) if let Some(refusal) = content.refusal() => UploadStatus::Ended(refusal),
         Fate::Content(content) if caller.takes_for_stored(&content) => UploadStatus::Stored(content.size),
         Fate::Content(content) => UploadStatus::Verifying(content),
         Fate::Ended(reason) => UploadStatus::Ended(reason),

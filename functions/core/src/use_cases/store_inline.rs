@@ -29,7 +29,7 @@ pub async fn store_inline(
     caller.check_size(bytes.len() as u64)?;
     caller.scopes.require(metadata.class())?;
     let sha256 = Checksum::sha256(&bytes);
-    let content = Content::of_bytes(&bytes, sha256, caller.retention.apply(metadata), now);
+    let content = Content::of_bytes(&bytes, sha256, caller.retention.apply(metadata), stores.screening(), now);
     check_declared(&content)?;
 
     let metadata = &content.metadata;

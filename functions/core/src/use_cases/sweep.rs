@@ -1,5 +1,6 @@
 //! The clock's turn: everything that is due is looked after. Uploads whose parts are all there are completed,
-//! those past their time expired, contents whose event was lost verified, orphans removed, documents told of enrolments.
+//! those past their time expired, contents whose event was lost verified or screened, orphans removed, documents told of
+//! enrolments.
 //!
 //! Each work item is leased first, which makes it due again only later, and then processed: a sweep that dies, or two
 //! at once, do nothing twice that matters, and one that fails is no obstacle to the others.
@@ -19,6 +20,7 @@ use super::{
     destroy::go_on_destroying,
     fate::points_to,
     finish::{Finished, finish},
+    screen::{Screened, screen, screen_past},
     tell_documents::{Told, tell_documents},
     verify::{Verified, verify, verify_past},
 };
@@ -46,6 +48,12 @@ pub struct Swept {
     pub verified: u64,
     /// Contents read back that are not.
     pub corrupt: u64,
+    /// Contents that a scanner had judged, unheard, to be free of malware.
+    pub released: u64,
+    /// Contents that it had judged not to be, or could not judge.
+    pub quarantined: u64,
+    /// Contents that no scanner has judged yet.
+    pub unscreened: u64,
     /// Uploads completed whose bytes have not the checksum that was declared: refused, as their senders would have
     /// been.
     pub mismatched: u64,
@@ -71,6 +79,9 @@ enum Outcome {
     Expired,
     Verified,
     Corrupt,
+    Released,
+    Quarantined,
+    Unscreened,
     Mismatched,
     Removed,
     Told,
@@ -132,6 +143,9 @@ impl Swept {
             Ok(Outcome::Expired) => &mut self.expired,
             Ok(Outcome::Verified) => &mut self.verified,
             Ok(Outcome::Corrupt) => &mut self.corrupt,
+            Ok(Outcome::Released) => &mut self.released,
+            Ok(Outcome::Quarantined) => &mut self.quarantined,
+            Ok(Outcome::Unscreened) => &mut self.unscreened,
             Ok(Outcome::Mismatched) => &mut self.mismatched,
             Ok(Outcome::Removed) => &mut self.removed,
             Ok(Outcome::Told) => &mut self.told,
@@ -147,6 +161,16 @@ impl Swept {
             }
         };
         *count += 1;
+    }
+}
+
+impl From<Screened> for Outcome {
+    fn from(screened: Screened) -> Self {
+        match screened {
+            Screened::Released => Self::Released,
+            Screened::Quarantined => Self::Quarantined,
+            Screened::Nothing => Self::Waiting,
+        }
     }
 }
 
@@ -198,7 +222,7 @@ async fn process(turn: &Turn<'_>, item: WorkItem) -> Result<Outcome> {
     match turn.stores.documents.lease(&item, turn.now).await? {
         None => Ok(Outcome::Waiting),
         Some(Work::Document(document)) => settle(turn, *document).await,
-        Some(Work::Past(key, content)) => turn.verify_past(&key, *content).await,
+        Some(Work::Past(key, content)) => settle_past(turn, &key, *content).await,
         Some(Work::Orphan(key, orphan)) => remove(turn.stores, &key, &orphan, turn.now).await,
         Some(Work::Association(association)) => {
             Ok(match tell_documents(turn.stores, &association, turn.time(), turn.until).await? {
@@ -220,7 +244,8 @@ impl From<Verified> for Outcome {
     }
 }
 
-/// What is left of a document to destroy, its pending upload and, where that is to stay as it is, its unverified content.
+/// What is left of a document to destroy, its pending upload and, where that is to stay as it is, its content that is
+/// unverified or else unscreened.
 async fn settle(turn: &Turn<'_>, document: Document) -> Result<Outcome> {
     let now = turn.time();
     if document.destruction().and_then(Destruction::due).is_some_and(|due| due <= now)
@@ -234,9 +259,28 @@ async fn settle(turn: &Turn<'_>, document: Document) -> Result<Outcome> {
     }
     let unverified = document.content.as_ref();
     let unverified = unverified.filter(|content| content.unverified().is_some());
-    match unverified.map(|content| content.content_id.clone()) {
-        Some(content_id) => turn.verify(document, &content_id).await,
-        None => Ok(Outcome::Waiting),
+    if let Some(content_id) = unverified.map(|content| content.content_id.clone()) {
+        return turn.verify(document, &content_id).await;
+    }
+    let unscreened = document.content.as_ref().filter(|content| content.is_unscreened());
+    let Some(content_id) = unscreened.map(|content| content.content_id.clone()) else {
+        return Ok(Outcome::Waiting);
+    };
+    let verdict = turn.stores.files.verdict(&document.object_key(&content_id)).await?;
+    let Some(verdict) = verdict else {
+        return Ok(Outcome::Unscreened);
+    };
+    Ok(screen(turn.stores, document, &content_id, verdict, now).await?.into())
+}
+
+/// A content that was replaced before it was verified and screened.
+async fn settle_past(turn: &Turn<'_>, key: &DocumentKey, content: Content) -> Result<Outcome> {
+    if content.unverified().is_some() {
+        return turn.verify_past(key, content).await;
+    }
+    match turn.stores.files.verdict(&key.object(&content.content_id)).await? {
+        Some(verdict) => Ok(screen_past(turn.stores, key, content, verdict, turn.time()).await?.into()),
+        None => Ok(Outcome::Unscreened),
     }
 }
 
@@ -305,6 +349,10 @@ mod tests {
             Ok(Outcome::Expired),
             Ok(Verified::Holds.into()),
             Ok(Verified::Corrupt.into()),
+            Ok(Screened::Released.into()),
+            Ok(Screened::Quarantined.into()),
+            Ok(Screened::Nothing.into()),
+            Ok(Outcome::Unscreened),
             Ok(Outcome::Mismatched),
             Ok(Outcome::Removed),
             Ok(Outcome::Told),
@@ -322,11 +370,14 @@ mod tests {
             expired: 1,
             verified: 1,
             corrupt: 1,
+            released: 1,
+            quarantined: 1,
+            unscreened: 1,
             mismatched: 1,
             removed: 1,
             told: 1,
             destroyed: 1,
-            waiting: 2,
+            waiting: 3,
             failed: 2,
             left: 1,
             seconds_late: 0,

@@ -67,8 +67,8 @@ pub(super) async fn verify_past(
     let holds = read_back(stores, key, &content).await?;
     let content_id = content.content_id.clone();
     let verification = if holds { Verification::Done } else { Verification::Corrupt };
-    let noted = Content { verification, verified_at: Some(now + began.elapsed()), ..content };
-    let is_news = stores.documents.note_verification(key, &noted).await?;
+    let noted = Content { verification, verified_at: Some(now + began.elapsed()), ..content.clone() };
+    let is_news = stores.documents.note_finding(key, &content, &noted).await?;
     Ok(if is_news { found(key, &content_id, holds) } else { Verified::Nothing })
 }
 

@@ -154,10 +154,10 @@ impl Clients {
         })
     }
 
-    /// Both stores of the documents.
+    /// Both stores of the documents, to change none of the contents.
     fn stores(self) -> Result<Stores> {
         match (self.documents, self.files) {
-            (Some(documents), Some(files)) => Ok(Stores { documents, files }),
+            (Some(documents), Some(files)) => Ok(Stores { documents, files, screens: false }),
             _ => {
                 Err("say where the documents are: --documents and --files, the stack's outputs Documents and Files"
                     .into())

@@ -4,6 +4,10 @@ use super::*;
 use crate::name::IdempotencyKey;
 
 /// Content 1, whose declared SHA-256 is yet to be compared.
+fn unscreened(number: u8) -> Content {
+    Content { screening: Some(Screening::Pending), ..content(number, at(0)) }
+}
+
 fn unverified() -> Content {
     Content { verification: Verification::Pending, ..content(1, at(0)) }
 }
@@ -61,6 +65,48 @@ fn a_content_that_is_yet_to_be_verified_is_looked_after_a_minute_later() {
     for verification in [Verification::Done, Verification::Corrupt] {
         let content = Content { verification, ..unverified.clone() };
         assert_eq!((content.unverified(), content.due()), (None, None), "{verification:?}");
+    }
+}
+
+#[test]
+fn a_content_is_released_by_a_clean_verdict_alone_and_looked_after_until_there_is_one() {
+    let judged = |verdict| Some(Screening::Judged(verdict));
+    for (screening, is_released, refusal, due) in [
+        (None, true, None, None),
+        (Some(Screening::Pending), false, None, Some(at(60))),
+        (judged(Verdict::Clean), true, None, None),
+        (judged(Verdict::Threat), false, Some(EndReason::Quarantined), None),
+        (judged(Verdict::Unscannable), false, Some(EndReason::Quarantined), None),
+    ] {
+        let content = Content { screening, ..content(1, at(0)) };
+        let found = (content.is_released(), content.refusal(), content.due());
+        assert_eq!(found, (is_released, refusal, due), "{screening:?}");
+    }
+    let corrupt = Content { verification: Verification::Corrupt, ..unscreened(1) };
+    assert_eq!((corrupt.is_unscreened(), corrupt.refusal()), (false, Some(EndReason::Corrupt)));
+}
+
+#[test]
+fn a_verdict_counts_once_and_for_the_current_content_alone() {
+    let document = holding(unscreened(1));
+    let id = &content(1, at(0)).content_id;
+    assert!(document.screened(&content(2, at(0)).content_id, Verdict::Clean, None, &stamp(70)).is_none());
+    let released = document.screened(id, Verdict::Clean, None, &stamp(70)).unwrap().next;
+    let screened = released.content.as_ref().unwrap();
+    assert_eq!((screened.screening, screened.screened_at), (Some(Screening::Judged(Verdict::Clean)), Some(at(70))));
+    assert_eq!(released.screened(id, Verdict::Threat, None, &stamp(80)), None);
+}
+
+#[test]
+fn a_quarantined_content_goes_into_the_history_and_the_one_before_it_is_current_again() {
+    let document = Document { contents: 2, ..holding(Content { sequence: 2, ..unscreened(1) }) };
+    let id = &content(1, at(0)).content_id;
+    for verdict in Verdict::REFUSING {
+        let change = document.screened(id, verdict, Some(content(2, at(0))), &stamp(70)).unwrap();
+        let quarantined = change.replaced.unwrap();
+        assert_eq!((quarantined.refusal(), quarantined.screened_at), (Some(EndReason::Quarantined), Some(at(70))));
+        let current = change.next.content.unwrap();
+        assert_eq!((current.content_id, current.sequence), (content(2, at(0)).content_id, 3));
     }
 }
 

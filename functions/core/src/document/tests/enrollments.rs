@@ -73,6 +73,6 @@ fn an_enrolment_of_an_upload_alone_is_known_when_it_completes() {
     let document = Document { upload: Some(open.clone()), ..empty() };
     let told = document.told(&reported(1, AssociationState::Finished), &stamp(1)).unwrap();
     assert_eq!(told.entry().map(|entry| &entry.content_id), Some(&open.content_id));
-    let complete = told.next.complete(open.into_content(None, at(2)), &stamp(2));
+    let complete = told.next.complete(open.into_content(None, None, at(2)), &stamp(2));
     assert_eq!((complete.enrollments.len(), complete.next.enrollments.len()), (0, 1));
 }

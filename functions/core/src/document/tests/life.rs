@@ -15,6 +15,7 @@ enum Step {
     Complete,
     Abort,
     Verify { holds: bool },
+    Screen(Verdict),
     Delete,
     Restore,
     Wait,
@@ -28,6 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Complete),
         Just(Step::Abort),
         any::<bool>().prop_map(|holds| Step::Verify { holds }),
+        prop::sample::select(vec![Verdict::Clean, Verdict::Threat, Verdict::Unscannable]).prop_map(Step::Screen),
         Just(Step::Delete),
         Just(Step::Restore),
         Just(Step::Wait),
@@ -35,21 +37,27 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn last_sound(history: &[Content]) -> Option<Content> {
-    let sound = |past: &&Content| past.verification != Verification::Corrupt;
+    let sound = |past: &&Content| past.refusal().is_none();
     history.iter().rev().find(sound).cloned()
 }
 
 fn take(document: &Document, history: &[Content], step: Step, stamp: &Stamp) -> Option<Change> {
     let now = stamp.at;
+    // The operator turns screening on and off.
+    let screening = document.revision.is_multiple_of(2).then_some(Screening::Pending);
     match step {
         Step::Verify { holds } => {
             let content_id = &document.content.as_ref()?.content_id;
             let previous = last_sound(history);
             if holds { document.verified(content_id, stamp) } else { document.corrupt(content_id, previous, stamp) }
         }
+        Step::Screen(verdict) => {
+            let content_id = &document.content.as_ref()?.content_id;
+            document.screened(content_id, verdict, last_sound(history), stamp)
+        }
         Step::Delete => document.delete(stamp),
         Step::Restore => document.restore(last_sound(history)?, stamp),
-        Step::HandIn(number) => document.receive(content(number, now), stamp),
+        Step::HandIn(number) => document.receive(Content { screening, ..content(number, now) }, stamp),
         Step::Offer { content, declared, name } => match document.offer(upload(content, declared, now), name, stamp) {
             Offer::Taken => None,
             Offer::Begin(change) => Some(change),
@@ -57,7 +65,7 @@ fn take(document: &Document, history: &[Content], step: Step, stamp: &Stamp) -> 
         },
         Step::Complete => {
             let upload = document.open_upload(now)?.clone();
-            Some(document.complete(upload.into_content(None, now), stamp))
+            Some(document.complete(upload.into_content(None, screening, now), stamp))
         }
         Step::Abort => {
             let upload = document.open_upload(now)?;
@@ -73,7 +81,7 @@ proptest! {
     /// being pending was completed or is handed over to be ended in S3. What is pending is due. Every change is in
     /// the history once, later than the one before by any clock, the counts come to what is open, and the
     /// document is found by the ids that it has. What was deleted is current again only by being handed in or restored.
-    /// What a sender may have been told is stored is never found corrupt.
+    /// What a sender may have been told is stored is never found corrupt, and what was refused is never current.
     #[test]
     fn no_content_and_no_upload_is_ever_dropped(steps in prop::collection::vec((step(), -300..300_i64), 1..40)) {
         let by = Actor { client: Some("sis".to_owned()), token: Some("token-1".to_owned()) };
@@ -107,7 +115,7 @@ proptest! {
                 prop_assert!(history.iter().all(|past| past.sequence < old.sequence));
                 history.push(old);
             }
-            prop_assert!(next.content.as_ref().is_none_or(|content| content.verification != Verification::Corrupt));
+            prop_assert!(next.content.as_ref().is_none_or(|content| content.refusal().is_none()));
             let still = |upload: &Upload| next.pending_upload().is_some_and(|next| next.content_id == upload.content_id);
             if let Some(pending) = document.pending_upload().filter(|pending| !still(pending)) {
                 let completed = next.content.as_ref().is_some_and(|content| content.content_id == pending.content_id);
@@ -120,8 +128,9 @@ proptest! {
                 prop_assert!(next.is_deleted() && next.content.is_none() && next.pending_upload().is_none());
                 prop_assert_eq!(next.delete(&stamp), None);
             }
-            let unverified = next.content.as_ref().is_some_and(|content| content.unverified().is_some());
-            prop_assert_eq!(next.due().is_some(), next.pending_upload().is_some() || unverified);
+            let is_pending = |content: &Content| content.unverified().is_some() || content.is_unscreened();
+            let is_pending = next.content.as_ref().is_some_and(is_pending);
+            prop_assert_eq!(next.due().is_some(), next.pending_upload().is_some() || is_pending);
             for delta in deltas {
                 let (uploads, bytes) = &mut counts[usize::from(delta.shard)];
                 *uploads += delta.uploads;

@@ -62,6 +62,8 @@ pub(crate) fn content(number: u8, now: Timestamp) -> Content {
         verification: Verification::Done,
         stored_at: now,
         verified_at: None,
+        screening: None,
+        screened_at: None,
         metadata: metadata(number),
     }
 }

@@ -65,7 +65,7 @@ fn an_upload_becomes_a_content_with_the_checksums_of_s3_and_of_its_sender() {
     ] {
         let upload = Upload { checksum: declared, ..large(0) };
         let content_id = upload.content_id.clone();
-        let content = upload.into_content(computed, at(9));
+        let content = upload.into_content(computed, None, at(9));
         assert_eq!((content.checksums, content.verification), (checksums, verification), "{declared:?} {computed:?}");
         assert_eq!((content.content_id, content.size, content.stored_at), (content_id, 1 << 30, at(9)));
     }
@@ -104,7 +104,7 @@ fn an_upload_that_makes_way_is_ended_and_one_that_is_completed_is_not() {
     let document = Document { upload: Some(open.clone()), ..empty() };
     let stored = document.receive(content(2, at(0)), &stamp(1)).unwrap();
     assert_eq!((stored.next.upload, stored.ended), (None, Some(open.clone())));
-    let completed = document.complete(open.clone().into_content(None, at(1)), &stamp(1));
+    let completed = document.complete(open.clone().into_content(None, None, at(1)), &stamp(1));
     assert_eq!(completed.entry().unwrap().what, Action::UploadCompleted);
     assert_eq!((completed.next.upload, completed.ended), (None, None));
     let aborted = document.end_upload(&open, EndReason::Aborted, &stamp(1));

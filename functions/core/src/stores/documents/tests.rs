@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    document::tests::{at, content, empty, stamp, upload},
+    document::{
+        Screening,
+        tests::{at, content, empty, stamp, upload},
+    },
     stores::{
         answers::{Answers, error, json_of},
         table::document_item,
@@ -89,12 +92,15 @@ async fn a_tenant_s_usage_is_the_sum_of_its_shards() {
 }
 
 #[tokio::test]
-async fn what_a_verification_found_is_noted_once() {
+async fn what_was_found_of_a_content_is_noted_once() {
     let (key, content) = (stored().key(), content(1, at(0)));
     let refused = error("ConditionalCheckFailedException", &json!({}));
-    for (answer, expected) in [(json!({}), Some(true)), (refused, Some(false)), (unavailable(), None)] {
-        let answers = Answers::of_dynamodb(&[answer]);
-        assert_eq!(documents(&answers).note_verification(&key, &content).await.ok(), expected);
+    let unscreened = Content { screening: Some(Screening::Pending), ..content.clone() };
+    for before in [&content, &unscreened] {
+        for (answer, expected) in [(json!({}), Some(true)), (refused.clone(), Some(false)), (unavailable(), None)] {
+            let answers = Answers::of_dynamodb(&[answer]);
+            assert_eq!(documents(&answers).note_finding(&key, before, &content).await.ok(), expected);
+        }
     }
 }
 

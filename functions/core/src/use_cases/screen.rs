@@ -1,0 +1,98 @@
+//! A scanner has judged a content: it is released to its readers, or kept from them for good. Its event brings the verdict;
+//! where that was lost, the sweep reads it from the object's tags.
+
+use jiff::Timestamp;
+
+use super::commit::Commit;
+use crate::{
+    Result, Stores,
+    document::{Content, Document, Screening, Verdict},
+    ids::{ContentId, DocumentKey},
+    stamp::Stamp,
+};
+
+/// The outcome of a screening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screened {
+    /// There is no malware in the content: readers may have it.
+    Released,
+    /// There is, or nobody can tell: the content is in the history, and what was current before it is so again.
+    Quarantined,
+    /// No verdict was awaited, or another was quicker.
+    Nothing,
+}
+
+/// Writes down the verdict on the object of this key. Events come late, twice and in any order: what counts is what the
+/// item says now.
+pub async fn on_verdict(stores: &Stores, object_key: &str, verdict: Verdict, now: Timestamp) -> Result<Screened> {
+    let Some((key, content_id)) = DocumentKey::of_object(object_key) else {
+        return Ok(Screened::Nothing);
+    };
+    let Some(document) = stores.documents.load(&key).await? else {
+        return Ok(Screened::Nothing);
+    };
+    if document.unscreened(&content_id).is_some() {
+        return screen(stores, document, &content_id, verdict, now).await;
+    }
+    match stores.documents.past(&key, &content_id).await? {
+        Some(content) => screen_past(stores, &key, content, verdict, now).await,
+        None => Ok(Screened::Nothing),
+    }
+}
+
+/// Writes down the verdict on the document's current content, if that is `content_id` and one is awaited.
+pub(super) async fn screen(
+    stores: &Stores,
+    document: Document,
+    content_id: &ContentId,
+    verdict: Verdict,
+    now: Timestamp,
+) -> Result<Screened> {
+    let key = document.key();
+    let stamp = Stamp::of_the_service(now);
+    let mut commit = Commit::of(stores, document, now);
+    loop {
+        let previous = match verdict {
+            Verdict::Clean => None,
+            Verdict::Threat | Verdict::Unscannable => stores.documents.last_sound(&key, Some(content_id)).await?,
+        };
+        let Some(change) = commit.document().screened(content_id, verdict, previous, &stamp) else {
+            return Ok(Screened::Nothing);
+        };
+        if commit.write(change).await? {
+            return Ok(found(&key, content_id, verdict));
+        }
+    }
+}
+
+/// Writes down the verdict on a content that was replaced before it came, if one is awaited.
+pub(super) async fn screen_past(
+    stores: &Stores,
+    key: &DocumentKey,
+    content: Content,
+    verdict: Verdict,
+    now: Timestamp,
+) -> Result<Screened> {
+    if !content.is_unscreened() {
+        return Ok(Screened::Nothing);
+    }
+    let judged = Content { screening: Some(Screening::Judged(verdict)), screened_at: Some(now), ..content.clone() };
+    let is_news = stores.documents.note_finding(key, &content, &judged).await?;
+    Ok(if is_news { found(key, &content.content_id, verdict) } else { Screened::Nothing })
+}
+
+/// Says what was found, and logs a content that is kept from its readers.
+fn found(key: &DocumentKey, content_id: &ContentId, verdict: Verdict) -> Screened {
+    if verdict == Verdict::Clean {
+        return Screened::Released;
+    }
+    tracing::error!(
+        event = "document.quarantined",
+        tenant = %key.tenant,
+        document = %key.id,
+        %content_id,
+        ?verdict,
+        "a scanner keeps a document from its readers"
+    );
+    Screened::Quarantined
+}
