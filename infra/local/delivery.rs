@@ -1,7 +1,7 @@
 //! An event as `EventBridge` delivers it to a function: Lambda's asynchronous kind, in which a failed invocation is tried twice
 //! more.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use okd_cli::REGION;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const TRIES: usize = 3;
 /// Lambda waits a minute, then two; no test here has that long.
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(crate) async fn invoke(function: &Function, event: &str) {
+pub(crate) async fn invoke(function: &Arc<Function>, event: &str) {
     for _ in 0..TRIES {
         if function.invoke(event.to_owned().into()).await.is_ok() {
             return;

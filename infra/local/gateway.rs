@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Result,
+    answers::{Answer, Rest},
     runtime::Function,
     template::{Route, Template, word},
 };
@@ -108,11 +109,11 @@ impl Gateway {
     }
 
     /// The function for a method and path, and the route's parameters.
-    fn route(&self, method: &str, path: &str) -> Option<(&Route, &Function, BTreeMap<String, String>)> {
+    fn route(&self, method: &str, path: &str) -> Option<(&Route, &Arc<Function>, BTreeMap<String, String>)> {
         let routes = self.routes.iter().map(|(route, _)| route);
         let (at, parameters) = find(routes, method, path)?;
         let (route, function) = &self.routes[at];
-        Some((route, function.as_ref(), parameters))
+        Some((route, function, parameters))
     }
 
     /// One of the gateway's own answers, as the template words it.
@@ -190,7 +191,7 @@ async fn answer(gateway: &Gateway, request: Request, ids: &Ids) -> Response {
     }
     match function.invoke(event.into()).await {
         Ok(answer) => {
-            let response = response(&answer);
+            let response = response(answer, route.streams);
             response.unwrap_or_else(|| gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, ids))
         }
         Err(_) => gateway.answer("DEFAULT_5XX", StatusCode::BAD_GATEWAY, ids),
@@ -302,13 +303,17 @@ fn single(query: &BTreeMap<String, Vec<String>>) -> Option<BTreeMap<&String, &St
     Some(last.collect()).filter(|query: &BTreeMap<_, _>| !query.is_empty())
 }
 
-/// The HTTP response that a proxy integration's answer describes.
-fn response(answer: &[u8]) -> Option<Response> {
-    let answer: Value = serde_json::from_slice(answer).ok()?;
+/// The HTTP response that a proxy integration's answer describes; `None` where it came in another way than the integration
+/// wants.
+fn response(Answer { head, rest }: Answer, streams: bool) -> Option<Response> {
+    if rest.is_some() != streams {
+        return None;
+    }
+    let answer: Value = serde_json::from_slice(&head).ok()?;
     let status = StatusCode::from_u16(u16::try_from(answer["statusCode"].as_u64()?).ok()?).ok()?;
     let text = answer["body"].as_str().unwrap_or_default();
     let body = if answer["isBase64Encoded"] == true { BASE64.decode(text).ok()? } else { text.into() };
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(rest.map_or_else(|| Body::from(body), Rest::into_body));
     *response.status_mut() = status;
     let single = answer["headers"].as_object().into_iter().flatten();
     let multi = answer["multiValueHeaders"].as_object().into_iter().flatten();
@@ -382,6 +387,7 @@ mod tests {
             path: path.to_owned(),
             method: method.to_owned(),
             function: String::new(),
+            streams: false,
         };
         let routes = [route("ANY", "/a/{id}"), route("PUT", "/a/{id}"), route("GET", "/a/b")];
         let (at, _) = find(routes.iter(), method, path)?;

@@ -8,6 +8,7 @@
 //! passes on real credentials.
 
 pub mod announced;
+pub mod answers;
 pub mod aws_json;
 pub mod bus;
 mod caller;

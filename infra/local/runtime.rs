@@ -20,7 +20,7 @@ use std::{
 
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     middleware::from_fn_with_state,
@@ -37,11 +37,15 @@ use tokio::{
 
 use crate::{
     FUNCTIONS_LOG, Options, Result,
+    answers::{self, Answer},
     guard::{self, Guard},
 };
 
 /// The time that a process may take before it asks for work: Lambda allows it 10 s.
 const TO_START: Duration = Duration::from_secs(10);
+
+/// The header of an answer that comes as a stream.
+const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 
 /// By how many seconds the clock of a process is ahead, in its environment.
 const CLOCK_AHEAD: &str = "OKD_LOCAL_CLOCK_AHEAD";
@@ -82,11 +86,19 @@ pub enum Failed {
     Error,
 }
 
-type Outcome = std::result::Result<Bytes, Failed>;
+type Outcome = std::result::Result<Answer, Failed>;
 
 struct Invocation {
     event: Bytes,
     reply: oneshot::Sender<Outcome>,
+    /// Dropped when the last of the answer has come.
+    ended: oneshot::Sender<()>,
+}
+
+/// The request that a process has in hand.
+struct InHand {
+    reply: oneshot::Sender<Outcome>,
+    ended: oneshot::Sender<()>,
 }
 
 /// One process and its Runtime API endpoint; both end when this is dropped.
@@ -111,7 +123,7 @@ struct Endpoint {
     /// Outcome when the process asks for work.
     ready: Notify,
     work: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    waiting: Mutex<Option<oneshot::Sender<Outcome>>>,
+    in_hand: Mutex<Option<InHand>>,
     timeout: Duration,
 }
 
@@ -143,7 +155,7 @@ impl Function {
     }
 
     /// Runs the function on one event, in a process that is idle or else in a new one.
-    pub async fn invoke(&self, event: Bytes) -> Outcome {
+    pub async fn invoke(self: &Arc<Self>, event: Bytes) -> Outcome {
         let mut process = match self.take_idle() {
             Some(process) => process,
             None => self.idle_or_new().await.map_err(|error| {
@@ -152,7 +164,8 @@ impl Function {
             })?,
         };
         let (reply, answer) = oneshot::channel();
-        process.work.send(Invocation { event, reply }).await.map_err(|_| Failed::Crashed)?;
+        let (ended, end) = oneshot::channel();
+        process.work.send(Invocation { event, reply, ended }).await.map_err(|_| Failed::Crashed)?;
         let outcome = tokio::select! {
             answer = answer => answer.unwrap_or(Err(Failed::Crashed)),
             status = process.child.wait() => {
@@ -166,9 +179,31 @@ impl Function {
             }
             () = tokio::time::sleep(self.timeout) => return Err(Failed::TimedOut),
         };
+        if outcome.as_ref().is_ok_and(|answer| answer.rest.is_some()) {
+            tokio::spawn(self.clone().see_out(process, end));
+        } else {
+            self.release(process);
+        }
+        outcome
+    }
+
+    /// Waits until the process has sent the last of its answer. One that dies before breaks it off.
+    async fn see_out(self: Arc<Self>, mut process: Process, end: oneshot::Receiver<()>) {
+        tokio::select! {
+            _ = end => self.release(process),
+            _ = process.child.wait() => {}
+            dying = process.registered.killed() => {
+                let _ = process.child.kill().await;
+                dying.is_dead();
+            }
+            () = tokio::time::sleep(self.timeout) => {}
+        }
+    }
+
+    /// Has the process wait for work again.
+    fn release(&self, process: Process) {
         self.note_memory(&process);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
-        outcome
     }
 
     /// Has the clocks of the processes that start from now on go wrong by up to so many seconds, each by another number
@@ -222,7 +257,7 @@ impl Function {
         let endpoint = Arc::new(Endpoint {
             ready: Notify::new(),
             work: receiver.into(),
-            waiting: Mutex::default(),
+            in_hand: Mutex::default(),
             timeout: self.timeout,
         });
         let routes = endpoint_routes(Arc::clone(&endpoint));
@@ -300,7 +335,8 @@ async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, 
         return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
     };
     let id = uuid::Uuid::new_v4().to_string();
-    *endpoint.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(invocation.reply);
+    let in_hand = InHand { reply: invocation.reply, ended: invocation.ended };
+    *endpoint.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_hand);
     let deadline = (SystemTime::now() + endpoint.timeout).duration_since(UNIX_EPOCH).unwrap_or_default();
     let headers = [
         ("lambda-runtime-aws-request-id", id),
@@ -322,8 +358,23 @@ fn trace_id() -> String {
     format!("Root=1-{now:08x}-{};Sampled=0", &id[..24])
 }
 
-async fn respond(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
-    settle(&endpoint, Ok(body))
+async fn respond(
+    State(endpoint): State<Arc<Endpoint>>,
+    Path(_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> StatusCode {
+    if headers.get(RESPONSE_MODE).is_some_and(|mode| mode == "streaming") {
+        let Some(InHand { reply, ended }) = endpoint.take() else {
+            return StatusCode::ACCEPTED;
+        };
+        // No request waits any more after a timeout.
+        answers::stream(body, |answer| drop(reply.send(Ok(answer)))).await;
+        drop(ended);
+        return StatusCode::ACCEPTED;
+    }
+    let answer = answers::whole(body).await;
+    settle(&endpoint, answer.map_err(|_| Failed::Crashed))
 }
 
 async fn fail(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
@@ -337,10 +388,15 @@ async fn fail_to_start(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> St
 }
 
 fn settle(endpoint: &Endpoint, outcome: Outcome) -> StatusCode {
-    let waiting = endpoint.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(waiting) = waiting {
+    if let Some(InHand { reply, .. }) = endpoint.take() {
         // No request waits any more after a timeout.
-        let _ = waiting.send(outcome);
+        let _ = reply.send(outcome);
     }
     StatusCode::ACCEPTED
+}
+
+impl Endpoint {
+    fn take(&self) -> Option<InHand> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }

@@ -155,7 +155,7 @@ impl Stream {
         let batch = json!({ "Records": events }).to_string();
         let answer = self.function.invoke(batch.into()).await;
         let answer = answer.map_err(|failed| format!("the function failed: {failed:?}"))?;
-        let answer: Value = serde_json::from_slice(&answer)?;
+        let answer: Value = serde_json::from_slice(&answer.head)?;
         let failed = &answer["batchItemFailures"][0]["itemIdentifier"];
         if failed.is_null() {
             let comes_again = is_shuffled && fastrand::bool();

@@ -28,6 +28,8 @@ pub struct Route {
     pub method: String,
     /// The function's logical id.
     pub function: String,
+    /// True if the gateway takes the function's answers as streams.
+    pub streams: bool,
 }
 
 /// Reads a file of YAML as JSON.
@@ -111,6 +113,7 @@ impl Template {
                 path: event["Path"].as_str()?.to_owned(),
                 method: event["Method"].as_str()?.to_uppercase(),
                 function: function.to_owned(),
+                streams: event["ResponseTransferMode"] == "RESPONSE_STREAM",
             })
         };
         self.events("Api").filter_map(route).collect()

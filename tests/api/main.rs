@@ -22,6 +22,7 @@ mod refusals;
 mod repeats;
 mod restart;
 mod standard;
+mod streaming;
 mod tokens;
 mod uploads;
 mod verifying;

@@ -1,7 +1,9 @@
 //! The state that the function keeps between requests.
 
 use okd_core::{
-    config::{ConfigError, MetricsConfig, PageConfig, ServiceConfig, SessionConfig, StoreConfig, TokenConfig},
+    config::{
+        ConfigError, MetricsConfig, PageConfig, ResponseConfig, ServiceConfig, SessionConfig, StoreConfig, TokenConfig,
+    },
     lambda::Clock,
     metrics::Meter,
     stores::{self, TenantStores, Tenants},
@@ -20,6 +22,8 @@ pub struct App {
     /// The origins whose pages may call.
     pub(crate) origins: Vec<String>,
     pub(crate) service: ServiceConfig,
+    /// True where the gateway takes answers as streams.
+    pub(crate) streams: bool,
 }
 
 impl App {
@@ -35,6 +39,7 @@ impl App {
             meter: Meter::new(MetricsConfig::from_env()?),
             origins: PageConfig::from_env()?.origins,
             service: ServiceConfig::from_env()?,
+            streams: ResponseConfig::from_env()?.streams,
         })
     }
 }

@@ -19,27 +19,38 @@ use serde_json::json;
 use crate::{
     links::Paths,
     refusal::Refusal,
+    reply::ReplyBody,
     response::{answer, link_to_upload},
 };
 
-/// `GET` and `HEAD` of a document: 200 or 206 with the bytes where Lambda can carry them, else 307 to a URL of S3; 304
-/// where the reader has them.
+/// The most bytes that an answer streams (AWS's limit for Lambda's streams: 200 MB).
+const MAX_STREAMED: u64 = 200_000_000;
+
+/// A document that is to be read.
+pub(crate) struct Asked<'a> {
+    pub(crate) id: DocumentId,
+    /// The content that is meant; else the current one.
+    pub(crate) version: Option<&'a ContentId>,
+    /// True where the gateway takes streams.
+    pub(crate) streams: bool,
+}
+
+/// `GET` and `HEAD` of a document: 200 or 206 with the bytes where Lambda can carry them, whole or as a stream, else 307 to a
+/// URL of S3; 304 where the reader has them.
 pub(crate) async fn download(
     stores: &Stores,
     caller: &Caller,
-    id: DocumentId,
-    version: Option<&ContentId>,
+    Asked { id, version, streams }: Asked<'_>,
     request: &Request,
     now: Timestamp,
-    paths: &Paths,
-) -> Result<Response<Body>, Refusal> {
-    let (document, content) = find(stores, caller, id, version, paths).await?;
+) -> Result<Response<ReplyBody>, Refusal> {
+    let (document, content) = find(stores, caller, id, version, &Paths::of(request)).await?;
     let etag = format!("\"{}\"", content.content_id);
     if is_known(request.headers(), &etag) {
-        return Ok(described(StatusCode::NOT_MODIFIED, &content, &etag, Body::Empty));
+        return Ok(described(StatusCode::NOT_MODIFIED, &content, &etag, Body::Empty.into()));
     }
     if request.method() == Method::HEAD {
-        let mut response = described(StatusCode::OK, &content, &etag, Body::Empty);
+        let mut response = described(StatusCode::OK, &content, &etag, Body::Empty.into());
         response.headers_mut().insert(header::CONTENT_LENGTH, content.size.into());
         return Ok(response);
     }
@@ -49,12 +60,21 @@ pub(crate) async fn download(
         ByteRange::Unsatisfiable => return Err(Refusal::NoSuchRange { size: content.size }),
     };
     let size = range.as_ref().map_or(content.size, |range| range.end() - range.start() + 1);
-    if size > MAX_INLINE_FILE as u64 {
+    let body = if size <= MAX_INLINE_FILE as u64 {
+        let bytes = use_cases::fetch(stores, &document, &content, range.clone()).await?;
+        ReplyBody::Whole(Body::Binary(bytes.into()))
+    } else if streams && size <= MAX_STREAMED {
+        ReplyBody::Streamed(use_cases::open(stores, &document, &content, range.clone()).await?)
+    } else {
         return redirect(stores, &document, &content, now).await;
-    }
-    let bytes = use_cases::fetch(stores, &document, &content, range.clone()).await?;
+    };
+    let is_streamed = matches!(body, ReplyBody::Streamed(_));
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
-    let mut response = described(status, &content, &etag, Body::Binary(bytes.into()));
+    let mut response = described(status, &content, &etag, body);
+    if is_streamed {
+        // A reader whose stream breaks off can tell.
+        response.headers_mut().insert(header::CONTENT_LENGTH, size.into());
+    }
     if let Some(range) = range {
         response.headers_mut().insert(header::CONTENT_RANGE, content_range(&range, content.size));
     }
@@ -92,7 +112,7 @@ pub(crate) fn not_stored(id: DocumentId, NotStored { standing, upload }: NotStor
 
 /// An answer with the headers that tell what the file is: to be saved under its own name, and as a type that no browser
 /// runs.
-fn described(status: StatusCode, content: &Content, etag: &str, body: Body) -> Response<Body> {
+fn described(status: StatusCode, content: &Content, etag: &str, body: ReplyBody) -> Response<ReplyBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let metadata = &content.metadata;
@@ -118,7 +138,7 @@ async fn redirect(
     document: &Document,
     content: &Content,
     now: Timestamp,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<ReplyBody>, Refusal> {
     let link = use_cases::link(stores, document, content, now).await?;
     let body = json!({
         "dmsDocumentId": document.id,
@@ -133,7 +153,7 @@ async fn redirect(
     if let Ok(location) = HeaderValue::from_str(&link.href) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(response)
+    Ok(response.map(Into::into))
 }
 
 /// Returns whether the reader has this very content already, by `If-None-Match`.

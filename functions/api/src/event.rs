@@ -1,7 +1,7 @@
 //! The gateway's event, on its way to the request that `lambda_http` makes of it.
 
 use http::HeaderMap;
-use lambda_http::{aws_lambda_events::apigw::ApiGatewayProxyRequest, request::LambdaRequest};
+use lambda_http::{LambdaEvent, aws_lambda_events::apigw::ApiGatewayProxyRequest, request::LambdaRequest};
 
 /// Headers that `lambda_http` makes a URL of, and breaks down over where they are none: a client may send what it likes
 /// in them. Nothing here reads them.
@@ -12,6 +12,12 @@ pub(crate) fn readable(mut event: ApiGatewayProxyRequest) -> LambdaRequest {
     remove(&mut event.headers);
     remove(&mut event.multi_value_headers);
     LambdaRequest::ApiGatewayV1(event)
+}
+
+/// The same of an event with its context.
+pub(crate) fn readable_in_context(event: LambdaEvent<ApiGatewayProxyRequest>) -> LambdaEvent<LambdaRequest> {
+    let LambdaEvent { payload, context } = event;
+    LambdaEvent::new(readable(payload), context)
 }
 
 fn remove(headers: &mut HeaderMap) {

@@ -19,6 +19,7 @@ mod lists;
 mod multipart;
 mod problem;
 mod refusal;
+mod reply;
 mod response;
 mod routes;
 mod service;
@@ -34,7 +35,7 @@ use std::{
 
 use futures_util::FutureExt;
 use http::{HeaderValue, Method};
-use lambda_http::{Adapter, Body, LambdaEvent, Request, RequestExt, Response, Service, lambda_runtime, service_fn};
+use lambda_http::{Adapter, Request, RequestExt, Response, Service, StreamAdapter, lambda_runtime, service_fn};
 use okd_core::{
     Error,
     caller::Caller,
@@ -46,6 +47,7 @@ use tracing::Instrument;
 pub use app::App;
 pub use contract::VERSION;
 pub use kinds::{Kind, TYPE};
+pub use reply::ReplyBody;
 pub use routes::{ROUTES, Route};
 
 use refusal::Refusal;
@@ -54,6 +56,8 @@ use routes::Asked;
 
 /// Time reserved for sending the response before the Lambda deadline.
 const TO_ANSWER: Duration = Duration::from_secs(1);
+/// The time that the gateway waits for the beginning of an answer (AWS's limit for a REST API, and a second less).
+const GATEWAY_WAITS: Duration = Duration::from_secs(28);
 
 /// Headers of every answer: to be asked for over TLS only, to be taken for nothing but what it says it is, to be shown in no
 /// frame, and, unless it says otherwise, to be kept by no cache on the way, since it may hold URLs that are secrets; and
@@ -75,17 +79,21 @@ const CONTENT_SECURITY_POLICY: (&str, &str) = ("content-security-policy", "defau
 pub async fn run(clock: Clock) -> Result<(), lambda_http::Error> {
     lambda::start_log();
     let app = &App::from_env(clock).await?;
-    let mut adapter =
-        Adapter::from(service_fn(async |request| Ok::<_, lambda_http::Error>(handle(app, request).await)));
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| {
-        let LambdaEvent { payload, context } = event;
-        adapter.call(LambdaEvent::new(event::readable(payload), context))
-    }))
-    .await
+    if app.streams {
+        let mut adapter =
+            StreamAdapter::from(service_fn(async |request| Ok::<_, lambda_http::Error>(handle(app, request).await)));
+        return lambda_runtime::run(service_fn(move |event| adapter.call(event::readable_in_context(event)))).await;
+    }
+    let mut adapter = Adapter::from(service_fn(async |request| {
+        let (head, body) = handle(app, request).await.into_parts();
+        // It streams nothing, since the gateway takes no streams.
+        Ok::<_, lambda_http::Error>(Response::from_parts(head, body.whole().unwrap_or_default()))
+    }));
+    lambda_runtime::run(service_fn(move |event| adapter.call(event::readable_in_context(event)))).await
 }
 
 /// Answers one request; a refusal or failure is an answer too.
-pub async fn handle(app: &App, request: Request) -> Response<Body> {
+pub async fn handle(app: &App, request: Request) -> Response<ReplyBody> {
     let ids = RequestIds::of(&request);
     let trace = request.lambda_context().xray_trace_id;
     let span = tracing::info_span!("request", requestId = ids.request, extendedRequestId = ids.extended, trace);
@@ -101,16 +109,16 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
 }
 
 /// Answers 500 where `answer` panics. Nothing of a request outlives it, so no other sees what was left half done.
-async fn survive(answer: impl Future<Output = Response<Body>>, ids: &RequestIds) -> Response<Body> {
+async fn survive(answer: impl Future<Output = Response<ReplyBody>>, ids: &RequestIds) -> Response<ReplyBody> {
     let answered = AssertUnwindSafe(answer).catch_unwind().await;
     answered.unwrap_or_else(|_| {
         let problem = refusal::problem(&Refusal::Panicked);
         problem.log();
-        problem.render(ids)
+        problem.render(ids).map(Into::into)
     })
 }
 
-async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body> {
+async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<ReplyBody> {
     let began = Instant::now();
     let mut measured = app.meter.begin();
     let mut caller = None;
@@ -118,7 +126,7 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
     let at = routes::at(request.raw_http_path());
     let name = at.as_ref().map_or("none", |at| at.route.path);
     let answered = match at {
-        Ok(at) if method == Method::OPTIONS => Ok(response::options(at.route.methods)),
+        Ok(at) if method == Method::OPTIONS => Ok(response::options(at.route.methods).map(Into::into)),
         Ok(at) => match routes::find(&method, &at) {
             Ok(asked) => measured.calls().of(call_in_time(app, asked, request, &mut caller)).await,
             Err(refusal) => Err(refusal),
@@ -132,7 +140,7 @@ async fn answer(app: &App, request: Request, ids: &RequestIds) -> Response<Body>
             measured.add(&[("Tenant", &tenant.to_string())], &[(Metric::IssuerUnavailable, 1)]);
         }
         problem.log();
-        problem.render(ids)
+        problem.render(ids).map(Into::into)
     });
     tracing::info!(
         %method,
@@ -155,18 +163,21 @@ async fn call_in_time(
     asked: Asked,
     request: Request,
     caller: &mut Option<Caller>,
-) -> Result<Response<Body>, Refusal> {
-    let left = lambda::time_left(request.lambda_context().deadline).saturating_sub(TO_ANSWER);
+) -> Result<Response<ReplyBody>, Refusal> {
+    let left = lambda::time_left(request.lambda_context().deadline);
+    let left = left.min(GATEWAY_WAITS).saturating_sub(TO_ANSWER);
     // In a box: it is large, and every future around it would be too.
     let use_case = Box::pin(routes::call(app, asked, request, caller));
     match tokio::time::timeout(left, use_case).await {
         Ok(answered) => answered,
-        Err(_) => routes::out_of_time(asked),
+        Err(_) => routes::out_of_time(asked).map(|answer| answer.map(Into::into)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lambda_http::Body;
+
     use super::*;
 
     #[tokio::test]
@@ -174,6 +185,9 @@ mod tests {
         let ids = RequestIds { request: "1".to_owned(), extended: None };
         let answer = survive(async { panic!("on purpose") }, &ids).await;
         assert_eq!(answer.status(), 500);
-        assert!(matches!(answer.body(), Body::Text(text) if text.contains("internal-error")), "{answer:?}");
+        assert!(
+            matches!(answer.body(), ReplyBody::Whole(Body::Text(text)) if text.contains("internal-error")),
+            "{answer:?}"
+        );
     }
 }

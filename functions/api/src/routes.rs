@@ -25,6 +25,7 @@ use crate::{
     links::{BASE, Paths},
     lists,
     refusal::Refusal,
+    reply::ReplyBody,
     response::still_completing,
     service, uploads,
 };
@@ -188,10 +189,10 @@ pub(crate) async fn call(
     asked: Asked,
     request: Request,
     who: &mut Option<Caller>,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<ReplyBody>, Refusal> {
     let of_one = match asked {
-        Asked::Public(Public::Service) => return Ok(service::describe(&app.service, &request)),
-        Asked::Public(Public::Contract) => return Ok(contract::contract()),
+        Asked::Public(Public::Service) => return Ok(service::describe(&app.service, &request).map(Into::into)),
+        Asked::Public(Public::Contract) => return Ok(contract::contract().map(Into::into)),
         Asked::Search => None,
         Asked::OfOne(action, id) => Some((action, id)),
     };
@@ -204,10 +205,16 @@ pub(crate) async fn call(
     }
     let stores = app.stores.of(tenant).await?;
     let (stores, now) = (&*stores, (app.clock)());
-    match of_one {
+    let answered = match of_one {
+        Some((OfOne::Document, id)) if matches!(*request.method(), Method::GET | Method::HEAD) => {
+            let version = content_id_in(&request, "version")?;
+            let asked = download::Asked { id: id.into(), version: version.as_ref(), streams: app.streams };
+            return download::download(stores, caller, asked, &request, now).await;
+        }
         Some((action, id)) => call_of_one(stores, caller, action, id, request, now).await,
         None => lists::search(stores, caller, &request).await,
-    }
+    };
+    answered.map(|answer| answer.map(Into::into))
 }
 
 /// Calls the use case of a route with an id in its path.
@@ -235,10 +242,7 @@ async fn call_of_one(
         }
         (OfOne::List(kind), _) => lists::list(stores, caller, Subject { kind, id }, &request).await,
         (OfOne::Document, &Method::DELETE) => change::delete(stores, caller, document, now).await,
-        (OfOne::Document, &(Method::PUT | Method::PATCH)) => {
-            change::replace(stores, caller, document, request, now, &paths).await
-        }
-        (OfOne::Document, _) => download::download(stores, caller, document, version, &request, now, &paths).await,
+        (OfOne::Document, _) => change::replace(stores, caller, document, request, now, &paths).await,
         (OfOne::Metadata, _) => describe::describe(stores, caller, document, version, now, &paths).await,
         (OfOne::Upload, &Method::DELETE) => uploads::abort(stores, caller, document, upload, now).await,
         (OfOne::Upload, _) => uploads::status(stores, caller, document, upload, now, &paths).await,

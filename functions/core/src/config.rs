@@ -40,6 +40,14 @@ pub struct PageConfig {
     pub origins: Vec<String>,
 }
 
+/// The way in which answers leave; the api function reads it.
+#[derive(Debug, Clone, Copy)]
+pub struct ResponseConfig {
+    /// `OKD_RESPONSE_TRANSFER_MODE`: true where it is `RESPONSE_STREAM`, and the gateway takes each answer as a stream; else
+    /// `BUFFERED`.
+    pub streams: bool,
+}
+
 /// The words in which the service presents itself; the api function reads it.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
@@ -78,7 +86,7 @@ impl StoreConfig {
         Ok(Self {
             table: required("OKD_TABLE")?,
             bucket: required("OKD_BUCKET")?,
-            screening: is_on(&required("OKD_SCREENING")?)?,
+            screening: one_of("OKD_SCREENING", ["off", "on"])?,
         })
     }
 }
@@ -120,6 +128,13 @@ impl ServiceConfig {
     }
 }
 
+impl ResponseConfig {
+    /// Reads the variable named above. A function without it must not start.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self { streams: one_of("OKD_RESPONSE_TRANSFER_MODE", ["BUFFERED", "RESPONSE_STREAM"])? })
+    }
+}
+
 impl BusConfig {
     /// Reads the variable named above. A function without it must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
@@ -131,24 +146,17 @@ impl BusConfig {
 impl MetricsConfig {
     /// Reads the variables named above. A function without one of them must not start.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { function: required("AWS_LAMBDA_FUNCTION_NAME")?, all: all_metrics(&required("OKD_METRICS")?)? })
+        Ok(Self { function: required("AWS_LAMBDA_FUNCTION_NAME")?, all: one_of("OKD_METRICS", ["few", "all"])? })
     }
 }
 
-fn is_on(value: &str) -> Result<bool, ConfigError> {
-    match value {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err(ConfigError { variable: "OKD_SCREENING" }),
-    }
+/// Returns whether a variable has the second of two values; it must have one of them.
+fn one_of(variable: &'static str, values: [&str; 2]) -> Result<bool, ConfigError> {
+    is_second(&required(variable)?, values).ok_or(ConfigError { variable })
 }
 
-fn all_metrics(value: &str) -> Result<bool, ConfigError> {
-    match value {
-        "all" => Ok(true),
-        "few" => Ok(false),
-        _ => Err(ConfigError { variable: "OKD_METRICS" }),
-    }
+fn is_second(value: &str, values: [&str; 2]) -> Option<bool> {
+    values.iter().position(|known| *known == value).map(|place| place == 1)
 }
 
 /// The words of a list in which `none` stands for none: a parameter of a template cannot be empty.
@@ -172,6 +180,7 @@ mod tests {
         assert!(TokenConfig::from_env().is_err());
         assert!(SessionConfig::from_env().is_err());
         assert!(PageConfig::from_env().is_err());
+        assert!(ResponseConfig::from_env().is_err());
         assert!(BusConfig::from_env().is_err());
         assert!(MetricsConfig::from_env().is_err());
         // Cargo sets this one for every test.
@@ -187,16 +196,9 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_all_or_few() {
-        for (value, all) in [("all", Some(true)), ("few", Some(false)), ("", None), ("ALL", None)] {
-            assert_eq!(all_metrics(value).ok(), all, "{value}");
-        }
-    }
-
-    #[test]
-    fn screening_is_on_or_off() {
-        for (value, on) in [("on", Some(true)), ("off", Some(false)), ("", None), ("true", None)] {
-            assert_eq!(is_on(value).ok(), on, "{value}");
+    fn a_choice_of_two_is_one_of_them() {
+        for (value, second) in [("off", Some(false)), ("on", Some(true)), ("", None), ("ON", None)] {
+            assert_eq!(is_second(value, ["off", "on"]), second, "{value}");
         }
     }
 

@@ -34,7 +34,7 @@ use aws_smithy_http_client::{
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 pub use documents::{Documents, Usage};
-pub use downloads::DownloadLink;
+pub use downloads::{DownloadLink, FileStream};
 pub(crate) use files::time_to_read;
 pub use files::{File, Files, Listed, Put, StoredObject, VERDICT_TAG};
 pub use issuer_keys::Claim;

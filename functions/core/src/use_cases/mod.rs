@@ -47,7 +47,7 @@ pub use list::{Cursor, MAX_PAGE, PAGE, Page, PageAsked, Question, Start, list};
 pub use look_through::{Looked, look_through};
 pub use on_object_created::{Created, on_object_created};
 pub use open_uploads::{end_upload, open_uploads};
-pub use read::{NotStored, Readable, Standing, fetch, find, keeping, link};
+pub use read::{NotStored, Readable, Standing, fetch, find, keeping, link, open};
 pub use replace::{Replaced, replace, replace_by_parts};
 pub use report_association::report_association;
 pub use screen::{Screened, on_verdict};

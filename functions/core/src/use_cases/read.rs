@@ -12,7 +12,7 @@ use crate::{
     document::{Action, Content, Document, EndReason, UploadState},
     ids::{ContentId, DocumentId},
     retention::Keeping,
-    stores::DownloadLink,
+    stores::{DownloadLink, FileStream},
 };
 
 /// The outcome of a request to read a document.
@@ -110,6 +110,16 @@ pub async fn fetch(
     range: Option<RangeInclusive<u64>>,
 ) -> Result<Bytes> {
     stores.files.read(&document.object_key(&content.content_id), range).await
+}
+
+/// Begins to read the bytes of a content that was found, or these of them.
+pub async fn open(
+    stores: &Stores,
+    document: &Document,
+    content: &Content,
+    range: Option<RangeInclusive<u64>>,
+) -> Result<FileStream> {
+    stores.files.open(&document.object_key(&content.content_id), range).await
 }
 
 /// Makes a URL of the file of a content that was found. No call.
