@@ -50,15 +50,13 @@ def adapt(template):
                     del statement["Condition"]["Null"]
 
     # The method ANY of an OpenAPI body is not read.
-    events = resources["ApiFunction"]["Properties"]["Events"]
-    for name, event in list(events.items()):
-        del events[name]
-        for method in ("GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"):
-            properties = event["Properties"] | {"Method": method}
-            events[name + method.capitalize()] = {"Type": "Api", "Properties": properties}
+    api = resources["Api"]["Properties"]
+    paths = api["DefinitionBody"]["paths"]
+    for path, methods in paths.items():
+        [any_method] = methods.values()
+        paths[path] = dict.fromkeys(("get", "put", "post", "patch", "delete", "options"), any_method)
 
     # A slash stands for itself and not as ~1 in a binary media type.
-    api = resources["Api"]["Properties"]
     api["BinaryMediaTypes"] = [kind.replace("~1", "/") for kind in api["BinaryMediaTypes"]]
 
     # The gateway responses of an OpenAPI body are not read; resources of their own are.

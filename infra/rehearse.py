@@ -246,15 +246,22 @@ def look_at_api(expanded):
     disabled = json.dumps(expanded.value(properties["Body"])).count('"disableExecuteApiEndpoint": true')
     want("the API's default endpoint is off", disabled, int(expanded.parameters["DefaultEndpoint"] == "off"))
     integrations = {
-        method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("functions/")[1]
+        (
+            method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("lambda:path/")[1],
+            method["x-amazon-apigateway-integration"]["responseTransferMode"],
+        )
         for path in properties["Body"]["paths"].values()
         for method in path.values()
     }
     streams = expanded.parameters["ResponseTransferMode"] == "RESPONSE_STREAM"
-    call = "response-streaming-invocations" if streams else "invocations"
-    want("the API calls", integrations, {f"${{ApiFunctionAliaslive}}/{call}"})
+    call = ("2015-03-31/functions/${ApiFunctionAliaslive}/invocations", "BUFFERED")
+    if streams:
+        call = ("2021-11-15/functions/${ApiFunctionAliaslive}/response-streaming-invocations", "STREAM")
+    want("the API calls", integrations, {call})
+    permission = expanded.properties("ApiPermission")
+    want("what the API may call", permission["FunctionName"], {"Fn::Sub": "${ApiFunctionAliaslive}"})
     permissions = expanded.of_type("AWS::Lambda::Permission")
-    want("permissions to call a function", len(permissions), len(properties["Body"]["paths"]) + 4)
+    want("permissions to call a function", len(permissions), 1 + 4)
 
     responses = properties["Body"].get("x-amazon-apigateway-gateway-responses", {})
     statuses = {

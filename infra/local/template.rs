@@ -106,17 +106,26 @@ impl Template {
         })
     }
 
-    /// Every route of every function.
+    /// Every route of the API.
     pub fn routes(&self) -> Vec<Route> {
-        let route = |(function, event): (&str, &Value)| {
+        let paths =
+            self.resources("AWS::Serverless::Api").filter_map(|(_, api)| api["DefinitionBody"]["paths"].as_object());
+        let methods = paths.flatten().filter_map(|(path, methods)| Some((path, methods.as_object()?)));
+        let methods = methods.flat_map(|(path, methods)| methods.iter().map(move |(method, to)| (path, method, to)));
+        let route = |(path, method, to): (&String, &String, &Value)| {
+            let integration = &to["x-amazon-apigateway-integration"];
+            let (_, function) = integration["uri"].as_str()?.split_once("/functions/")?;
+            let mut functions = self.functions();
+            let (function, _) = functions.find(|(name, _)| function.starts_with(&arn(&physical_name(name))))?;
+            let any = method == "x-amazon-apigateway-any-method";
             Some(Route {
-                path: event["Path"].as_str()?.to_owned(),
-                method: event["Method"].as_str()?.to_uppercase(),
+                path: path.clone(),
+                method: if any { "ANY".to_owned() } else { method.to_uppercase() },
                 function: function.to_owned(),
-                streams: event["ResponseTransferMode"] == "RESPONSE_STREAM",
+                streams: integration["responseTransferMode"] == "STREAM",
             })
         };
-        self.events("Api").filter_map(route).collect()
+        methods.filter_map(route).collect()
     }
 
     /// The ARNs of the tables and buckets that are encrypted with a key of the operator's, and of their keys.

@@ -46,7 +46,10 @@ async fn a_large_file_comes_in_one_answer_and_is_never_held_whole() {
         let expected = range.map_or(&bytes[..], |(from, to)| &bytes[from..=to]);
         assert_eq!(answer.status(), if range.is_some() { 206 } else { 200 });
         assert_eq!(answer.headers()["content-length"], expected.len().to_string());
-        assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"opname.mp4\"; filename*=UTF-8''opname.mp4");
+        assert_eq!(
+            answer.headers()["content-disposition"],
+            "attachment; filename=\"opname.mp4\"; filename*=UTF-8''opname.mp4"
+        );
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
         assert_eq!(sha256(&answer.bytes().await.unwrap()), sha256(expected));
     }

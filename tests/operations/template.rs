@@ -29,7 +29,7 @@ fn template() -> Template {
 fn no_function_has_a_variable_that_it_does_not_read() {
     let stores = &["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "OKD_BUCKET", "OKD_SCREENING", "OKD_TABLE"][..];
     let tokens = &["OKD_PRIVATE_ISSUERS", "OKD_TENANTS_TABLE"][..];
-    let pages = &["OKD_UPLOAD_ORIGINS"][..];
+    let pages = &["OKD_RESPONSE_TRANSFER_MODE", "OKD_UPLOAD_ORIGINS"][..];
     let service = &["OKD_CONTACT_EMAIL", "OKD_DOCUMENTATION"][..];
     let sessions = &["AWS_ENDPOINT_URL_STS", "OKD_SIGNING_ROLE", "OKD_TENANT_ROLE"][..];
     let bus = &["AWS_ENDPOINT_URL_EVENTBRIDGE", "OKD_BUS"][..];
