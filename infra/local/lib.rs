@@ -28,6 +28,7 @@ mod listen;
 mod named;
 pub mod policies;
 pub mod runtime;
+pub mod runtime_api;
 mod s3_port;
 pub mod scanner;
 pub mod setup;
@@ -58,7 +59,8 @@ use okd_core::{
 };
 use okd_faults::Faults;
 use policies::Policies;
-use runtime::{Failed, Function};
+use runtime::Function;
+use runtime_api::Failed;
 use scanner::Scanner;
 use stream::Stream;
 use template::Template;

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API, and the processes that ask it for work.
+//! The processes of functions, which ask their [Runtime API](crate::runtime_api) for work.
 //!
 //! A function runs as in Lambda: in processes of its own, one request at a time in each, and there are as
 //! many as there are requests at once. Each process gets a Runtime API endpoint to itself, so that it is
@@ -15,37 +15,26 @@ use std::{
         atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     thread::available_parallelism,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::{Path, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
-    middleware::from_fn_with_state,
-    routing::{get, post},
-};
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use okd_faults::{Faults, Registered};
 use tokio::{
     net::TcpListener,
     process::{Child, ChildStdin, Command},
-    sync::{Notify, Semaphore, mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
 };
 
 use crate::{
     FUNCTIONS_LOG, Options, Result,
-    answers::{self, Answer},
-    guard::{self, Guard},
+    runtime_api::{Endpoint, Failed, Invocation, Outcome, routes},
 };
 
 /// The time that a process may take before it asks for work: Lambda allows it 10 s.
 const TO_START: Duration = Duration::from_secs(10);
-
-/// The header of an answer that comes as a stream.
-const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 
 /// By how many seconds the clock of a process is ahead, in its environment.
 const CLOCK_AHEAD: &str = "OKD_LOCAL_CLOCK_AHEAD";
@@ -75,32 +64,6 @@ pub struct Function {
     peak_memory: Mutex<u64>,
 }
 
-/// Why an invocation has no answer.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Failed {
-    /// The process ended, or could not be started.
-    Crashed,
-    /// It took longer than the function's timeout, and was killed.
-    TimedOut,
-    /// The function answered with an error instead of a response.
-    Error,
-}
-
-type Outcome = std::result::Result<Answer, Failed>;
-
-struct Invocation {
-    event: Bytes,
-    reply: oneshot::Sender<Outcome>,
-    /// Dropped when the last of the answer has come.
-    ended: oneshot::Sender<()>,
-}
-
-/// The request that a process has in hand.
-struct InHand {
-    reply: oneshot::Sender<Outcome>,
-    ended: oneshot::Sender<()>,
-}
-
 /// One process and its Runtime API endpoint; both end when this is dropped.
 struct Process {
     /// By its name faults kill it.
@@ -116,15 +79,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.serving.abort();
     }
-}
-
-/// The state of an endpoint: the source of work, and the receiver of the answer to what was given out.
-struct Endpoint {
-    /// Outcome when the process asks for work.
-    ready: Notify,
-    work: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    in_hand: Mutex<Option<InHand>>,
-    timeout: Duration,
 }
 
 impl Function {
@@ -254,13 +208,8 @@ impl Function {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (work, receiver) = mpsc::channel(1);
-        let endpoint = Arc::new(Endpoint {
-            ready: Notify::new(),
-            work: receiver.into(),
-            in_hand: Mutex::default(),
-            timeout: self.timeout,
-        });
-        let routes = endpoint_routes(Arc::clone(&endpoint));
+        let endpoint = Arc::new(Endpoint::new(receiver, self.timeout));
+        let routes = routes(Arc::clone(&endpoint));
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).await {
                 tracing::error!(%error, "a Runtime API endpoint failed");
@@ -314,89 +263,4 @@ fn peak_memory_of(pid: u32) -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes * 1024)
-}
-
-/// The Runtime API, version 2018-06-01, as Lambda's custom runtimes use it.
-fn endpoint_routes(endpoint: Arc<Endpoint>) -> Router {
-    let base = "/2018-06-01/runtime";
-    Router::new()
-        .route(&format!("{base}/invocation/next"), get(next))
-        .route(&format!("{base}/invocation/{{id}}/response"), post(respond))
-        .route(&format!("{base}/invocation/{{id}}/error"), post(fail))
-        .route(&format!("{base}/init/error"), post(fail_to_start))
-        .layer(axum::extract::DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(Arc::new(Guard::default()), guard::check))
-        .with_state(endpoint)
-}
-
-async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, Bytes) {
-    endpoint.ready.notify_one();
-    let Some(invocation) = endpoint.work.lock().await.recv().await else {
-        return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
-    };
-    let id = uuid::Uuid::new_v4().to_string();
-    let in_hand = InHand { reply: invocation.reply, ended: invocation.ended };
-    *endpoint.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_hand);
-    let deadline = (SystemTime::now() + endpoint.timeout).duration_since(UNIX_EPOCH).unwrap_or_default();
-    let headers = [
-        ("lambda-runtime-aws-request-id", id),
-        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
-        ("lambda-runtime-trace-id", trace_id()),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:local:000000000000:function:local".to_owned()),
-    ];
-    let headers = headers
-        .into_iter()
-        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?)))
-        .collect();
-    (StatusCode::OK, headers, invocation.event)
-}
-
-/// Made as X-Ray's: a time and 96 bits. It goes no further here than into the log.
-fn trace_id() -> String {
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    let now = jiff::Timestamp::now().as_second();
-    format!("Root=1-{now:08x}-{};Sampled=0", &id[..24])
-}
-
-async fn respond(
-    State(endpoint): State<Arc<Endpoint>>,
-    Path(_id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> StatusCode {
-    if headers.get(RESPONSE_MODE).is_some_and(|mode| mode == "streaming") {
-        let Some(InHand { reply, ended }) = endpoint.take() else {
-            return StatusCode::ACCEPTED;
-        };
-        // No request waits any more after a timeout.
-        answers::stream(body, |answer| drop(reply.send(Ok(answer)))).await;
-        drop(ended);
-        return StatusCode::ACCEPTED;
-    }
-    let answer = answers::whole(body).await;
-    settle(&endpoint, answer.map_err(|_| Failed::Crashed))
-}
-
-async fn fail(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
-    tracing::error!(error = %String::from_utf8_lossy(&body), "a function answered with an error");
-    settle(&endpoint, Err(Failed::Error))
-}
-
-async fn fail_to_start(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> StatusCode {
-    tracing::error!(error = %String::from_utf8_lossy(&body), "a function failed to start");
-    settle(&endpoint, Err(Failed::Crashed))
-}
-
-fn settle(endpoint: &Endpoint, outcome: Outcome) -> StatusCode {
-    if let Some(InHand { reply, .. }) = endpoint.take() {
-        // No request waits any more after a timeout.
-        let _ = reply.send(outcome);
-    }
-    StatusCode::ACCEPTED
-}
-
-impl Endpoint {
-    fn take(&self) -> Option<InHand> {
-        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
 }
