@@ -21,7 +21,7 @@ use crate::harness::{Harness, Message, TWO_PARTS, TestFile};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Clouds at once: most of the time each waits for something.
-const CLOUDS: usize = 6;
+const CLOUDS: usize = 9;
 /// How often an SDK tries: a fault that lasts as long gets through to us.
 const TRIES: usize = 3;
 

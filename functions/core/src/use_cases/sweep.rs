@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     Result, Stores,
-    document::{Content, Destruction, Document, EndReason, Orphan, OrphanKind, Upload, UploadState},
-    ids::{ContentId, DocumentKey, TenantId},
+    document::{Content, Destruction, Document, EndReason, Orphan, OrphanKind, Upload, UploadState, Verdict},
+    ids::{ContentId, DocumentKey, ObjectKey, TenantId},
     parts::MAX_DOCUMENT,
     stamp::Stamp,
     stores::{QUEUES, Work, WorkItem, time_to_read},
@@ -206,6 +206,11 @@ impl Turn<'_> {
         Ok(verified.into())
     }
 
+    /// The scanner's verdict on an object. Where there is no scanner any more, what waits for one goes on waiting.
+    async fn verdict(&self, object: &ObjectKey) -> Result<Option<Verdict>> {
+        if self.stores.screens { self.stores.files.verdict(object).await } else { Ok(None) }
+    }
+
     async fn verify_past(&self, key: &DocumentKey, content: Content) -> Result<Outcome> {
         let _reading = self.reading.lock().await;
         if self.is_over() {
@@ -257,20 +262,20 @@ async fn settle(turn: &Turn<'_>, document: Document) -> Result<Outcome> {
         Outcome::Waiting => {}
         settled => return Ok(settled),
     }
-    let unverified = document.content.as_ref();
-    let unverified = unverified.filter(|content| content.unverified().is_some());
-    if let Some(content_id) = unverified.map(|content| content.content_id.clone()) {
-        return turn.verify(document, &content_id).await;
-    }
-    let unscreened = document.content.as_ref().filter(|content| content.is_unscreened());
-    let Some(content_id) = unscreened.map(|content| content.content_id.clone()) else {
+    let Some(content) = &document.content else {
         return Ok(Outcome::Waiting);
     };
-    let verdict = turn.stores.files.verdict(&document.object_key(&content_id)).await?;
-    let Some(verdict) = verdict else {
-        return Ok(Outcome::Unscreened);
-    };
-    Ok(screen(turn.stores, document, &content_id, verdict, now).await?.into())
+    let content_id = content.content_id.clone();
+    if content.unverified().is_some() {
+        return turn.verify(document, &content_id).await;
+    }
+    if !content.is_unscreened() {
+        return Ok(Outcome::Waiting);
+    }
+    match turn.verdict(&document.object_key(&content_id)).await? {
+        Some(verdict) => Ok(screen(turn.stores, document, &content_id, verdict, now).await?.into()),
+        None => Ok(Outcome::Unscreened),
+    }
 }
 
 /// A content that was replaced before it was verified and screened.
@@ -278,7 +283,7 @@ async fn settle_past(turn: &Turn<'_>, key: &DocumentKey, content: Content) -> Re
     if content.unverified().is_some() {
         return turn.verify_past(key, content).await;
     }
-    match turn.stores.files.verdict(&key.object(&content.content_id)).await? {
+    match turn.verdict(&key.object(&content.content_id)).await? {
         Some(verdict) => Ok(screen_past(turn.stores, key, content, verdict, turn.time()).await?.into()),
         None => Ok(Outcome::Unscreened),
     }
