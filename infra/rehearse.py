@@ -224,6 +224,8 @@ def look_at_bucket(expanded):
         if (s["Effect"], s["Principal"]) == ("Deny", "*") and s["Sid"] != "OnlyTheScannerTags"
     ]
     tls = {"NumericLessThan": {"s3:TlsVersion": expanded.parameters["MinimumTls"]}}
+    if expanded.parameters["Screening"] == "on":
+        tls["ArnNotEquals"] = {"aws:PrincipalArn": {"Fn::GetAtt": ["ScannerRole", "Arn"]}}
     want(
         "the bucket refuses",
         refused,

@@ -57,6 +57,43 @@ async fn a_large_file_comes_in_one_answer_and_is_never_held_whole() {
     assert!(peak < 48 * MIB as u64, "{} MiB", peak / MIB as u64);
 }
 
+/// Cuts one part of the only file in the cloud's S3 short, as a broken disk would.
+fn break_a_part(cloud: &Cloud) {
+    let mut folders = vec![cloud.data.join("s3")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let metadata = entry.metadata().unwrap();
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else if metadata.len() == 16 * MIB as u64 {
+                let file = std::fs::File::options().write(true).open(entry.path()).unwrap();
+                return file.set_len(8 * MIB as u64).unwrap();
+            }
+        }
+    }
+    panic!("no part is there");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_to_its_end_breaks_off_for_its_reader_and_holds_nothing_else() {
+    let cloud = streaming();
+    let sender = Sender::to(cloud);
+    let (path, bytes) = stored(&sender, 48 * MIB).await;
+    break_a_part(cloud);
+    let mut answer = get(&sender, &path).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let mut came = Vec::new();
+    let end = loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => came.extend_from_slice(&chunk),
+            end => break end,
+        }
+    };
+    assert!(end.is_err(), "{} bytes came, and the answer ended well", came.len());
+    assert!(bytes.starts_with(&came), "there are other bytes among the {} that came", came.len());
+    sender.call("GET", &format!("{path}/metadata")).await.ok();
+}
+
 #[tokio::test]
 async fn a_reader_that_goes_in_the_midst_leaves_the_function_to_the_next() {
     let cloud = streaming();

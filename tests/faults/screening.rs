@@ -144,6 +144,34 @@ async fn malware_is_handed_out_to_nobody_and_what_was_there_before_it_is_read_ag
 }
 
 #[tokio::test]
+async fn what_waits_for_the_scanner_is_replaced_all_the_same_and_hides_nothing_that_was_clean_before() {
+    let (harness, sender, scanner) = screening();
+    for bytes in [&b"clean"[..], b"second", b"third"] {
+        harness.know(okd_core::checksum::Checksum::sha256(bytes));
+    }
+    let id = sender.hand_in(&metadata(), b"clean").await.ok().id();
+    let replace = async |bytes: &'static [u8]| {
+        let request = sender.request("PATCH", &format!("/okd/v1/documents/{id}")).bearer_auth(&sender.token);
+        let request = request.header("content-type", "application/pdf").body(bytes);
+        assert_eq!(request.send().await.unwrap().status(), 204);
+    };
+    replace(b"second").await;
+    is_not_readable(&read(&sender, &id, "").await, "screening");
+    replace(b"clean").await;
+    judge(&harness, &scanner).await;
+    harness.tick(HOUR).await;
+    assert_eq!(read(&sender, &id, "").await.ok().body, "clean");
+    replace(b"second").await;
+    replace(b"third").await;
+    assert_eq!(read(&sender, &id, "").await.ok().body, "clean", "two wait");
+    assert_eq!(listed(&sender).await, 1);
+    judge(&harness, &scanner).await;
+    harness.tick(HOUR).await;
+    assert_eq!(read(&sender, &id, "").await.ok().body, "third");
+    harness.close().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_scanned_is_kept_from_its_readers_too() {
     let (harness, sender, scanner) = screening();
     let with_password = b"PK\x03\x04\x14\x00\x01\x00";

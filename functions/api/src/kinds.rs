@@ -91,7 +91,7 @@ kinds! {
         "`complete` was called before each part had arrived. `upload.parts` lists the missing ones, with fresh URLs."
         "Send them, then call `complete` again."
     NotStored CONFLICT "not-stored" "The document is not stored"
-        "The document was announced and is not stored: it is still on its way, or its upload ended. `upload.state` says which."
+        "The document cannot be read: it is still on its way, waits for a scanner, or its upload ended. `upload.state` says which."
         "Complete the upload, wait until its bytes are compared and screened, or hand the document in again."
     TooManyVersions CONFLICT "too-many-versions" "The document was replaced too often"
         "The document has 1,000 contents, and each is kept."

@@ -86,8 +86,8 @@ pub async fn run(clock: Clock) -> Result<(), lambda_http::Error> {
     }
     let mut adapter = Adapter::from(service_fn(async |request| {
         let (head, body) = handle(app, request).await.into_parts();
-        // It streams nothing, since the gateway takes no streams.
-        Ok::<_, lambda_http::Error>(Response::from_parts(head, body.whole().unwrap_or_default()))
+        let body = body.whole().ok_or("a stream, for a gateway that takes none")?;
+        Ok::<_, lambda_http::Error>(Response::from_parts(head, body))
     }));
     lambda_runtime::run(service_fn(move |event| adapter.call(event::readable_in_context(event)))).await
 }
@@ -108,7 +108,7 @@ pub async fn handle(app: &App, request: Request) -> Response<ReplyBody> {
     response
 }
 
-/// Answers 500 where `answer` panics. Nothing of a request outlives it, so no other sees what was left half done.
+/// Answers 500 where `answer` panics. Nothing of a request outlives it but the bytes of a file, so no other sees what was left half done.
 async fn survive(answer: impl Future<Output = Response<ReplyBody>>, ids: &RequestIds) -> Response<ReplyBody> {
     let answered = AssertUnwindSafe(answer).catch_unwind().await;
     answered.unwrap_or_else(|_| {

@@ -36,6 +36,13 @@ impl From<Body> for ReplyBody {
     }
 }
 
+/// Ends the process in the midst of an answer: only so does its reader see that it broke off. (`lambda_runtime` would write
+/// the error among the file's bytes, and end the answer well.) The process has no other request in hand.
+fn break_off(error: &okd_core::Error) -> ! {
+    tracing::error!(cause = error.to_string(), "a file cannot be read to its end");
+    std::process::exit(1)
+}
+
 impl HttpBody for ReplyBody {
     type Data = Bytes;
     type Error = Error;
@@ -48,7 +55,7 @@ impl HttpBody for ReplyBody {
             Self::Whole(body) => Pin::new(body).poll_frame(context),
             Self::Streamed(file) => {
                 let next = Pin::new(file).poll_next(context);
-                next.map(|next| next.map(|read| read.map(Frame::data).map_err(Into::into)))
+                next.map(|next| next.map(|read| Ok(Frame::data(read.unwrap_or_else(|error| break_off(&error))))))
             }
         }
     }

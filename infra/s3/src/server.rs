@@ -148,8 +148,12 @@ pub fn operation_of<B>(request: &Request<B>) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
     let of_upload = query.contains("uploadId=");
     let of_object = request.uri().path().trim_matches('/').contains('/');
-    let of_versions = query.split('&').any(|pair| pair.trim_end_matches('=') == "versions");
+    let is_asked_for = |name: &str| query.split('&').any(|pair| pair.trim_end_matches('=') == name);
+    let of_versions = is_asked_for("versions");
     match (request.method(), of_upload) {
+        (&Method::GET, false) if of_object && is_asked_for("tagging") => "GetObjectTagging",
+        (&Method::PUT, false) if of_object && is_asked_for("tagging") => "PutObjectTagging",
+        (&Method::DELETE, false) if of_object && is_asked_for("tagging") => "DeleteObjectTagging",
         (&Method::GET, false) if of_versions && !of_object => "ListObjectVersions",
         (&Method::PUT, true) => "UploadPart",
         (&Method::GET, true) => "ListParts",

@@ -110,6 +110,11 @@ impl Content {
         self.screening == Some(Screening::Pending) && self.refusal().is_none()
     }
 
+    /// Returns whether this verdict says something new: malware that is found late counts too.
+    pub(crate) fn awaits(&self, verdict: Verdict) -> bool {
+        self.refusal().is_none() && (self.is_unscreened() || Verdict::REFUSING.contains(&verdict))
+    }
+
     /// Returns whether a scanner keeps it from no reader.
     pub fn is_released(&self) -> bool {
         matches!(self.screening, None | Some(Screening::Judged(Verdict::Clean)))

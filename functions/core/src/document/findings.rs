@@ -26,7 +26,7 @@ impl Document {
     }
 
     /// A scanner has judged the current content: it is released, or else goes into the history, and `previous`, the last
-    /// content before it, is current again. `None` where `content_id` is no longer current, or was judged before.
+    /// content before it, is current again. `None` where `content_id` is no longer current, or the verdict is no news.
     pub(crate) fn screened(
         &self,
         content_id: &ContentId,
@@ -34,7 +34,8 @@ impl Document {
         previous: Option<Content>,
         stamp: &Stamp,
     ) -> Option<Change> {
-        let mut judged = self.unscreened(content_id)?.clone();
+        let current = self.content.as_ref().filter(|content| content.content_id == *content_id);
+        let mut judged = current.filter(|content| content.awaits(verdict))?.clone();
         judged.screening = Some(Screening::Judged(verdict));
         judged.screened_at = Some(self.time_of(stamp));
         Some(match judged.refusal() {

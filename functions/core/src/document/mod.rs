@@ -300,10 +300,4 @@ impl Document {
         let content = self.content.as_ref()?;
         (content.content_id == *content_id && content.unverified().is_some()).then_some(content)
     }
-
-    /// The current content, if it is this one and a scanner's verdict is awaited.
-    pub(crate) fn unscreened(&self, content_id: &ContentId) -> Option<&Content> {
-        let content = self.content.as_ref()?;
-        (content.content_id == *content_id && content.is_unscreened()).then_some(content)
-    }
 }

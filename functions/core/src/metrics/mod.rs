@@ -80,7 +80,7 @@ metrics! {
     Verified "Count" LeftOut false "Contents read back that are what was declared."
     Corrupt "Count" LeftOut false "Contents read back that are not."
     Quarantined "Count" LeftOut false "Contents in which a scanner found malware, or of which it could not tell."
-    Unscreened "Count" LeftOut false "Contents without a verdict when a sweep looked after them."
+    Unscreened "Count" LeftOut false "Contents that have been without a verdict for longer than a scanner needs."
     Mismatched "Count" LeftOut false "Uploads completed by the sweep whose bytes have not the checksum declared."
     Removed "Count" LeftOut false "Orphans removed."
     Waiting "Count" LeftOut false "Work items that have to wait still."

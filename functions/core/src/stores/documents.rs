@@ -121,6 +121,23 @@ impl Documents {
         first(query).await
     }
 
+    /// The newest content in the document's history that a scanner keeps from no reader and that was compared, or, for who
+    /// trusts it, is yet to be.
+    pub(crate) async fn last_released(&self, key: &DocumentKey, trusts_unverified: bool) -> Result<Option<Content>> {
+        let query = self
+            .history(key)
+            .filter_expression(
+                "verification IN (:done, :trusted) AND (attribute_not_exists(screening) OR screening = :clean)",
+            )
+            .expression_attribute_values(":done", word(Verification::Done)?)
+            .expression_attribute_values(
+                ":trusted",
+                word(if trusts_unverified { Verification::Pending } else { Verification::Done })?,
+            )
+            .expression_attribute_values(":clean", word(Verdict::Clean)?);
+        first(query).await
+    }
+
     /// The contents that were current once, newest first.
     fn history(&self, key: &DocumentKey) -> QueryFluentBuilder {
         self.newest(key, CONTENT)

@@ -38,7 +38,7 @@ pub async fn delete(stores: &Stores, caller: &Caller, id: DocumentId, now: Times
     }
 }
 
-/// Brings a deleted document back, for the operator: its last content that is not corrupt is current again. `false` where
+/// Brings a deleted document back, for the operator: its last content that was not refused is current again. `false` where
 /// it is not deleted, or never had one.
 pub async fn restore(stores: &Stores, key: &DocumentKey, now: Timestamp) -> Result<bool> {
     let document = stores.documents.load(key).await?.ok_or(Error::NotFound)?;

@@ -9,7 +9,7 @@ use super::load::load;
 use crate::{
     Error, Result, Stores,
     caller::Caller,
-    document::{Action, Content, Document, EndReason, UploadState},
+    document::{Content, Document, EndReason, UploadState},
     ids::{ContentId, DocumentId},
     retention::Keeping,
     stores::{DownloadLink, FileStream},
@@ -48,8 +48,7 @@ pub enum Standing {
 
 /// Finds what there is to read of one of the caller's documents: the content that `version` names, or else the newest that
 /// the caller may read. What was deleted is not found. While a new one is on its way, being compared or screened, that is the
-/// one before it. One call,
-/// or two where it is not the current content.
+/// one before it. One call, or two where it is not the current content.
 pub async fn find(stores: &Stores, caller: &Caller, id: DocumentId, version: Option<&ContentId>) -> Result<Readable> {
     let document = load(stores, caller, id).await?;
     match version {
@@ -76,30 +75,25 @@ pub(super) async fn find_newest(stores: &Stores, caller: &Caller, document: Docu
         if document.is_deleted() && upload.is_none_or(|upload| upload.state != UploadState::Uploading) {
             return Err(Error::NotFound);
         }
-        let standing = upload.map_or(Standing::Ended(last_refusal(&document)), |upload| match upload.state {
-            UploadState::Uploading => Standing::Uploading,
-            UploadState::Ended(reason) => Standing::Ended(reason),
-        });
+        let standing = match upload.map(|upload| upload.state) {
+            Some(UploadState::Uploading) => Standing::Uploading,
+            Some(UploadState::Ended(reason)) => Standing::Ended(reason),
+            // Its last content was refused.
+            None => {
+                let last = stores.documents.newest_past(&document.key()).await?;
+                Standing::Ended(last.and_then(|last| last.refusal()).unwrap_or(EndReason::Corrupt))
+            }
+        };
         let upload = upload.map(|upload| upload.content_id.clone());
         return Ok(Readable::NotStored(NotStored { standing, upload }));
     };
     if caller.may_read(&current) {
         return Ok(Readable::Content(Box::new(document), Box::new(current)));
     }
-    let before = stores.documents.last_sound(&document.key(), Some(&current.content_id)).await?;
+    let before = stores.documents.last_released(&document.key(), caller.trusts_unverified).await?;
     let is_readable = |before: &Content| caller.may_read(before) && !document.has_deleted(before);
     let before = before.filter(is_readable);
     Ok(readable(caller, document, before.unwrap_or(current)))
-}
-
-/// The reason why a document without a content has none: the last one that it had was refused.
-fn last_refusal(document: &Document) -> EndReason {
-    let mut refusals = document.history.iter().rev().filter_map(|entry| match entry.what {
-        Action::Quarantined => Some(EndReason::Quarantined),
-        Action::Corrupt => Some(EndReason::Corrupt),
-        _ => None,
-    });
-    refusals.next().unwrap_or(EndReason::Corrupt)
 }
 
 /// Reads the bytes of a content that was found, or these of them.

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::{
     begin_upload::{Begun, Proposal, begin_as},
-    read::{NotStored, Readable, find},
+    load::load,
+    read::{NotStored, Readable, find_newest},
     store_inline::make_current,
 };
 use crate::{
@@ -38,9 +39,9 @@ pub async fn replace(
     now: Timestamp,
 ) -> Result<Replaced<()>> {
     caller.check_size(bytes.len() as u64)?;
-    let document = match find(stores, caller, id, None).await? {
-        Readable::Content(document, _) => document,
-        Readable::NotStored(not_stored) => return Ok(Replaced::NotStored(not_stored)),
+    let document = match to_replace(stores, caller, id).await? {
+        Replaced::Done(document) => document,
+        Replaced::NotStored(not_stored) => return Ok(Replaced::NotStored(not_stored)),
     };
     let metadata = current(&document)?.metadata.clone().of_other_bytes(media_type.clone());
     let sha256 = Checksum::sha256(&bytes);
@@ -50,7 +51,7 @@ pub async fn replace(
         let metadata = current(document)?.metadata.clone().of_other_bytes(media_type.clone());
         Ok(Some(Content { metadata, ..content.clone() }))
     };
-    make_current(stores, caller, *document, &file, now, decide).await?;
+    make_current(stores, caller, document, &file, now, decide).await?;
     Ok(Replaced::Done(()))
 }
 
@@ -63,9 +64,9 @@ pub async fn replace_by_parts(
     now: Timestamp,
 ) -> Result<Replaced<Begun>> {
     caller.check_size(replacement.size.bytes())?;
-    let document = match find(stores, caller, id, None).await? {
-        Readable::Content(document, _) => document,
-        Readable::NotStored(not_stored) => return Ok(Replaced::NotStored(not_stored)),
+    let document = match to_replace(stores, caller, id).await? {
+        Replaced::Done(document) => document,
+        Replaced::NotStored(not_stored) => return Ok(Replaced::NotStored(not_stored)),
     };
     let mut metadata = current(&document)?.metadata.clone().of_other_bytes(replacement.media_type);
     metadata.okd.document_size = Some(replacement.size);
@@ -73,9 +74,21 @@ pub async fn replace_by_parts(
     let offered = OfferedFile { metadata, size: replacement.size };
     let name = id.to_string();
     let proposal = Proposal { offered: &offered, name: Name::DocumentId(&name), replaces: true };
-    let begun = begin_as(stores, caller, *document, proposal, now).await?;
+    let begun = begin_as(stores, caller, document, proposal, now).await?;
     // Only a message that is a document's one name can mean another document.
     begun.map(Replaced::Done).ok_or(Error::Contended)
+}
+
+/// Finds the document whose bytes are to be replaced. They may be, while a scanner keeps them from their readers.
+async fn to_replace(stores: &Stores, caller: &Caller, id: DocumentId) -> Result<Replaced<Document>> {
+    let document = load(stores, caller, id).await?;
+    if document.content.as_ref().is_some_and(|current| caller.takes_for_stored(current)) {
+        return Ok(Replaced::Done(document));
+    }
+    Ok(match find_newest(stores, caller, document).await? {
+        Readable::Content(document, _) => Replaced::Done(*document),
+        Readable::NotStored(not_stored) => Replaced::NotStored(not_stored),
+    })
 }
 
 /// The current content, to be replaced, of a document that had one when it was found.

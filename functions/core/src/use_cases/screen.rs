@@ -18,7 +18,7 @@ pub enum Screened {
     Released,
     /// There is, or nobody can tell: the content is in the history, and what was current before it is so again.
     Quarantined,
-    /// No verdict was awaited, or another was quicker.
+    /// The verdict is no news, or nothing points to the content.
     Nothing,
 }
 
@@ -31,8 +31,9 @@ pub async fn on_verdict(stores: &Stores, object_key: &str, verdict: Verdict, now
     let Some(document) = stores.documents.load(&key).await? else {
         return Ok(Screened::Nothing);
     };
-    if document.unscreened(&content_id).is_some() {
-        return screen(stores, document, &content_id, verdict, now).await;
+    let screened = screen(stores, document, &content_id, verdict, now).await?;
+    if screened != Screened::Nothing {
+        return Ok(screened);
     }
     match stores.documents.past(&key, &content_id).await? {
         Some(content) => screen_past(stores, &key, content, verdict, now).await,
@@ -40,7 +41,7 @@ pub async fn on_verdict(stores: &Stores, object_key: &str, verdict: Verdict, now
     }
 }
 
-/// Writes down the verdict on the document's current content, if that is `content_id` and one is awaited.
+/// Writes down the verdict on the document's current content, if that is `content_id` and the verdict says something new.
 pub(super) async fn screen(
     stores: &Stores,
     document: Document,
@@ -65,7 +66,7 @@ pub(super) async fn screen(
     }
 }
 
-/// Writes down the verdict on a content that was replaced before it came, if one is awaited.
+/// Writes down the verdict on a content that was replaced before it came, if it says something new.
 pub(super) async fn screen_past(
     stores: &Stores,
     key: &DocumentKey,
@@ -73,7 +74,7 @@ pub(super) async fn screen_past(
     verdict: Verdict,
     now: Timestamp,
 ) -> Result<Screened> {
-    if !content.is_unscreened() {
+    if !content.awaits(verdict) {
         return Ok(Screened::Nothing);
     }
     let judged = Content { screening: Some(Screening::Judged(verdict)), screened_at: Some(now), ..content.clone() };

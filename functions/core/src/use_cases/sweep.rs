@@ -52,7 +52,7 @@ pub struct Swept {
     pub released: u64,
     /// Contents that it had judged not to be, or could not judge.
     pub quarantined: u64,
-    /// Contents that no scanner has judged yet.
+    /// Contents that no scanner has judged, though it had the time.
     pub unscreened: u64,
     /// Uploads completed whose bytes have not the checksum that was declared: refused, as their senders would have
     /// been.
@@ -72,6 +72,9 @@ pub struct Swept {
     /// The delay of the most overdue work item, in seconds.
     pub seconds_late: u64,
 }
+
+/// The time that a scanner may take for the largest file, and then some.
+const TO_SCREEN: Duration = Duration::from_mins(15);
 
 /// The outcome of one work item.
 enum Outcome {
@@ -211,6 +214,12 @@ impl Turn<'_> {
         if self.stores.screens { self.stores.files.verdict(object).await } else { Ok(None) }
     }
 
+    /// What it means that there is no verdict: nothing, unless the scanner has had the time for one.
+    fn without_a_verdict(&self, content: &Content) -> Outcome {
+        let is_late = content.stored_at + TO_SCREEN <= self.time();
+        if is_late { Outcome::Unscreened } else { Outcome::Waiting }
+    }
+
     async fn verify_past(&self, key: &DocumentKey, content: Content) -> Result<Outcome> {
         let _reading = self.reading.lock().await;
         if self.is_over() {
@@ -262,7 +271,7 @@ async fn settle(turn: &Turn<'_>, document: Document) -> Result<Outcome> {
         Outcome::Waiting => {}
         settled => return Ok(settled),
     }
-    let Some(content) = &document.content else {
+    let Some(content) = &document.content.clone() else {
         return Ok(Outcome::Waiting);
     };
     let content_id = content.content_id.clone();
@@ -274,7 +283,7 @@ async fn settle(turn: &Turn<'_>, document: Document) -> Result<Outcome> {
     }
     match turn.verdict(&document.object_key(&content_id)).await? {
         Some(verdict) => Ok(screen(turn.stores, document, &content_id, verdict, now).await?.into()),
-        None => Ok(Outcome::Unscreened),
+        None => Ok(turn.without_a_verdict(content)),
     }
 }
 
@@ -285,7 +294,7 @@ async fn settle_past(turn: &Turn<'_>, key: &DocumentKey, content: Content) -> Re
     }
     match turn.verdict(&key.object(&content.content_id)).await? {
         Some(verdict) => Ok(screen_past(turn.stores, key, content, verdict, turn.time()).await?.into()),
-        None => Ok(Outcome::Unscreened),
+        None => Ok(turn.without_a_verdict(&content)),
     }
 }
 

@@ -3,11 +3,12 @@
 use super::*;
 use crate::name::IdempotencyKey;
 
-/// Content 1, whose declared SHA-256 is yet to be compared.
+/// A content that is yet to be screened.
 fn unscreened(number: u8) -> Content {
     Content { screening: Some(Screening::Pending), ..content(number, at(0)) }
 }
 
+/// Content 1, whose declared SHA-256 is yet to be compared.
 fn unverified() -> Content {
     Content { verification: Verification::Pending, ..content(1, at(0)) }
 }
@@ -94,7 +95,12 @@ fn a_verdict_counts_once_and_for_the_current_content_alone() {
     let released = document.screened(id, Verdict::Clean, None, &stamp(70)).unwrap().next;
     let screened = released.content.as_ref().unwrap();
     assert_eq!((screened.screening, screened.screened_at), (Some(Screening::Judged(Verdict::Clean)), Some(at(70))));
-    assert_eq!(released.screened(id, Verdict::Threat, None, &stamp(80)), None);
+    assert_eq!(released.screened(id, Verdict::Clean, None, &stamp(80)), None);
+    for before in [released, holding(content(1, at(0)))] {
+        assert!(before.screened(id, Verdict::Clean, None, &stamp(80)).is_none());
+        let late = before.screened(id, Verdict::Threat, None, &stamp(80)).unwrap();
+        assert_eq!((&late.next.content, late.next.screened(id, Verdict::Threat, None, &stamp(90))), (&None, None));
+    }
 }
 
 #[test]
