@@ -256,9 +256,9 @@ def look_at_api(expanded):
         for method in path.values()
     }
     streams = expanded.parameters["ResponseTransferMode"] == "RESPONSE_STREAM"
-    call = ("2015-03-31/functions/${ApiFunctionAliaslive}/invocations", "BUFFERED")
+    call = ("2015-03-31/functions/${ApiFunction.Arn}:live/invocations", "BUFFERED")
     if streams:
-        call = ("2021-11-15/functions/${ApiFunctionAliaslive}/response-streaming-invocations", "STREAM")
+        call = ("2021-11-15/functions/${ApiFunction.Arn}:live/response-streaming-invocations", "STREAM")
     want("the API calls", integrations, {call})
     permission = expanded.properties("ApiPermission")
     want("what the API may call", permission["FunctionName"], {"Fn::Sub": "${ApiFunctionAliaslive}"})
