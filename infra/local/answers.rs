@@ -108,14 +108,10 @@ mod tests {
     /// The head and the rest of an answer; `None` for a rest that breaks off.
     async fn read(body: Body) -> Option<(Bytes, Option<Bytes>)> {
         let mut answer = None;
-        stream_of_few(body, &mut answer).await;
+        super::stream(body, |begun| answer = Some(begun)).await;
         let Answer { head, rest } = answer?;
         let rest = rest?.into_body().collect().await;
         Some((head, rest.ok().map(http_body_util::Collected::to_bytes)))
-    }
-
-    async fn stream_of_few(body: Body, answer: &mut Option<Answer>) {
-        super::stream(body, |begun| *answer = Some(begun)).await;
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ const TRIES: usize = 3;
 /// Lambda waits a minute, then two; no test here has that long.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Invokes a function on an event, as often as Lambda would.
 pub(crate) async fn invoke(function: &Arc<Function>, event: &str) {
     for _ in 0..TRIES {
         if function.invoke(event.to_owned().into()).await.is_ok() {
@@ -23,6 +24,7 @@ pub(crate) async fn invoke(function: &Arc<Function>, event: &str) {
     tracing::warn!("an event was given up: what it was about is left to the sweep");
 }
 
+/// Puts a detail into the envelope that `EventBridge` has for every event.
 pub(crate) fn event(source: &str, kind: &str, time: jiff::Timestamp, detail: &Value) -> Value {
     json!({
         "version": "0",

@@ -271,7 +271,7 @@ async fn settle(turn: &Turn<'_>, document: Document) -> Result<Outcome> {
         Outcome::Waiting => {}
         settled => return Ok(settled),
     }
-    let Some(content) = &document.content.clone() else {
+    let Some(content) = &document.content else {
         return Ok(Outcome::Waiting);
     };
     let content_id = content.content_id.clone();
