@@ -19,6 +19,7 @@ mod complete;
 mod delete;
 mod destroy;
 mod fate;
+mod finding;
 mod finish;
 mod hold;
 mod list;

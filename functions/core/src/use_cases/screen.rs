@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::commit::Commit;
+use super::finding::write_finding;
 use crate::{
     Result, Stores,
     document::{Content, Document, Screening, Verdict},
@@ -51,19 +51,9 @@ pub(super) async fn screen(
 ) -> Result<Screened> {
     let key = document.key();
     let stamp = Stamp::of_the_service(now);
-    let mut commit = Commit::of(stores, document, now);
-    loop {
-        let previous = match verdict {
-            Verdict::Clean => None,
-            Verdict::Threat | Verdict::Unscannable => stores.documents.last_sound(&key, Some(content_id)).await?,
-        };
-        let Some(change) = commit.document().screened(content_id, verdict, previous, &stamp) else {
-            return Ok(Screened::Nothing);
-        };
-        if commit.write(change).await? {
-            return Ok(found(&key, content_id, verdict));
-        }
-    }
+    let find = |document: &Document, previous| document.screened(content_id, verdict, previous, &stamp);
+    let is_news = write_finding(stores, document, content_id, verdict != Verdict::Clean, now, find).await?;
+    Ok(if is_news { found(&key, content_id, verdict) } else { Screened::Nothing })
 }
 
 /// Writes down the verdict on a content that was replaced before it came, if it says something new.

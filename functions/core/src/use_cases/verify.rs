@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::commit::Commit;
+use super::finding::write_finding;
 use crate::{
     Result, Stores,
     document::{Content, Document, Verification},
@@ -39,21 +39,11 @@ pub(crate) async fn verify(
     let now = now + began.elapsed();
     let stamp = Stamp::of_the_service(now);
     let key = document.key();
-    let mut commit = Commit::of(stores, document, now);
-    loop {
-        let change = if holds {
-            commit.document().verified(content_id, &stamp)
-        } else {
-            let previous = stores.documents.last_sound(&key, Some(content_id)).await?;
-            commit.document().corrupt(content_id, previous, &stamp)
-        };
-        let Some(change) = change else {
-            return Ok(Verified::Nothing);
-        };
-        if commit.write(change).await? {
-            return Ok(found(&key, content_id, holds));
-        }
-    }
+    let find = |document: &Document, previous| {
+        if holds { document.verified(content_id, &stamp) } else { document.corrupt(content_id, previous, &stamp) }
+    };
+    let is_news = write_finding(stores, document, content_id, !holds, now, find).await?;
+    Ok(if is_news { found(&key, content_id, holds) } else { Verified::Nothing })
 }
 
 /// Verifies a content that was replaced before it could be.
