@@ -184,6 +184,9 @@ def look_at_tables(expanded):
         want(f"{name}, its PITR", table.get("PointInTimeRecoverySpecification"), recovery)
     stream = expanded.properties("DocumentsTable").get("StreamSpecification")
     want("the stream", stream, {"StreamViewType": "NEW_AND_OLD_IMAGES"})
+    writes = expanded.parameters["WarmWrites"]
+    warm = {"ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": writes} if writes else None
+    want("the table is warm", expanded.properties("DocumentsTable").get("WarmThroughput"), warm)
 
 
 def look_at_bucket(expanded):
@@ -427,7 +430,7 @@ def parameter_sets():
             "ApiConcurrency": 50, "ReconcileConcurrency": 5, "AnnounceConcurrency": 10,
             "Rollout": "Linear10PercentEvery1Minute", "TenantSessions": "on",
             "Metrics": "all", "Tracing": "Active", "ShowDashboard": "on", "Screening": "on",
-            "ResponseTransferMode": "RESPONSE_STREAM",
+            "ResponseTransferMode": "RESPONSE_STREAM", "WarmWrites": 8000,
         },
         "copies": {
             "AlarmEmail": "operator@dms.example", "AlarmTopicArn": TOPIC, "ColdAfterDays": 90,

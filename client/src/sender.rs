@@ -9,17 +9,20 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Body, Method, RequestBuilder};
 use serde_json::Value;
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncSeekExt, SeekFrom},
 };
+use tokio_util::io::ReaderStream;
 
 use crate::{Error, Result};
 
 /// Parts sent at once.
 const PARALLEL: usize = 4;
+/// Bytes read at once of each of them.
+const PIECE: usize = 1 << 18;
 /// The longest pause before it asks again; schools' systems are in less of a hurry.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause, a part of which is drawn, before it opens an upload again that another sender has ended.
@@ -228,8 +231,11 @@ impl Sender {
         else {
             return Err("the upload has a part without offset, size or href".into());
         };
-        let bytes = source.slice(offset, size).await?;
-        let (status, _) = self.ask(|| self.http.put(href).body(bytes.clone())).await?;
+        let request = move || async move {
+            let put = self.http.put(href).header("content-length", size);
+            Ok(put.body(source.slice(offset, size).await?))
+        };
+        let (status, _) = self.ask_anew(request).await?;
         if status == 200 {
             (self.arrived)(size);
         }
@@ -250,10 +256,18 @@ impl Sender {
 
     /// The first answer that is not "again".
     async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<(u16, Value)> {
+        self.ask_anew(|| std::future::ready(Ok(request()))).await
+    }
+
+    /// The same, of a request that is made anew each time: what it reads is read again.
+    async fn ask_anew<F: Future<Output = Result<RequestBuilder>>>(
+        &self,
+        request: impl Fn() -> F,
+    ) -> Result<(u16, Value)> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(20);
         loop {
-            let trouble = match request().send().await {
+            let trouble = match request().await?.send().await {
                 Ok(answer) => {
                     let status = answer.status().as_u16();
                     match answer.text().await {
@@ -277,21 +291,20 @@ impl Sender {
 }
 
 impl Source {
-    async fn slice(&self, offset: u64, size: u64) -> Result<Bytes> {
+    /// A slice of them, to be sent. Of a file no more is in memory than is on its way, and the disk does not wait for the net.
+    async fn slice(&self, offset: u64, size: u64) -> Result<Body> {
         match self {
             Self::Bytes(bytes) => {
                 let (from, to) = (usize::try_from(offset)?, usize::try_from(offset + size)?);
                 if to > bytes.len() {
                     return Err(Error::from("a part ends after the file"));
                 }
-                Ok(bytes.slice(from..to))
+                Ok(bytes.slice(from..to).into())
             }
             Self::File(path) => {
                 let mut file = File::open(path).await?;
                 file.seek(SeekFrom::Start(offset)).await?;
-                let mut bytes = vec![0; usize::try_from(size)?];
-                file.read_exact(&mut bytes).await?;
-                Ok(bytes.into())
+                Ok(Body::wrap_stream(ReaderStream::with_capacity(file.take(size), PIECE)))
             }
         }
     }

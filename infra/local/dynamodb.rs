@@ -1,7 +1,7 @@
 //! DynamoDB on SQLite: the `dynoxide-rs` engine, called inside this process, behind the [fault layer](okd_faults).
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -25,6 +25,11 @@ use crate::{
 /// The name by which a `Query` of the table of tenants passes the fault layer: a process makes one in a while, for any
 /// request.
 pub const TENANTS_READ: &str = "QueryTenants";
+
+/// The file of the tables in a data folder.
+pub(crate) fn file(data: &Path) -> PathBuf {
+    data.join("dynamodb.sqlite")
+}
 
 /// The tables, here or elsewhere.
 #[derive(Clone)]

@@ -34,6 +34,7 @@ pub mod scanner;
 pub mod setup;
 pub mod signed;
 pub mod soak;
+pub mod stores;
 pub mod stream;
 pub mod sts;
 pub mod template;
@@ -41,18 +42,15 @@ pub mod welcome;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
-
 use aws_json::Port;
 use bus::Bus;
 use dynamodb::Tables;
 use events::Events;
 use front::Front;
 use functions::{environments, functions};
-use guard::Guard;
 use issuer::Issuer;
 use listen::{Host, make_private, serve};
-use okd_cli::{DOCUMENTS, TENANTS, access_key::AccessKey, physical_name, private_issuers, tenant};
+use okd_cli::{DOCUMENTS, TENANTS, access_key::AccessKey, physical_name, private_issuers};
 use okd_core::{
     ids::TenantId,
     tenant::{Issuer as IssuerName, Limits, Tenant, UncheckedLimits},
@@ -62,6 +60,7 @@ use policies::Policies;
 use runtime::Function;
 use runtime_api::Failed;
 use scanner::Scanner;
+use stores::Stores;
 use stream::Stream;
 use template::Template;
 
@@ -74,9 +73,6 @@ pub const FUNCTIONS_LOG: &str = "functions.log";
 pub const SCREENING: &str = "Screening";
 /// The tenant that is there from the start.
 pub const OWN_TENANT: &str = "local-school";
-
-/// The time by which a call that is to come late does: an SDK waits 3 s for an answer, and calls again.
-const LATE: Duration = Duration::from_millis(3500);
 
 /// Options for the start of a [`Cloud`].
 #[derive(Debug, Clone)]
@@ -105,6 +101,26 @@ pub struct Options {
     pub access_key: Option<AccessKey>,
     /// The URL to send announcements to, besides to the file.
     pub webhook: Option<String>,
+}
+
+impl Options {
+    /// A cloud to be thrown away: in this folder, on free ports, its clock standing still.
+    pub fn throwaway(data: PathBuf, executable: PathBuf) -> Self {
+        Self {
+            data,
+            port: 0,
+            host: okd_cli::LOOPBACK.to_owned(),
+            durable: false,
+            clock: false,
+            template: default_template(),
+            parameters: BTreeMap::new(),
+            executable,
+            s3_endpoint: None,
+            dynamodb_endpoint: None,
+            access_key: None,
+            webhook: None,
+        }
+    }
 }
 
 /// The template of this repository.
@@ -163,35 +179,16 @@ impl Cloud {
         let given = options.access_key.clone().map(Ok);
         let access_key = given.unwrap_or_else(|| AccessKey::open(&options.data, || (random_word(), random_word())))?;
         let template = read_template(&options)?;
-        let guard = Arc::new(Guard::new(&options.host, &template));
+        let front = Front::new(&template, &options.host, access_key.clone())?;
+        let Front { guard, policies, faults, .. } = front.clone();
         let host = Host { name: &options.host, port: options.port };
         let (gateway, url) = host.bind(0).await?;
         let (issuer_listener, issuer_url) = host.bind(1).await?;
         let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
         serve(issuer_listener, issuer.clone().router(), &guard);
 
-        let faults = Arc::new(Faults::new(LATE));
-        let policies = Arc::new(Policies::of(&template)?);
-        let front = Front {
-            guard: guard.clone(),
-            access_key: access_key.clone(),
-            policies: policies.clone(),
-            faults: faults.clone(),
-        };
-        let (s3_url, s3) = match &options.s3_endpoint {
-            Some(endpoint) => (endpoint.clone(), None),
-            None => {
-                let s3 = okd_s3::S3::open(&options.data.join("s3"), options.durable)?;
-                let (listener, url) = host.bind(2).await?;
-                tokio::spawn(s3_port::serve(s3.clone(), listener, front.clone()));
-                (url, Some(s3))
-            }
-        };
-        let tables = options.data.join("dynamodb.sqlite");
-        let served = Tables::open(&tables, options.dynamodb_endpoint.clone())?;
-        let (listener, dynamodb_url) = host.bind(3).await?;
-        let written = Arc::new(Notify::new());
-        tokio::spawn(dynamodb::serve(Port::json(listener, &front), served.clone(), written.clone()));
+        let Stores { s3_url, dynamodb_url, s3_client, dynamodb_client, s3, tables, written } =
+            Stores::start(&template, &options, &front).await?;
         let bus = Bus::open(&options.data, options.durable, options.webhook.clone())?;
         let (listener, bus_url) = host.bind(4).await?;
         tokio::spawn(bus.serve(Port::json(listener, &front)));
@@ -207,12 +204,8 @@ impl Cloud {
         ];
         let environments = environments(&template, &endpoints.into());
         let functions = functions(&template, &options, &environments, &access_key, &faults);
-        let s3_client = setup::s3_client(&s3_url, &access_key);
-        let dynamodb_client = setup::dynamodb_client(&dynamodb_url, &access_key);
-        setup::create_buckets(&template, &s3_client).await?;
-        setup::create_tables(&template, &dynamodb_client).await?;
         let tenants = okd_core::stores::Tenants::of(dynamodb_client, physical_name(TENANTS));
-        put_own_tenant(&tenants, &issuer, &issuer_url).await?;
+        put_tenant(&tenants, own_tenant(&issuer_url)?, issuer.jwks().to_string()).await?;
 
         let function = |name: &str| functions.get(name).cloned();
         let only = |kind| template.resources(kind).next().map(|(name, _)| physical_name(name));
@@ -221,7 +214,7 @@ impl Cloud {
         let events = Events::start(&template, function, faults.clone(), (s3.clone(), scanner.clone()), &options.data);
         let stream = match options.dynamodb_endpoint {
             Some(_) => None,
-            None => Stream::start(&template, function, &tables, written, &policies).await?,
+            None => Stream::start(&template, function, &dynamodb::file(&options.data), written, &policies).await?,
         };
         if options.clock {
             events::schedule(&template, function)?;
@@ -239,7 +232,7 @@ impl Cloud {
             dynamodb_url,
             s3,
             data: options.data.clone(),
-            tables: served,
+            tables,
             faults,
             policies,
             events,
@@ -272,7 +265,7 @@ impl Cloud {
 
 /// Reads the template with the parameters that it has here. (What an account may ask of AWS's gateway, and not what one
 /// service lets through: measure what you like.)
-fn read_template(options: &Options) -> Result<Template> {
+pub fn read_template(options: &Options) -> Result<Template> {
     let ours = [
         ("PrivateIssuers", private_issuers(&options.host)),
         ("RequestsPerSecond", "10000".to_owned()),
@@ -284,13 +277,11 @@ fn read_template(options: &Options) -> Result<Template> {
     Template::read(&options.template, &parameters)
 }
 
-/// Puts our own tenant, and its issuer's keys, into the table.
-async fn put_own_tenant(tenants: &okd_core::stores::Tenants, issuer: &Issuer, issuer_url: &str) -> Result<()> {
-    let own_tenant = own_tenant(issuer_url)?;
-    let place = own_tenant.key_place();
-    tenant::put(tenants, own_tenant).await?;
-    let (began, keys) = (jiff::Timestamp::now(), issuer.jwks().to_string());
-    tenants.note_keys(&place, keys, began, Duration::ZERO).await?;
+/// Puts a tenant into the table, with the keys of its issuer.
+pub async fn put_tenant(tenants: &okd_core::stores::Tenants, tenant: Tenant, keys: String) -> Result<()> {
+    let place = tenant.key_place();
+    okd_cli::tenant::put(tenants, tenant).await?;
+    tenants.note_keys(&place, keys, jiff::Timestamp::now(), Duration::ZERO).await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::{
 use okd_api::{Kind, ROUTES, TYPE, VERSION};
 use okd_core::{
     caller::scopes_for,
-    parts::{MAX_DOCUMENT, MAX_INLINE_FILE},
+    parts::{MAX_INLINE_FILE, STANDARD_DOCUMENT},
 };
 use okd_local::{contract_page, template::read_yaml};
 use serde_json::Value;
@@ -143,7 +143,7 @@ fn the_contract_has_the_version_the_scopes_and_the_limits_of_the_code() {
     let scopes: BTreeSet<_> = scopes.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(scopes, scopes_for(None).into_iter().collect());
     let schemas = &contract["components"]["schemas"];
-    assert_eq!(schemas["DocumentSize"]["maximum"], MAX_DOCUMENT);
+    assert_eq!(schemas["DocumentSize"]["maximum"], STANDARD_DOCUMENT);
     let file = schemas["FileBytes"]["description"].as_str().unwrap().replace(',', "");
     assert!(file.contains(&format!("1 to {MAX_INLINE_FILE}.")), "{file}");
 }

@@ -155,7 +155,7 @@ async fn what_cannot_be_a_tenant_is_refused_with_what_to_do() {
         (&["School"][..], "a-z, 0-9 and '-'"),
         (&["a", "--algorithm", "HS256"], "could make it"),
         (&["a", "--algorithm", "RS256"], "no key for a signature that this tenant accepts"),
-        (&["a", "--document-size", "2000000000"], "1073741824"),
+        (&["a", "--document-size", "5368709120001"], "5368709120000"),
         (&["a", "--bytes-in-flight", "1"], "largest size, 1073741824"),
         (&["a", "--audience", ""], "--audience"),
         (&["a", "--replace"], "no tenant a to replace"),

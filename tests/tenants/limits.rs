@@ -125,6 +125,36 @@ async fn the_bytes_on_their_way_are_limited_too() {
 }
 
 #[tokio::test]
+async fn a_tenant_may_have_documents_far_larger_than_the_standard_s() {
+    const GIB: usize = 1 << 30;
+    let cloud = own_cloud();
+    let school = School::with(cloud, |tenant| {
+        tenant.limits = limits(|limits| {
+            limits.document_size = 5000 << 30;
+            limits.bytes_in_flight = 20_000 << 30;
+        });
+    })
+    .await;
+    let sender = school.client("sis");
+    for (size, parts, part_size) in [(GIB, 64, GIB / 64), (16 * GIB, 964, 17 << 20), (5000 * GIB, 1000, 5 * GIB)] {
+        let answer = sender.offer(&offer(size)).await.accepted();
+        let upload = &answer.body["upload"];
+        assert_eq!((&upload["partCount"], &upload["partSize"]), (&json!(parts), &json!(part_size)));
+        assert_eq!(upload["parts"].as_array().unwrap().len(), parts);
+        assert_eq!(upload["parts"][parts - 1]["size"], json!(size - part_size * (parts - 1)));
+    }
+    sender.offer(&offer(5000 * GIB + 1)).await.problem(413, "document-too-large");
+    // Nobody could read that much back to compare it with a SHA-256; a CRC64NVME S3 computes.
+    let large = offer(GIB + 1);
+    let declared = with(&large, "documentChecksum", json!(support::sender::sha256(b"x")));
+    let refused = sender.offer(&declared).await;
+    refused.problem(422, "invalid-metadata");
+    assert_eq!(refused.body["pointer"], "/consumers/0/documentChecksum");
+    let crc = "crc64nvme:0000000000000000";
+    sender.offer(&with(&large, "documentChecksum", json!(crc))).await.accepted();
+}
+
+#[tokio::test]
 async fn a_tenant_that_asks_too_much_is_asked_to_wait_and_the_others_are_not() {
     let cloud = own_cloud();
     let rare = |limits: &mut okd_core::tenant::UncheckedLimits| limits.requests_per_second = 1;

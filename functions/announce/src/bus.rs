@@ -1,8 +1,7 @@
 //! The EventBridge bus on which it is announced what becomes of documents. Needs `events:PutEvents` on it.
 
-use aws_config::SdkConfig;
 use aws_sdk_eventbridge::{Client, config, primitives::DateTime, types::PutEventsRequestEntry};
-use okd_core::{Error, Result, metrics::TimesCalls};
+use okd_core::{Error, Result, metrics::TimesCalls, stores::SdkConfig};
 
 use crate::change::Announcement;
 

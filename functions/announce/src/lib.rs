@@ -23,7 +23,7 @@ use change::{Batch, Change, StreamRecord};
 /// Cold start, then batches until Lambda ends the process. Settings come from the environment; see [`BusConfig`].
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     lambda::start_log();
-    let bus = &Bus::new(&stores::connect_in_lambda().await, BusConfig::from_env()?.bus);
+    let bus = &Bus::new(&stores::connect_in_lambda()?, BusConfig::from_env()?.bus);
     let meter = &Meter::new(MetricsConfig::from_env()?);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Batch>| {
         let mut measured = meter.begin();

@@ -28,9 +28,9 @@ pub struct App {
 
 impl App {
     /// Reads the settings from the environment ([`okd_core::config`]) and connects to the stores.
-    pub(crate) async fn from_env(clock: Clock) -> Result<Self, ConfigError> {
+    pub(crate) fn from_env(clock: Clock) -> Result<Self, ConfigError> {
         let tokens = TokenConfig::from_env()?;
-        let sdk = stores::connect_in_lambda().await;
+        let sdk = stores::connect_in_lambda()?;
         Ok(Self {
             verifier: Verifier::new(Tenants::new(&sdk, tokens.tenants_table), tokens.private_issuers),
             throttle: Throttle::default(),

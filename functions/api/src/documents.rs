@@ -14,7 +14,6 @@ use okd_core::{
     parameters::essence,
     use_cases::{self, Begun},
 };
-use serde_json::json;
 
 use crate::{
     associations::{self, MERGE_PATCH},
@@ -22,7 +21,7 @@ use crate::{
     form::Form,
     links::Paths,
     refusal::{BodyFault, Refusal},
-    response::{answer, locate, still_verifying, stored, upload_json},
+    response::{OfUpload, answer, locate, open_upload, still_verifying, stored},
 };
 
 /// Reads either form, calls its use case, answers 200 (stored) or 202 (send the bytes).
@@ -83,8 +82,8 @@ pub(crate) fn begun(begun: Begun, paths: &Paths) -> Response<Body> {
         Begun::Stored(id) => stored(id),
         Begun::Verifying(id, content) => still_verifying(id, &content, paths),
         Begun::Uploading(id, view) => {
-            let body = json!({ "dmsDocumentId": id, "upload": upload_json(id, &view, paths) });
-            let mut response = answer(StatusCode::ACCEPTED, &body);
+            let upload = open_upload(id, &view, paths);
+            let mut response = answer(StatusCode::ACCEPTED, &OfUpload { dms_document_id: id, upload });
             locate(&mut response, id, &view.content_id, paths);
             response
         }

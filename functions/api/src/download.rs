@@ -105,7 +105,7 @@ pub(crate) fn not_stored(id: DocumentId, NotStored { standing, upload }: NotStor
     };
     let mut json = json!({ "state": state });
     if let Some(upload) = upload {
-        json["status"] = link_to_upload(id, &upload, paths);
+        json["status"] = json!(link_to_upload(id, &upload, paths));
     }
     Refusal::NotStored(standing, json)
 }

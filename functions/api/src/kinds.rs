@@ -109,7 +109,7 @@ kinds! {
         "A file inside the request has more than 4 MiB."
         "Send the metadata alone, with `documentSize`; the answer names where to send the parts."
     DocumentTooLarge PAYLOAD_TOO_LARGE "document-too-large" "The document is too large"
-        "The document is larger than its tenant allows, at most 1 GiB."
+        "The document is larger than its tenant may have: 1 GiB, unless the operator has agreed to more."
         "Ask the operator for a higher limit, or split the document."
     MetadataTooLarge PAYLOAD_TOO_LARGE "metadata-too-large" "The metadata is too large"
         "The metadata has more bytes than its tenant allows, at most 64 KiB."

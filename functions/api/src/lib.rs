@@ -78,7 +78,7 @@ const CONTENT_SECURITY_POLICY: (&str, &str) = ("content-security-policy", "defau
 /// [`okd_core::config`].
 pub async fn run(clock: Clock) -> Result<(), lambda_http::Error> {
     lambda::start_log();
-    let app = &App::from_env(clock).await?;
+    let app = &App::from_env(clock)?;
     if app.streams {
         let mut adapter =
             StreamAdapter::from(service_fn(async |request| Ok::<_, lambda_http::Error>(handle(app, request).await)));
@@ -107,6 +107,9 @@ pub async fn handle(app: &App, request: Request) -> Response<ReplyBody> {
     }
     response
 }
+
+// With `abort` no panic could be an answer.
+const _: () = assert!(cfg!(panic = "unwind"), "the release profile must unwind");
 
 /// Answers 500 where `answer` panics. Nothing of a request outlives it but the bytes of a file, so no other sees what was left half done.
 async fn survive(answer: impl Future<Output = Response<ReplyBody>>, ids: &RequestIds) -> Response<ReplyBody> {

@@ -1,20 +1,23 @@
 //! The answers of use cases, as they look on our wire.
 
 use http::{HeaderValue, StatusCode, header};
+use jiff::Timestamp;
 use lambda_http::{Body, Request, RequestExt, Response, request::RequestContext};
 use okd_core::{
     document::Content,
     ids::{ContentId, DocumentId},
+    parts::DocumentSize,
     stores::PartLink,
     use_cases::UploadView,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::links::Paths;
 
 /// An answer in JSON.
-pub(crate) fn answer(status: StatusCode, body: &Value) -> Response<Body> {
-    in_json(status, body.to_string())
+pub(crate) fn answer(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    in_json(status, serde_json::to_string(body).expect("an answer has texts for keys"))
 }
 
 /// An answer whose body is JSON already.
@@ -63,31 +66,77 @@ pub(crate) fn locate(response: &mut Response<Body>, id: DocumentId, content_id: 
     }
 }
 
-/// An open upload on our wire: what to send, where, and what to call then.
-pub(crate) fn upload_json(id: DocumentId, view: &UploadView, paths: &Paths) -> Value {
-    let part = |link: &PartLink| {
-        json!({
-            "partNumber": link.part.number,
-            "offset": link.part.offset,
-            "size": link.part.size,
-            "method": "PUT",
-            "href": link.href,
-            "headers": {},
-            "expiresAt": link.expires_at,
-        })
+/// A document's id, and what is said of its upload.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OfUpload<U> {
+    pub(crate) dms_document_id: DocumentId,
+    pub(crate) upload: U,
+}
+
+/// An open upload on our wire: what to send, where, and what to call then. (Written as it is, and not as a tree of JSON
+/// first: with 64 parts that would be most of an answer's work.)
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OpenUpload<'a> {
+    state: &'static str,
+    document_size: DocumentSize,
+    part_size: u64,
+    part_count: i32,
+    parts_received: usize,
+    expires_at: Timestamp,
+    parts: Vec<PartToSend<'a>>,
+    complete: Link,
+    status: Link,
+    abort: Link,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PartToSend<'a> {
+    part_number: i32,
+    offset: u64,
+    size: u64,
+    method: &'static str,
+    href: &'a str,
+    /// None that a sender must set.
+    headers: Headers,
+    expires_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Headers {}
+
+/// A request to make next.
+#[derive(Serialize)]
+pub(crate) struct Link {
+    method: &'static str,
+    href: String,
+}
+
+/// What a view of an upload says, on our wire.
+pub(crate) fn open_upload<'a>(id: DocumentId, view: &'a UploadView, paths: &Paths) -> OpenUpload<'a> {
+    let part = |link: &'a PartLink| PartToSend {
+        part_number: link.part.number,
+        offset: link.part.offset,
+        size: link.part.size,
+        method: "PUT",
+        href: &link.href,
+        headers: Headers {},
+        expires_at: link.expires_at,
     };
-    json!({
-        "state": if view.missing.is_empty() { "received" } else { "uploading" },
-        "documentSize": view.plan.size,
-        "partSize": view.plan.part_size,
-        "partCount": view.plan.count(),
-        "partsReceived": view.parts_received(),
-        "expiresAt": view.expires_at,
-        "parts": view.missing.iter().map(part).collect::<Vec<_>>(),
-        "complete": { "method": "POST", "href": paths.complete(id, &view.content_id) },
-        "status": link_to_upload(id, &view.content_id, paths),
-        "abort": { "method": "DELETE", "href": paths.upload(id, &view.content_id) },
-    })
+    OpenUpload {
+        state: if view.missing.is_empty() { "received" } else { "uploading" },
+        document_size: view.plan.size,
+        part_size: view.plan.part_size,
+        part_count: view.plan.count(),
+        parts_received: view.parts_received(),
+        expires_at: view.expires_at,
+        parts: view.missing.iter().map(part).collect(),
+        complete: Link { method: "POST", href: paths.complete(id, &view.content_id) },
+        status: link_to_upload(id, &view.content_id, paths),
+        abort: Link { method: "DELETE", href: paths.upload(id, &view.content_id) },
+    }
 }
 
 /// An upload on our wire whose bytes are being compared with what was declared.
@@ -95,14 +144,14 @@ pub(crate) fn verifying_json(id: DocumentId, content: &Content, paths: &Paths) -
     json!({
         "state": "verifying",
         "documentSize": content.size,
-        "complete": { "method": "POST", "href": paths.complete(id, &content.content_id) },
+        "complete": Link { method: "POST", href: paths.complete(id, &content.content_id) },
         "status": link_to_upload(id, &content.content_id, paths),
     })
 }
 
 /// Where an upload tells how far it is.
-pub(crate) fn link_to_upload(id: DocumentId, content_id: &ContentId, paths: &Paths) -> Value {
-    json!({ "method": "GET", "href": paths.upload(id, content_id) })
+pub(crate) fn link_to_upload(id: DocumentId, content_id: &ContentId, paths: &Paths) -> Link {
+    Link { method: "GET", href: paths.upload(id, content_id) }
 }
 
 /// 204: done, and there is nothing to say.

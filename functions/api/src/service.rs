@@ -4,7 +4,7 @@ use http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use okd_core::{
     config::ServiceConfig,
-    parts::{MAX_DOCUMENT, MAX_INLINE_FILE},
+    parts::{MAX_INLINE_FILE, STANDARD_DOCUMENT},
 };
 use serde_json::json;
 
@@ -31,7 +31,7 @@ pub(crate) fn describe(config: &ServiceConfig, request: &Request) -> Response<Bo
         "ext": {
             "okd": {
                 "version": env!("CARGO_PKG_VERSION"),
-                "documentSizeLimit": MAX_DOCUMENT,
+                "documentSizeLimit": STANDARD_DOCUMENT,
                 "inlineFileLimit": MAX_INLINE_FILE,
             },
         },

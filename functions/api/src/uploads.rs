@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     links::Paths,
     refusal::Refusal,
-    response::{answer, no_content, still_completing, still_verifying, stored, upload_json, verifying_json},
+    response::{OfUpload, answer, no_content, open_upload, still_completing, still_verifying, stored, verifying_json},
 };
 
 /// `GET`: state, progress and fresh URLs.
@@ -27,12 +27,15 @@ pub(crate) async fn status(
     paths: &Paths,
 ) -> Result<Response<Body>, Refusal> {
     let upload = match use_cases::status(stores, caller, id, upload, now).await? {
-        UploadStatus::Open(view) => upload_json(id, &view, paths),
+        UploadStatus::Open(view) => {
+            let upload = open_upload(id, &view, paths);
+            return Ok(answer(StatusCode::OK, &OfUpload { dms_document_id: id, upload }));
+        }
         UploadStatus::Verifying(content) => verifying_json(id, &content, paths),
         UploadStatus::Stored(size) => json!({ "state": "stored", "documentSize": size }),
         UploadStatus::Ended(reason) => json!({ "state": reason }),
     };
-    Ok(answer(StatusCode::OK, &json!({ "dmsDocumentId": id, "upload": upload })))
+    Ok(answer(StatusCode::OK, &OfUpload { dms_document_id: id, upload }))
 }
 
 /// `POST …/complete`: 200 when stored, and the same on every repeat; 202 while S3 works or the bytes have yet to be
@@ -52,7 +55,7 @@ pub(crate) async fn complete(
         Completed::Missing(view) => Err(Refusal::Incomplete {
             missing: view.missing.len(),
             parts: view.plan.parts().count(),
-            upload: upload_json(id, &view, paths),
+            upload: json!(open_upload(id, &view, paths)),
         }),
         Completed::Gone(reason) => Err(Refusal::UploadGone(reason)),
     }

@@ -52,7 +52,9 @@ impl Checksum {
 
     /// The value in hexadecimal, as `sha256sum` prints it.
     pub fn hex(&self) -> String {
-        self.bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut text = String::new();
+        push_hex(&mut text, self.bytes());
+        text
     }
 
     fn bytes(&self) -> &[u8] {
@@ -106,6 +108,15 @@ impl Digest {
             }
             Self::Crc64Nvme(digest) => Checksum::Crc64Nvme(digest.finalize().to_be_bytes()),
         }
+    }
+}
+
+/// Writes bytes in hexadecimal, in lower case.
+pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)].into());
+        text.push(DIGITS[usize::from(byte & 15)].into());
     }
 }
 

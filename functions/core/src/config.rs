@@ -13,6 +13,19 @@ pub struct StoreConfig {
     pub screening: bool,
 }
 
+/// The account's part of the environment, which Lambda sets; every function reads it.
+#[derive(Clone)]
+pub struct AwsConfig {
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `AWS_ACCESS_KEY_ID`, of the function's role.
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`: always there in the cloud, and not on one machine.
+    pub session_token: Option<String>,
+}
+
 /// The tenants whose tokens are good; the api function and the reconcile function read it.
 #[derive(Debug, Clone)]
 pub struct TokenConfig {
@@ -87,6 +100,18 @@ impl StoreConfig {
             table: required("OKD_TABLE")?,
             bucket: required("OKD_BUCKET")?,
             screening: one_of("OKD_SCREENING", ["off", "on"])?,
+        })
+    }
+}
+
+impl AwsConfig {
+    /// Reads the variables named above. A function without one of the first three must not start.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            region: required("AWS_REGION")?,
+            access_key_id: required("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: required("AWS_SECRET_ACCESS_KEY")?,
+            session_token: required("AWS_SESSION_TOKEN").ok(),
         })
     }
 }
@@ -182,6 +207,7 @@ mod tests {
         assert!(PageConfig::from_env().is_err());
         assert!(ResponseConfig::from_env().is_err());
         assert!(BusConfig::from_env().is_err());
+        assert!(AwsConfig::from_env().is_err());
         assert!(MetricsConfig::from_env().is_err());
         // Cargo sets this one for every test.
         assert_eq!(required("CARGO_PKG_NAME").ok().as_deref(), Some("okd-core"));

@@ -3,8 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The largest document that the standard asks for: 1 GiB ("berichten van maximaal 1 GB").
-pub const MAX_DOCUMENT: u64 = 1 << 30;
+/// The largest document that the standard asks for: 1 GiB ("berichten van maximaal 1 GB"). A tenant may have larger ones where
+/// its operator says so.
+pub const STANDARD_DOCUMENT: u64 = 1 << 30;
+/// The largest document that there can be, 5,000 GiB: [`MAX_PARTS`] parts of the 5 GiB that S3 takes at most.
+pub const MAX_DOCUMENT: u64 = MAX_PARTS * (5 << 30);
+/// The largest document of which a SHA-256 may be declared: S3 does not compute it, so that the object is read back, by one
+/// invocation of a function, which lives 300 s.
+pub const MAX_READ_BACK: u64 = STANDARD_DOCUMENT;
 /// The largest file that may come inline (form A), in bytes: Lambda takes 6 MB of event, in which a binary body grows
 /// by a third (base64) and stands beside headers and metadata.
 pub const MAX_INLINE_FILE: usize = 4 << 20;
@@ -109,8 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn a_gibibyte_is_64_parts_of_16_mib() {
-        assert_eq!((plan(MAX_DOCUMENT).count(), plan(MAX_DOCUMENT).part_size), (64, 16 * MIB));
+    fn a_gibibyte_is_64_parts_of_16_mib_and_the_largest_document_1000_of_5_gib() {
+        assert_eq!((plan(STANDARD_DOCUMENT).count(), plan(STANDARD_DOCUMENT).part_size), (64, 16 * MIB));
+        assert_eq!((plan(MAX_DOCUMENT).count(), plan(MAX_DOCUMENT).part_size), (1000, 5 << 30));
     }
 
     #[test]
@@ -143,6 +150,7 @@ mod tests {
             }
             prop_assert_eq!(end, bytes);
             prop_assert!(parts.len() <= 1000);
+            prop_assert!(parts.iter().all(|part| part.size <= 5 << 30));
         }
     }
 }

@@ -28,7 +28,7 @@ use event::Event;
 pub async fn run(clock: Clock) -> Result<(), lambda_runtime::Error> {
     lambda::start_log();
     let tokens = TokenConfig::from_env()?;
-    let sdk = stores::connect_in_lambda().await;
+    let sdk = stores::connect_in_lambda()?;
     let app = App {
         stores: Stores::new(&sdk, &StoreConfig::from_env()?),
         tenants: Tenants::new(&sdk, tokens.tenants_table),

@@ -1,8 +1,16 @@
-//! Clients of the local stores.
+//! Clients of the stores: of a deployed stack, and of the local cloud.
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 
+use okd_core::stores::{SdkConfig, tuned};
+
 use crate::{REGION, access_key::AccessKey};
+
+/// The way to a deployed stack, with the credentials that the AWS command line would have on this machine.
+pub async fn connect() -> SdkConfig {
+    let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    tuned(sdk.into_builder()).build()
+}
 
 /// A client of the S3 at `url`.
 pub fn s3_client(url: &str, key: &AccessKey) -> aws_sdk_s3::Client {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{executable, temporary};
-use okd_local::{Cloud, FUNCTIONS_LOG, Options, default_template};
+use okd_local::{Cloud, FUNCTIONS_LOG, Options};
 
 /// A cloud for one test alone, on our own stores.
 pub fn own_cloud() -> &'static Cloud {
@@ -18,20 +18,7 @@ pub fn own_cloud() -> &'static Cloud {
 
 /// Starts a cloud, its options changed, on a runtime of its own, which outlives the test's.
 pub fn start(change: impl FnOnce(&mut Options)) -> &'static Cloud {
-    let mut options = Options {
-        data: data_folder(),
-        port: 0,
-        host: okd_cli::LOOPBACK.to_owned(),
-        durable: false,
-        clock: false,
-        template: default_template(),
-        parameters: [].into(),
-        executable: executable(),
-        s3_endpoint: None,
-        dynamodb_endpoint: None,
-        access_key: None,
-        webhook: None,
-    };
+    let mut options = Options::throwaway(data_folder(), executable());
     change(&mut options);
     let (started, cloud) = mpsc::channel();
     std::thread::spawn(move || {

@@ -33,6 +33,8 @@ pub struct Change {
     pub replaced: Option<Content>,
     /// The upload that has ended without becoming a content, to be ended in S3 once the change is written.
     pub ended: Option<Upload>,
+    /// True if S3 may hold something of the upload that has ended, so that it is noted as an orphan.
+    pub leaves_orphan: bool,
     /// The entries that the history has no more room for.
     pub archived: Vec<HistoryEntry>,
     /// The ids by which the document is found from now on.
@@ -69,6 +71,7 @@ impl Change {
         Self {
             replaced: replaced.cloned(),
             ended: ended.cloned(),
+            leaves_orphan: ended.is_some(),
             archived,
             linked: links.difference(&old_links).cloned().collect(),
             unlinked: old_links.difference(&links).cloned().collect(),

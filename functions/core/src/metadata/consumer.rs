@@ -15,7 +15,7 @@ use crate::class::DocumentType;
 use crate::{
     Error, Result,
     checksum::Checksum,
-    parts::{DocumentSize, MAX_DOCUMENT, SizeError},
+    parts::{DocumentSize, MAX_DOCUMENT, MAX_READ_BACK, SizeError},
 };
 
 /// The key of OKD's consumer.
@@ -228,7 +228,8 @@ impl OkdConsumer {
         let retention_period_suggestion = faults.take(retention(consumer));
         let details = faults.take(details(consumer));
         let document_size = faults.take(consumer.read("documentSize", size));
-        let document_checksum = faults.take(consumer.read("documentChecksum", checksum));
+        let document_checksum =
+            faults.take(consumer.read("documentChecksum", |node| checksum(node, document_size.flatten())));
         let format = faults.take(consumer.read("format", media_type));
         let document_type = faults.end_with(document_type)?;
         let given = given.flatten();
@@ -340,8 +341,16 @@ pub(super) fn size(node: &Node<'_>) -> Result<DocumentSize> {
     })
 }
 
-pub(super) fn checksum(node: &Node<'_>) -> Result<Checksum> {
-    node.text()?.parse().map_err(|detail: &str| node.refuse(detail))
+/// The checksum that is declared of a file of this size, if that is said.
+pub(super) fn checksum(node: &Node<'_>, size: Option<DocumentSize>) -> Result<Checksum> {
+    let checksum = node.text()?.parse().map_err(|detail: &str| node.refuse(detail))?;
+    let is_read_back = matches!(checksum, Checksum::Sha256(_));
+    if is_read_back && size.is_some_and(|size| size.bytes() > MAX_READ_BACK) {
+        return Err(node.refuse(format!(
+            "must be a crc64nvme for a document over {MAX_READ_BACK} bytes, which is too large to compute a sha256 of"
+        )));
+    }
+    Ok(checksum)
 }
 
 pub(super) fn media_type(node: &Node<'_>) -> Result<MediaType> {

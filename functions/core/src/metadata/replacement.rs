@@ -24,7 +24,7 @@ impl Replacement {
         let root = Node::root(&value);
         let mut faults = Faults::default();
         let size = faults.take(root.required("documentSize").and_then(|node| consumer::size(&node)));
-        let checksum = root.get("documentChecksum")?.and_then(|node| faults.take(consumer::checksum(&node)));
+        let checksum = root.get("documentChecksum")?.and_then(|node| faults.take(consumer::checksum(&node, size)));
         let media_type = root.get("format")?.and_then(|node| faults.take(consumer::media_type(&node)));
         Ok(Self { size: faults.end_with(size)?, checksum, media_type })
     }

@@ -6,12 +6,12 @@
 #[cfg(test)]
 mod tests;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
     types::AttributeValue,
 };
+use aws_types::SdkConfig;
 use serde::Serialize;
 
 use super::table::{

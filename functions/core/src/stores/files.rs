@@ -10,7 +10,6 @@ mod tests;
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
     config::{ProvideCredentials, RequestChecksumCalculation, SharedCredentialsProvider},
@@ -20,6 +19,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
     types::ChecksumMode,
 };
+use aws_types::SdkConfig;
 use bytes::Bytes;
 use jiff::Timestamp;
 

@@ -13,26 +13,14 @@ mod lists;
 mod multipart;
 mod part_signer;
 mod pending;
+mod sdk;
 mod sessions;
 mod stored_keys;
 mod table;
 mod tenants;
 mod write;
 
-use std::time::Duration;
-
-use aws_config::{
-    BehaviorVersion, ConfigLoader, SdkConfig,
-    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
-    retry::RetryConfig,
-    timeout::TimeoutConfig,
-};
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-
+pub use aws_types::SdkConfig;
 pub use documents::{Documents, Usage};
 pub use downloads::{DownloadLink, FileStream};
 pub(crate) use files::time_to_read;
@@ -41,6 +29,7 @@ pub use issuer_keys::Claim;
 pub use lists::By;
 pub use multipart::{Completion, PartLink, ReceivedPart};
 pub use pending::{Page, Work, WorkItem};
+pub use sdk::{connect_in_lambda, tuned};
 pub use sessions::{TENANT_TAG, TenantStores};
 pub use stored_keys::StoredKeys;
 pub use table::{ItemKey, ORPHAN, Place, QUEUES, Record, counts_of_client};
@@ -78,59 +67,4 @@ impl Stores {
 fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::config::Builder::from(sdk);
     aws_sdk_dynamodb::Client::from_conf(config.interceptor(TimesCalls).build())
-}
-
-/// The configuration of every store's client in a Lambda function: with the credentials of its environment, over the same
-/// connections for all credentials. To AWS's endpoints alone, unless `SSL_CERT_FILE` or `SSL_CERT_DIR` names other roots than
-/// Amazon's: to read all of the system's would be most of a cold start.
-pub async fn connect_in_lambda() -> SdkConfig {
-    let is_given = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
-    let roots = if is_given { TrustStore::default() } else { amazon_roots() };
-    let credentials = EnvironmentVariableCredentialsProvider::new();
-    let region = EnvironmentVariableRegionProvider::new();
-    defaults(roots).credentials_provider(credentials).region(region).load().await
-}
-
-/// The same for a command on an operator's machine: with the credentials that the AWS command line would have there.
-pub async fn connect() -> SdkConfig {
-    defaults(TrustStore::default()).load().await
-}
-
-/// The roots of Amazon Trust Services, which sign every endpoint of AWS (<https://www.amazontrust.com/repository/>).
-fn amazon_roots() -> TrustStore {
-    TrustStore::empty().with_pem_certificate(&include_bytes!("amazon_roots.pem")[..])
-}
-
-fn defaults(roots: TrustStore) -> ConfigLoader {
-    // Small calls, tried quickly and often: three of them and a completion (10 s) must end before the
-    // function's 28 s do.
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(3))
-        .operation_timeout(Duration::from_secs(5))
-        .build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50)))
-        .timeout_config(timeouts)
-        .http_client(https(roots))
-}
-
-/// An HTTP client that trusts these roots.
-fn https(roots: TrustStore) -> SharedHttpClient {
-    let context = TlsContext::builder().with_trust_store(roots).build();
-    let context = context.expect("a trust store is all that it needs");
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Reading roots that cannot be read is a panic of the client's.
-    #[test]
-    fn the_roots_of_amazon_make_a_client() {
-        https(amazon_roots());
-        let roots = include_str!("amazon_roots.pem").matches("-----BEGIN CERTIFICATE-----").count();
-        assert_eq!(roots, 5);
-    }
 }

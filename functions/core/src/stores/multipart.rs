@@ -111,12 +111,13 @@ impl Files {
         };
         let mut links = Vec::new();
         let mut signer: Option<PartSigner> = None;
-        for part in parts {
+        let mut parts = parts.peekable();
+        while let Some(part) = parts.next() {
             let href = match &signer {
                 Some(signer) => signer.url(part),
                 None => presign(part).await?,
             };
-            if signer.is_none() {
+            if signer.is_none() && parts.peek().is_some() {
                 signer = self.signer.of_parts_like(&href, part).await;
             }
             links.push(PartLink { part, href, expires_at });
@@ -188,25 +189,8 @@ impl Files {
         }
     }
 
-    /// Ends a multipart upload, whether or not it is still there. Parts in flight may land after the first abort, so
-    /// it is aborted until S3 no longer knows it.
-    pub async fn abort(&self, key: &ObjectKey, upload_id: &str) -> Result<()> {
-        for _ in 0..5 {
-            if !self.abort_once(key, upload_id).await? {
-                return Ok(());
-            }
-        }
-        // Still landing: the bucket's lifecycle rule ends it.
-        Ok(())
-    }
-
-    /// Ends a multipart upload of which no part can be in flight.
-    pub(crate) async fn abort_unseen(&self, key: &ObjectKey, upload_id: &str) -> Result<()> {
-        self.abort_once(key, upload_id).await.map(drop)
-    }
-
-    /// Aborts a multipart upload. `false` where S3 does not know it (any more).
-    async fn abort_once(&self, key: &ObjectKey, upload_id: &str) -> Result<bool> {
+    /// Ends a multipart upload. `false` where S3 does not know it (any more). A part that is on its way may land after it.
+    pub(crate) async fn abort(&self, key: &ObjectKey, upload_id: &str) -> Result<bool> {
         let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key.as_str());
         match abort.upload_id(upload_id).send().await {
             Ok(_) => Ok(true),

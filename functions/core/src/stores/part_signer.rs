@@ -2,28 +2,24 @@
 //! authentication). The SDK derives the signing key, and walks through all of its layers, for each URL anew: for the 64 parts
 //! of a large document that was four fifths of the work of a request.
 
-use std::fmt::Write;
-
 use aws_lc_rs::{digest, hmac};
 
-use crate::parts::Part;
+use crate::{checksum::push_hex, parts::Part};
 
 /// The headers that the URL of a part signs, as its query has them.
 const SIGNED_HEADERS: &str = "content-length%3Bhost";
 
-/// Signs the parts of one upload.
+/// Signs the parts of one upload. What all of them begin with is hashed once.
 pub(super) struct PartSigner {
-    /// The URL without its query.
-    address: String,
+    /// The URL up to the part's number.
+    url: String,
+    /// The parameters of the query after it, but for the signature, in their canonical order.
+    rest: String,
     host: String,
-    path: String,
-    /// The parameters of the query in their canonical order: those before the part's number, and those after it but for the
-    /// signature.
-    before: String,
-    after: String,
-    date: String,
-    /// Date, region, service and `aws4_request`, as the signature's scope has them.
-    scope: String,
+    /// The hash of the canonical request up to the part's number.
+    request: digest::Context,
+    /// The text to sign up to the hash of the canonical request.
+    text: String,
     key: hmac::Key,
 }
 
@@ -32,8 +28,8 @@ impl PartSigner {
     /// made that very signature.
     pub(super) fn like(url: &str, part: Part, secret: &str) -> Option<Self> {
         let (address, query) = url.split_once('?')?;
-        let (_, rest) = address.split_once("://")?;
-        let (host, path) = rest.split_once('/')?;
+        let (_, after_scheme) = address.split_once("://")?;
+        let (host, path) = after_scheme.split_once('/')?;
         let is_signature = |pair: &&str| pair.starts_with("X-Amz-Signature=");
         let mut pairs: Vec<&str> = query.split('&').filter(|pair| !is_signature(pair)).collect();
         pairs.sort_unstable();
@@ -46,14 +42,15 @@ impl PartSigner {
             let derived = hmac::sign(&key, step.as_bytes());
             key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
         }
+        let before = format!("{}&partNumber=", pairs[..number].join("&"));
+        let mut request = digest::Context::new(&digest::SHA256);
+        request.update(format!("PUT\n/{path}\n{before}").as_bytes());
         let signer = Self {
-            address: address.to_owned(),
+            url: format!("{address}?{before}"),
+            rest: pairs[number + 1..].join("&"),
             host: host.to_owned(),
-            path: format!("/{path}"),
-            before: pairs[..number].join("&"),
-            after: pairs[number + 1..].join("&"),
-            date: value("X-Amz-Date")?.to_owned(),
-            scope: scope.to_owned(),
+            request,
+            text: format!("AWS4-HMAC-SHA256\n{}\n{scope}\n", value("X-Amz-Date")?),
             key,
         };
         let theirs = query.split('&').find(is_signature)?;
@@ -63,25 +60,17 @@ impl PartSigner {
 
     /// The URL of a part.
     pub(super) fn url(&self, part: Part) -> String {
-        let Self { address, host, path, before, after, date, scope, key } = self;
+        let Self { url, rest, host, request, text, key } = self;
         let Part { number, size, .. } = part;
-        let request = format!(
-            "PUT\n{path}\n{before}&partNumber={number}&{after}\ncontent-length:{size}\nhost:{host}\n\n\
-             content-length;host\nUNSIGNED-PAYLOAD"
-        );
-        let hash = digest::digest(&digest::SHA256, request.as_bytes());
-        let mut text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n");
-        push_hex(&mut text, hash.as_ref());
-        let mut url = format!("{address}?{before}&partNumber={number}&{after}&X-Amz-Signature=");
+        let mut request = request.clone();
+        let rest_of_request =
+            format!("{number}&{rest}\ncontent-length:{size}\nhost:{host}\n\ncontent-length;host\nUNSIGNED-PAYLOAD");
+        request.update(rest_of_request.as_bytes());
+        let mut text = text.clone();
+        push_hex(&mut text, request.finish().as_ref());
+        let mut url = format!("{url}{number}&{rest}&X-Amz-Signature=");
         push_hex(&mut url, hmac::sign(key, text.as_bytes()).as_ref());
         url
-    }
-}
-
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        // Nothing fails that writes into a text.
-        let _ = write!(text, "{byte:02x}");
     }
 }
 

@@ -8,11 +8,13 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use aws_config::{SdkConfig, sts::AssumeRoleProvider};
-use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_sts::Client as Sts;
+use aws_sdk_sts::types::Tag;
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 
 use super::{Documents, Files, Stores};
@@ -24,8 +26,8 @@ use crate::{
 
 /// The session tag that holds the tenant; the roles' policies read it as `aws:PrincipalTag/tenant`.
 pub const TENANT_TAG: &str = "tenant";
-/// The time that a session lives: as long as AWS lets one that another role began.
-const LIFETIME: Duration = Duration::from_hours(1);
+/// The seconds that a session lives: as long as AWS lets one that another role began.
+const LIFETIME: i32 = 3600;
 /// The time that a session must still live to be used, so that a part's URL does too.
 const LEFT: Duration = Duration::from_mins(30);
 
@@ -41,7 +43,7 @@ enum Reach {
     /// The function's own, which reach all tenants.
     Own(Arc<Stores>),
     /// One session or two for each tenant.
-    Sessions(SessionConfig, Mutex<HashMap<TenantId, Open>>),
+    Sessions(Sts, SessionConfig, Mutex<HashMap<TenantId, Open>>),
 }
 
 /// A tenant's stores, while its sessions live.
@@ -55,16 +57,16 @@ impl TenantStores {
     pub fn new(sdk: SdkConfig, config: StoreConfig, sessions: Option<SessionConfig>) -> Self {
         let reach = match sessions {
             None => Reach::Own(Arc::new(Stores::new(&sdk, &config))),
-            Some(roles) => Reach::Sessions(roles, Mutex::default()),
+            Some(roles) => Reach::Sessions(Sts::new(&sdk), roles, Mutex::default()),
         };
         Self { sdk, config, reach }
     }
 
     /// This tenant's stores. The first time, and when its sessions near their end, that takes two calls to STS at once.
     pub async fn of(&self, tenant: &TenantId) -> Result<Arc<Stores>> {
-        let (roles, open) = match &self.reach {
+        let (sts, roles, open) = match &self.reach {
             Reach::Own(stores) => return Ok(stores.clone()),
-            Reach::Sessions(roles, open) => (roles, open),
+            Reach::Sessions(sts, roles, open) => (sts, roles, open),
         };
         let lock = || open.lock().unwrap_or_else(PoisonError::into_inner);
         let is_good = |open: &Open| open.until > Timestamp::now() + LEFT;
@@ -72,7 +74,7 @@ impl TenantStores {
             return Ok(open.stores.clone());
         }
         let (own, signing) =
-            tokio::try_join!(self.session(&roles.tenant_role, tenant), self.session(&roles.signing_role, tenant))?;
+            tokio::try_join!(session(sts, &roles.tenant_role, tenant), session(sts, &roles.signing_role, tenant))?;
         let until = end(&own).min(end(&signing));
         let (own, signing) = (self.with(own), self.with(signing));
         let files = Files::new(&own, self.config.bucket.clone());
@@ -88,16 +90,6 @@ impl TenantStores {
         Ok(stores)
     }
 
-    async fn session(&self, role: &str, tenant: &TenantId) -> Result<Credentials> {
-        let provider = AssumeRoleProvider::builder(role)
-            .session_name(format!("tenant-{tenant}"))
-            .session_length(LIFETIME)
-            .tags([(TENANT_TAG, tenant.to_string())])
-            .configure(&self.sdk);
-        let session = provider.build().await.provide_credentials().await;
-        session.map_err(|error| Error::unavailable("beginning a tenant's session", error))
-    }
-
     /// The configuration for these credentials, over the connections that are there.
     fn with(&self, credentials: Credentials) -> SdkConfig {
         let provider = SharedCredentialsProvider::new(credentials);
@@ -105,7 +97,24 @@ impl TenantStores {
     }
 }
 
-/// Until when a session lives. STS always says.
+/// Begins a session of a role for this tenant.
+async fn session(sts: &Sts, role: &str, tenant: &TenantId) -> Result<Credentials> {
+    const WHAT: &str = "beginning a tenant's session";
+    let tag = Tag::builder().key(TENANT_TAG).value(tenant.to_string()).build();
+    let asked = sts
+        .assume_role()
+        .role_arn(role)
+        .role_session_name(format!("tenant-{tenant}"))
+        .duration_seconds(LIFETIME)
+        .tags(tag.map_err(|error| Error::unavailable(WHAT, error))?);
+    let begun = asked.send().await.map_err(|error| Error::unavailable(WHAT, error))?;
+    let session = begun.credentials.ok_or_else(|| Error::unavailable(WHAT, "STS gave no credentials"))?;
+    let end = SystemTime::try_from(session.expiration).map_err(|error| Error::unavailable(WHAT, error))?;
+    let (id, secret, token) = (session.access_key_id, session.secret_access_key, session.session_token);
+    Ok(Credentials::new(id, secret, Some(token), Some(end), "session"))
+}
+
+/// The end of a session.
 fn end(session: &Credentials) -> Timestamp {
     let end = session.expiry().and_then(|end| end.try_into().ok());
     end.unwrap_or(Timestamp::UNIX_EPOCH)

@@ -12,7 +12,6 @@
 #[cfg(test)]
 mod tests;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     operation::transact_write_items::TransactWriteItemsError,
@@ -21,6 +20,7 @@ use aws_sdk_dynamodb::{
         builders::{DeleteBuilder, PutBuilder},
     },
 };
+use aws_types::SdkConfig;
 
 use jiff::Timestamp;
 

@@ -8,9 +8,8 @@ mod tests;
 
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::{
-    config,
+    config::{self, retry::RetryConfig},
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
     types::{
         CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
@@ -164,7 +163,7 @@ impl Documents {
                 items.push(item(ItemKey::pointer(&key, &replaced.content_id), &pointer)?);
             }
         }
-        if let Some(ended) = &change.ended {
+        if let Some(ended) = change.ended.as_ref().filter(|_| change.leaves_orphan) {
             items.push(orphan_item(&key, &Orphan::of_upload(ended, now))?);
         }
         if let Some(first) = change.archived.first() {

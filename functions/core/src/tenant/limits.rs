@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{metadata::MAX_METADATA, parts::MAX_DOCUMENT, quota::Quota};
+use crate::{
+    metadata::MAX_METADATA,
+    parts::{MAX_DOCUMENT, STANDARD_DOCUMENT},
+    quota::Quota,
+};
 
 /// The limits of a tenant, within what the service can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,10 +38,10 @@ pub struct UncheckedLimits {
 impl Default for UncheckedLimits {
     fn default() -> Self {
         Self {
-            document_size: MAX_DOCUMENT,
+            document_size: STANDARD_DOCUMENT,
             metadata_size: MAX_METADATA,
             open_uploads: 1000,
-            bytes_in_flight: 256 * MAX_DOCUMENT,
+            bytes_in_flight: 256 * STANDARD_DOCUMENT,
             client_percent: 50,
             part_url_seconds: 3600,
             requests_per_second: 100,
@@ -140,7 +144,7 @@ mod tests {
             UncheckedLimits { open_uploads: 0, ..sound },
             UncheckedLimits { open_uploads: 1_000_001, ..sound },
             UncheckedLimits { metadata_size: 1023, ..sound },
-            UncheckedLimits { bytes_in_flight: MAX_DOCUMENT - 1, ..sound },
+            UncheckedLimits { bytes_in_flight: STANDARD_DOCUMENT - 1, ..sound },
             UncheckedLimits { bytes_in_flight: (1 << 50) + 1, ..sound },
             UncheckedLimits { client_percent: 0, ..sound },
             UncheckedLimits { part_url_seconds: 59, ..sound },
@@ -160,7 +164,8 @@ mod tests {
             UncheckedLimits { document_size: 1, bytes_in_flight: 1, ..sound },
             UncheckedLimits { metadata_size: 1024, ..sound },
             UncheckedLimits { open_uploads: 1_000_000, ..sound },
-            UncheckedLimits { bytes_in_flight: MAX_DOCUMENT, ..sound },
+            UncheckedLimits { bytes_in_flight: STANDARD_DOCUMENT, ..sound },
+            UncheckedLimits { document_size: MAX_DOCUMENT, bytes_in_flight: MAX_DOCUMENT, ..sound },
             UncheckedLimits { bytes_in_flight: 1 << 50, ..sound },
             UncheckedLimits { client_percent: 1, ..sound },
             UncheckedLimits { client_percent: 100, part_url_seconds: 60, ..sound },

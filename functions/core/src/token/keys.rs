@@ -23,7 +23,7 @@ use jsonwebtoken::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::fetch::FetchError;
+use super::{fetch::FetchError, seen::Seen};
 use crate::{stores::StoredKeys, tenant::Tenant};
 
 /// The age at which keys are fetched again, while the known ones serve.
@@ -56,6 +56,8 @@ pub(super) struct Key {
     /// The algorithms that it may have signed by: from its `kty` and, where it has one, its `alg`.
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) decoding: DecodingKey,
+    /// Tokens that it has signed.
+    pub(super) seen: Seen,
 }
 
 /// The answer to a search for a key by its id.
@@ -172,7 +174,7 @@ fn key(value: &Value) -> Option<Key> {
     let algorithms = algorithms(&jwk);
     let decoding = DecodingKey::from_jwk(&jwk).ok()?;
     let verifies = !algorithms.is_empty() && is_sound(&jwk.algorithm, &decoding)?;
-    verifies.then_some(Key { id: jwk.common.key_id, algorithms, decoding })
+    verifies.then_some(Key { id: jwk.common.key_id, algorithms, decoding, seen: Seen::default() })
 }
 
 /// Removes the zero bytes in front of a number in base64. Java writes one in front of numbers whose first bit is set,

@@ -8,6 +8,7 @@ mod fetch;
 mod keys;
 mod known;
 mod search;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -92,7 +93,14 @@ impl Verifier {
         let known = self.known.of(&self.tenants, &issuer).await?;
         let tenant = tenant(&known, &unverified.claims)?;
         let key = self.key(&known, &tenant, key_id, header.alg).await?;
-        let claims = verify(token, &key, &tenant)?;
+        let claims = match key.seen.claims(token, Timestamp::now()) {
+            Some(claims) => claims,
+            None => {
+                let claims = verify(token, &key, &tenant)?;
+                key.seen.note(token, &claims);
+                claims
+            }
+        };
         check_use(&claims)?;
         let scopes = Scopes::of(scopes(&claims, &tenant)).ok_or(Error::MissingScope(None))?;
         Ok(Caller {

@@ -34,7 +34,7 @@ pub async fn abort(
             UploadAt::Pending(upload) => document.end_upload(upload, EndReason::Aborted, &stamp),
             UploadAt::Ended(upload, _) => {
                 // Perhaps by this request's first try, which got no further than the item.
-                clean_up(stores, document, upload, now).await;
+                clean_up(stores, document, upload).await;
                 return Ok(());
             }
             UploadAt::Current(_) | UploadAt::Elsewhere => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cleanup::clean_up;
+use super::cleanup::{clean_up, leaves_something};
 use crate::{
     Error, Result, Stores,
     document::{Change, Document, HistoryEntry},
@@ -58,7 +58,7 @@ impl<'a> Commit<'a> {
     /// [has no room](Self::is_full): then decide again, on another.
     pub(super) async fn write_within(&mut self, mut change: Change, quota: Option<Quota>) -> Result<bool> {
         for _ in 0..LOSSES {
-            match write(self.stores, &change, quota, self.now).await? {
+            match write(self.stores, &mut change, quota, self.now).await? {
                 Written::Done => {
                     self.document = change.next;
                     return Ok(true);
@@ -93,13 +93,16 @@ impl<'a> Commit<'a> {
 }
 
 /// Writes a change and, once it is written, notes it in the log and ends in S3 the upload that it ended.
-async fn write(stores: &Stores, change: &Change, quota: Option<Quota>, now: Timestamp) -> Result<Written> {
+async fn write(stores: &Stores, change: &mut Change, quota: Option<Quota>, now: Timestamp) -> Result<Written> {
+    if let Some(ended) = &change.ended {
+        change.leaves_orphan = leaves_something(stores, &change.next, ended).await;
+    }
     let written = stores.documents.write(change, quota, now).await?;
     if matches!(written, Written::Done) {
         log(change);
         note_change();
         if let Some(ended) = &change.ended {
-            clean_up(stores, &change.next, ended, now).await;
+            clean_up(stores, &change.next, ended).await;
         }
     }
     Ok(written)

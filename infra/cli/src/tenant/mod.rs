@@ -14,7 +14,7 @@ use okd_core::{
     Stores,
     document::Document,
     ids::TenantId,
-    stores::{Documents, Files, Tenants, connect},
+    stores::{Documents, Files, Tenants},
     tenant::Tenant,
     use_cases,
 };
@@ -140,7 +140,7 @@ impl Clients {
             let key = AccessKey::read(&data).map_err(|error| format!("{error}. {WHICH_CLOUD}"))?;
             (stores::dynamodb_client(&local(3), &key), stores::s3_client(&local(2), &key))
         } else {
-            let sdk = connect().await;
+            let sdk = stores::connect().await;
             (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_s3::Client::new(&sdk))
         };
         let named = |given: Option<String>, id| given.or_else(|| is_local.then(|| physical_name(id)));

@@ -100,7 +100,8 @@ proptest! {
                 called_stored.insert(content.content_id.to_string());
             }
             let Some(change) = take(&document, &history, step, &stamp) else { continue };
-            let Change { next, replaced, ended, archived, deltas, linked, unlinked, enrollments } = change;
+            let Change { next, replaced, ended, leaves_orphan, archived, deltas, linked, unlinked, enrollments } = change;
+            prop_assert_eq!(leaves_orphan, ended.is_some());
             prop_assert_eq!(next.revision, document.revision + 1);
             let sequence = |document: &Document| document.content.as_ref().map(|content| content.sequence);
             if sequence(&next) == sequence(&document) {

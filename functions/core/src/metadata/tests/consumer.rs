@@ -1,6 +1,7 @@
 //! Rules of the `nl-okd` consumer: where it stands, and what each of its fields may hold.
 
 use super::*;
+use crate::parts::{MAX_DOCUMENT, MAX_READ_BACK};
 
 #[test]
 fn okd_s_consumer_is_found_among_those_of_others_and_in_both_places() {
@@ -101,7 +102,15 @@ fn every_field_of_the_document_is_read_or_refused_where_it_stands() {
             assert_eq!(refused(&json!({}), &json!({ field: value })), pointer, "{field}: {value}");
         }
     }
-    assert_eq!(refused(&json!({}), &json!({ "documentSize": (1_u64 << 30) + 1 })), "too large");
+    assert_eq!(refused(&json!({}), &json!({ "documentSize": MAX_DOCUMENT + 1 })), "too large");
+    for (size, checksum, expected) in [
+        (MAX_READ_BACK, json!(sha256), "read"),
+        (MAX_READ_BACK + 1, json!(sha256), "/consumers/0/documentChecksum"),
+        (MAX_READ_BACK + 1, json!(Checksum::crc64nvme(b"x")), "read"),
+    ] {
+        let declared = json!({ "documentSize": size, "documentChecksum": checksum });
+        assert_eq!(refused(&json!({}), &declared), expected, "{declared}");
+    }
     // `null` and an empty text say nothing.
     for nothing in [json!(null), json!("")] {
         let metadata = read(&json!({}), &json!({ "documentId": nothing, "format": nothing, "examCode": nothing }));

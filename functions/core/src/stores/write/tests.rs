@@ -125,7 +125,10 @@ fn what_a_change_puts_aside_is_written_with_it() {
     assert_eq!(beside(&exchange()), ["orphan", LINK, "unlink", "counter", "counter"]);
     let open = Upload { shard: None, ..upload(1, false, at(0)) };
     let begun = Document { upload: Some(open.clone()), ..empty() };
-    assert_eq!(beside(&begun.end_upload(&open, EndReason::Aborted, &stamp(1))), ["orphan", "unlink", "unlink"]);
+    let mut ended = begun.end_upload(&open, EndReason::Aborted, &stamp(1));
+    assert_eq!(beside(&ended), ["orphan", "unlink", "unlink"]);
+    ended.leaves_orphan = false;
+    assert_eq!(beside(&ended), ["unlink", "unlink"], "S3 has nothing of it");
     let mut document = first.next;
     document.history = vec![document.history[0].clone(); 20];
     let moved = document.receive(content(1, at(0)), &stamp(2));
