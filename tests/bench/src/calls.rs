@@ -27,7 +27,7 @@ pub(crate) async fn count(cloud: &Cloud) -> Result<BTreeMap<String, Vec<String>>
     let stored = counter.count("PUT inline, new", requests.inline(b"%PDF-1.4 one"), 200).await?;
     let stored = stored["dmsDocumentId"].as_str().unwrap_or_default().to_owned();
     counter.count("GET metadata", requests.metadata(&stored), 200).await?;
-    counter.count("GET list", requests.list(&[]), 200).await?;
+    counter.count("GET list", requests.list(), 200).await?;
 
     let mut declared = sample::metadata("opname.mp4", Some(5));
     declared["consumers"][0]["documentChecksum"] = json!(Checksum::sha256(b"12345").to_string());

@@ -6,7 +6,7 @@ use okd_client::sample;
 use serde_json::{Map, Value, json};
 
 /// The association of the standard's examples.
-const ASSOCIATION: &str = "123e4567-e89b-12d3-a456-426614174000";
+pub(crate) const ASSOCIATION: &str = "123e4567-e89b-12d3-a456-426614174000";
 const HOST: &str = "abcdefghij.execute-api.eu-central-1.amazonaws.com";
 
 /// The maker of requests of one client.
@@ -79,14 +79,26 @@ impl Requests<'_> {
         })
     }
 
+    /// `GET` of the documents whose retention ends before this day.
+    pub(crate) fn due_before(self, day: &str) -> Bytes {
+        self.event(Request {
+            method: "GET",
+            path: "/okd/v1/documents",
+            resource: "/okd/v1/documents",
+            parameters: Value::Null,
+            query: Map::from_iter([("retentionDueBefore".to_owned(), json!(day))]),
+            body: None,
+        })
+    }
+
     /// `GET` of the list of the association's documents.
-    pub(crate) fn list(self, query: &[(&str, &str)]) -> Bytes {
+    pub(crate) fn list(self) -> Bytes {
         self.event(Request {
             method: "GET",
             path: &format!("/okd/v1/associations/{ASSOCIATION}/documents"),
             resource: "/okd/v1/associations/{associationId}/documents",
             parameters: json!({ "associationId": ASSOCIATION }),
-            query: query.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect(),
+            query: Map::new(),
             body: None,
         })
     }

@@ -15,7 +15,7 @@ use crate::{
     cloud::{Cloud, Wire},
     compare::GIB,
     contenders::{Contender, build_reconcile},
-    events::Requests,
+    events::{ASSOCIATION, Requests},
     figures::{Grown, Swept, ms, quantile},
     folders::ours,
     function::Function,
@@ -24,9 +24,11 @@ use crate::{
 
 type Item = HashMap<String, AttributeValue>;
 
+/// The person of the sample's metadata.
+const PERSON: &str = "5ab399b8-c499-4da8-af6d-b55e66251f31";
 /// Rounds in which both functions take turns, and requests of a kind in each.
-const ROUNDS: usize = 6;
-const EACH: usize = 50;
+const ROUNDS: usize = 5;
+const EACH: usize = 20;
 /// Items that one call writes, and calls at once.
 const AT_ONCE: usize = 25;
 const WRITERS: usize = 4;
@@ -80,8 +82,8 @@ impl<'a> Side<'a> {
                 "PUT by parts, 64 parts" => (requests.offer(GIB), 202),
                 "PUT inline, 8 KiB" => (requests.inline(&[&number.to_le_bytes()[..], &[b'x'; 8192]].concat()), 200),
                 "GET metadata" => (requests.metadata(&self.document), 200),
-                "GET list, by retention" => (requests.list(&[("retentionDueBefore", "2099-01-01")]), 200),
-                _ => (requests.list(&[]), 200),
+                "GET list, by retention" => (requests.due_before("2099-01-01"), 200),
+                _ => (requests.list(), 200),
             })
             .collect();
         let before = self.function.used()?.cpu;
@@ -127,10 +129,9 @@ async fn fill(cloud: &Cloud, documents: u64, like: impl Fn(u64) -> Vec<Item>) ->
     let renamed = (0..documents).flat_map(|number| {
         let items = like(number);
         let id = items.iter().find_map(|item| item.get("id")?.as_s().ok().cloned()).unwrap_or_default();
-        let new = uuid::Uuid::new_v4().to_string();
-        items
-            .into_iter()
-            .map(move |item| item.into_iter().map(|(name, value)| (name, rename(value, &id, &new))).collect())
+        // Each is another's, on another association: an association has a handful of documents.
+        let new = [id, ASSOCIATION.to_owned(), PERSON.to_owned()].map(|old| (old, uuid::Uuid::new_v4().to_string()));
+        items.into_iter().map(move |item| item.into_iter().map(|(name, value)| (name, rename(value, &new))).collect())
     });
     let mut batches = Vec::new();
     let mut written = 0_usize;
@@ -163,13 +164,13 @@ async fn write(cloud: &Cloud, items: Vec<Item>) -> Result<()> {
     Ok(())
 }
 
-/// The value with one text in it replaced by another.
-fn rename(value: AttributeValue, old: &str, new: &str) -> AttributeValue {
+/// The value with other ids in it: pairs of an old one and a new one.
+fn rename(value: AttributeValue, ids: &[(String, String)]) -> AttributeValue {
     match value {
-        AttributeValue::S(text) => AttributeValue::S(text.replace(old, new)),
-        AttributeValue::L(list) => AttributeValue::L(list.into_iter().map(|value| rename(value, old, new)).collect()),
+        AttributeValue::S(text) => AttributeValue::S(ids.iter().fold(text, |text, (old, new)| text.replace(old, new))),
+        AttributeValue::L(list) => AttributeValue::L(list.into_iter().map(|value| rename(value, ids)).collect()),
         AttributeValue::M(map) => {
-            AttributeValue::M(map.into_iter().map(|(name, value)| (name, rename(value, old, new))).collect())
+            AttributeValue::M(map.into_iter().map(|(name, value)| (name, rename(value, ids))).collect())
         }
         other => other,
     }

@@ -70,7 +70,7 @@ impl Mixed<'_> {
                 let id = &stored[random.usize(..stored.len())];
                 function.expect(requests.metadata(id), 200).await?;
             }
-            50..55 => drop(function.expect(requests.list(&[]), 200).await?),
+            50..55 => drop(function.expect(requests.list(), 200).await?),
             55..65 if !uploads.is_empty() => {
                 let upload = &uploads[random.usize(..uploads.len())];
                 function.expect(requests.follow(&upload["status"]), 200).await?;
