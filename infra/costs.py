@@ -6,8 +6,13 @@ It counts what is called, times AWS's list prices, with no free tier and no volu
 sender's or the reader's: transfer into AWS costs nothing, and nothing is read out by this service.
 """
 
+import json
 import sys
 from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+# The calls to AWS of each use case, in their order, as the bench has counted them in the real code (docs/performance.md).
+CALLS = json.loads((ROOT / "docs/performance.json").read_text())["calls"]["figures"]
 
 # US dollars, eu-central-1, as of September 2026: AWS's price lists (pricing.us-east-1.amazonaws.com/offers) of May to
 # September 2026, as others quote them; they could not be fetched here.
@@ -28,6 +33,8 @@ METRIC = 0.30  # a series that has values all month; charged by the hour
 HOURS = 730  # of a month
 ALARM = 0.10
 DASHBOARD = 3.00
+VCPU_HOUR, GB_HOUR = 0.04656, 0.00511  # Fargate
+BALANCER_HOUR, BALANCED_GB = 0.0270, 0.0080  # an Application Load Balancer, and a capacity unit: 1 GB in an hour
 TRACE = 5.00 / 1e6  # X-Ray, of an invocation, with Tracing=Active
 
 KB, MB, GB = 1e3, 1e6, 1e9
@@ -54,23 +61,52 @@ def announced(changes):
     return changes * (LAMBDA + 0.25 * 0.05 * GB_SECOND + 2 * KB / GB * LOG_GB) + event
 
 
+# What a call costs where that does not depend on what it is about. (AWS charges nothing to abort.)
+PRICES = {
+    "PutObject": S3_PUT,
+    "CreateMultipartUpload": S3_PUT,
+    "CompleteMultipartUpload": S3_PUT,
+    "ListParts": S3_PUT,
+    "AbortMultipartUpload": 0,
+    "HeadObject": S3_GET,
+    "GetItem": READ,
+    "Query": READ,
+}
+
+
+def priced(use_case, transaction):
+    """The calls of a use case to S3 and to DynamoDB, where a transaction costs so much."""
+    calls = CALLS[use_case]
+    prices = {**PRICES, "TransactWriteItems": transaction}
+    dynamodb = sum(prices[call] for call in calls if call in ("GetItem", "Query", "TransactWriteItems"))
+    return sum(prices[call] for call in calls) - dynamodb, dynamodb
+
+
 RECONCILED = (
     S3_EVENT + LAMBDA + 0.05 * GB_SECOND + READ + 2 * KB / GB * LOG_GB
 )  # S3 tells of an object: look at its item
 
 
 def inline():
-    """PutObject, a transaction."""
     api = GATEWAY + LAMBDA + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
-    return {"API": api, "S3": S3_PUT, "DynamoDB": STORED, "events": RECONCILED + announced(1)}
+    s3, dynamodb = priced("PUT inline, new", STORED)
+    return {"API": api, "S3": s3, "DynamoDB": dynamodb, "events": RECONCILED + announced(1)}
 
 
 def by_parts(size):
-    """CreateMultipartUpload, a transaction; the parts; GetItem, ListParts, CompleteMultipartUpload, a transaction."""
+    """The PUT, the parts, complete."""
     seconds = 2 * API_SECONDS + parts(size) * 0.01
     api = 2 * (GATEWAY + LAMBDA + LOGGED / GB * LOG_GB) + seconds * GB_SECOND
-    s3 = (3 + parts(size)) * S3_PUT
-    return {"API": api, "S3": s3, "DynamoDB": 2 * (COUNTED + INDEXED) + 2 * LINKS * WRITE + READ, "events": RECONCILED + announced(2)}
+    begun = priced("PUT by parts, new", COUNTED + INDEXED + 2 * LINKS * WRITE)
+    completed = priced("complete", COUNTED + INDEXED)
+    s3, dynamodb = (sum(costs) for costs in zip(begun, completed))
+    return {"API": api, "S3": s3 + parts(size) * S3_PUT, "DynamoDB": dynamodb, "events": RECONCILED + announced(2)}
+
+
+def repeated(use_case):
+    """A PUT by parts that was sent before. The transaction is refused, and costs what it would have."""
+    api = GATEWAY + LAMBDA + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
+    return api + sum(priced(use_case, COUNTED + INDEXED + 2 * LINKS * WRITE))
 
 
 def read_back(size):
@@ -161,12 +197,42 @@ def per_part_size():
     return table(["parts of", "for 1 GiB", "S3, 1,000 documents, in $", "a break loses, at 20 Mbit/s"], rows)
 
 
+LINE = 20e6 / 8  # bytes a second that a school's line takes up: the time for which whatever takes the bytes itself waits
+REQUEST = 6 * MB  # of a body that Lambda takes, at most
+
+
+def through_lambda(size):
+    """A function that takes the bytes itself, in as many requests as that takes, and waits for each as long as the line does."""
+    requests = -(-size // REQUEST)
+    return requests * (GATEWAY + LAMBDA + S3_PUT) + size / LINE * GB_SECOND + STORED
+
+
+def container(size_of_a_month):
+    """Two small tasks in Fargate, so that one may fail, behind a load balancer, all month."""
+    tasks = 2 * (0.25 * VCPU_HOUR + 0.5 * GB_HOUR) * HOURS
+    return tasks + BALANCER_HOUR * HOURS + size_of_a_month / GB * BALANCED_GB
+
+
+def alternatives():
+    rows = []
+    for name, documents, hours in SCHOOLS[1:]:
+        grown = documents * sum(share * size for share, size in MIX)
+        ours = standing(hours), sum(share * sum((inline() if size < 4 * MIB else by_parts(size)).values()) for share, size in MIX)
+        ours = sum(ours[0].values()) + documents * ours[1]
+        lambdas = sum(standing(hours).values()) + documents * sum(share * through_lambda(size) for share, size in MIX)
+        rows.append([name, dollars(ours), dollars(lambdas), dollars(container(grown) + documents * (S3_PUT + STORED))])
+    head = ["a month without what is kept, in $", "as it is", "the bytes through Lambda", "the bytes through a container"]
+    return table(head, rows)
+
+
 def text():
     still = ", ".join(f"{what} {dollars(cost)}" for what, cost in standing(220).items())
     mix = ", ".join(f"{share:.1%} of {size / MB:g} MB" for share, size in MIX)
     return "\n".join([
         per_thousand(), "", per_month(), "",
-        f"(The documents are {mix}. Standing, of one school: {still}.)", "", per_part_size(),
+        f"(The documents are {mix}. Standing, of one school: {still}.)", "", alternatives(), "",
+        f"(Of a document by parts, a repeat while parts are missing costs ${1000 * repeated('PUT by parts, repeated while parts are missing'):.3f} "
+        f"for each 1,000, and one when it is stored ${1000 * repeated('PUT by parts, repeated when stored'):.3f}.)", "", per_part_size(),
     ])  # fmt: skip
 
 
@@ -174,7 +240,7 @@ def main():
     if sys.argv[1:] != ["--check"]:
         print(text())
         return
-    page = (Path(__file__).parent.parent / "docs/operating/cost.md").read_text()
+    page = (ROOT / "docs/operating/cost.md").read_text()
     _, _, rest = page.partition("<!-- costs -->\n")
     if rest.partition("\n<!-- /costs -->")[0].strip() != text():
         sys.exit("the costs of docs/operating/cost.md are not those that infra/costs.py prints")

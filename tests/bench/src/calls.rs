@@ -22,7 +22,7 @@ pub(crate) async fn count(cloud: &Cloud) -> Result<BTreeMap<String, Vec<String>>
     let requests = Requests { token: cloud.token(Wire::Plain) };
     let mut counter =
         Counter { cloud, function: Contender::Ours.start(cloud, Wire::Plain, &[]).await?, counted: BTreeMap::new() };
-    counter.function.expect(requests.offer(5), 202).await?;
+    counter.count("PUT by parts, the first of a process", requests.offer(5), 202).await?;
 
     let stored = counter.count("PUT inline, new", requests.inline(b"%PDF-1.4 one"), 200).await?;
     let stored = stored["dmsDocumentId"].as_str().unwrap_or_default().to_owned();
