@@ -1,6 +1,10 @@
 //! Instructions of start-up and of warm requests, counted by callgrind: they are the same on a busy machine.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use bytes::Bytes;
 use okd_local::Result;
@@ -84,6 +88,12 @@ pub(crate) async fn count(cloud: &Cloud) -> Result<BTreeMap<String, u64>> {
     });
     counted.insert("GET metadata".to_owned(), per_request(metadata.await?, base)?);
     Ok(counted)
+}
+
+/// Says what to do where callgrind is missing, before anything else is measured.
+pub(crate) fn find_callgrind() -> Result<()> {
+    let found = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
+    found.map(drop).map_err(|_| "valgrind is not here, which counts instructions: apt-get install valgrind".into())
 }
 
 fn per_request(total: u64, base: u64) -> Result<u64> {

@@ -77,7 +77,7 @@ enum Command {
     /// Requests beside many stored documents, and sweeps over many pending uploads.
     Growth {
         /// Documents stored, step by step.
-        #[arg(long, value_delimiter = ',', default_values_t = [100_000, 1_000_000])]
+        #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
         documents: Vec<u64>,
     },
     /// A file of 1 GiB on its way up and down, by our sender and by others.
@@ -110,6 +110,9 @@ fn main() -> ExitCode {
 
 async fn run(Arguments { command, as_built }: Arguments) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("okd-bench-").tempdir()?;
+    if matches!(command, Command::All | Command::Instructions { .. }) {
+        instructions::find_callgrind()?;
+    }
     if !as_built {
         command.contenders().iter().try_for_each(|contender| contender.build())?;
     }
@@ -146,7 +149,7 @@ impl Command {
                 Self::Memory { requests: 10_000 },
                 Self::Calls,
                 Self::Parts,
-                Self::Growth { documents: vec![100_000, 1_000_000] },
+                Self::Growth { documents: vec![10_000, 100_000] },
                 Self::Transfer { rounds: 3 },
                 Self::Instructions { check: false },
             ],
