@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     path::Path,
     process::{Command, Stdio},
-    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -18,6 +17,7 @@ use okd_local::{Cloud, Options, Result};
 use serde_json::Value;
 
 use crate::{
+    cloud::on_own_runtime,
     compare::GIB,
     contenders::run,
     figures::{Spread, Transfer},
@@ -36,7 +36,8 @@ const BOTO3: &str = "boto3's upload_file";
 pub(crate) async fn measure(folder: &Path, rounds: usize) -> Result<Vec<Transfer>> {
     run(Command::new("cargo").arg("build").arg("--quiet").current_dir(root()))?;
     run(Command::new(root().join(".ci/venv")).arg("bench"))?;
-    let cloud = start_cloud(folder)?;
+    let options = Options::throwaway(folder.join("transfer"), target().join("debug/local"));
+    let cloud = on_own_runtime(|| Cloud::start(options))?;
     let file = sample::file(&folder.join("file"), GIB).await?;
     let mut seen: BTreeMap<&str, (Vec<f64>, u64)> = BTreeMap::new();
     for _ in 0..rounds {
@@ -61,21 +62,6 @@ pub(crate) async fn measure(folder: &Path, rounds: usize) -> Result<Vec<Transfer
         memory,
     };
     Ok(seen.into_iter().map(transfer).collect())
-}
-
-/// A whole local cloud, on a thread of its own.
-fn start_cloud(folder: &Path) -> Result<Cloud> {
-    let options = Options::throwaway(folder.join("transfer"), target().join("debug/local"));
-    let (started, cloud) = mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Runtime::new().expect("a process may start threads");
-        runtime.block_on(async {
-            // Who waits for it is told why it did not start.
-            let _ = started.send(Cloud::start(options).await);
-            std::future::pending::<()>().await;
-        });
-    });
-    cloud.recv()?
 }
 
 fn token(cloud: &Cloud) -> Result<String> {
