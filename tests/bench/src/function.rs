@@ -159,10 +159,11 @@ impl Function {
         Ok(Used { cpu, resident: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
     }
 
-    /// Interrupts the process and waits until it has ended, as callgrind wants it to write its counts.
-    pub(crate) fn interrupt(mut self) -> Result<()> {
+    /// Asks the process to end and waits until it has: then callgrind writes its counts. (To interrupt it would do nothing where a
+    /// shell has started all of this in the background.)
+    pub(crate) fn end(mut self) -> Result<()> {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         self.child.wait()?;
         Ok(())
     }

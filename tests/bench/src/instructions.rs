@@ -111,7 +111,7 @@ async fn run(cloud: &Cloud, name: &str, work: impl AsyncFnOnce(&mut Function) ->
     let valgrind = ["valgrind", "--tool=callgrind", &out, "--quiet"];
     let mut function = Contender::Ours.start(cloud, Wire::Plain, &valgrind).await?;
     work(&mut function).await?;
-    function.interrupt()?;
+    function.end()?;
     total_of(&file)
 }
 
