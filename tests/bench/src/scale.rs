@@ -59,7 +59,7 @@ struct Asked {
     parts: f64,
 }
 
-const RESOURCES: [Resource; 12] = [
+const RESOURCES: [Resource; 11] = [
     Resource {
         what: "the stage's throttle",
         asked: |asked| asked.requests,
@@ -153,14 +153,6 @@ const RESOURCES: [Resource; 12] = [
         unit: "puts/s",
         whose: "AWS; S3 splits a prefix that stays busy",
         mend: "none is needed: the document's random id follows the tenant in each key",
-    },
-    Resource {
-        what: "items that a restore brings back in a day",
-        asked: |asked| asked.load.documents * 5.0,
-        limit: 1e9,
-        unit: "items",
-        whose: "an estimate, see docs/operating/restore.md",
-        mend: "smaller cells",
     },
 ];
 
