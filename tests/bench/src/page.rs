@@ -97,7 +97,8 @@ fn goals(figures: &Figures) -> Option<String> {
     if let Some(ratio) = figures.transfers.as_ref().and_then(|of| sender_beside_raw(&of.figures)) {
         row("1 GiB by our sender / raw parallel PUT", ratio, 2, "at least 0.9", ratio >= 0.9);
     }
-    Some(format!("## Goals\n\n{}", table(&["what", "figure", "goal", "met"], &rows)))
+    let why = "What a start and the zip spend, and what less would cost: [the decision about cold starts](decisions/cold-start.md).";
+    Some(format!("## Goals\n\n{}\n{why}\n", table(&["what", "figure", "goal", "met"], &rows)))
 }
 
 fn sender_beside_raw(transfers: &[Transfer]) -> Option<f64> {
