@@ -87,26 +87,29 @@ RECONCILED = (
 )  # S3 tells of an object: look at its item
 
 
+# A request to the API, and the transactions by which an upload begins and ends.
+REQUEST = GATEWAY + LAMBDA + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
+BEGUN = COUNTED + INDEXED + 2 * LINKS * WRITE
+ENDED = COUNTED + INDEXED
+
+
 def inline():
-    api = GATEWAY + LAMBDA + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
     s3, dynamodb = priced("PUT inline, new", STORED)
-    return {"API": api, "S3": s3, "DynamoDB": dynamodb, "events": RECONCILED + announced(1)}
+    return {"API": REQUEST, "S3": s3, "DynamoDB": dynamodb, "events": RECONCILED + announced(1)}
 
 
 def by_parts(size):
     """The PUT, the parts, complete."""
-    seconds = 2 * API_SECONDS + parts(size) * 0.01
-    api = 2 * (GATEWAY + LAMBDA + LOGGED / GB * LOG_GB) + seconds * GB_SECOND
-    begun = priced("PUT by parts, new", COUNTED + INDEXED + 2 * LINKS * WRITE)
-    completed = priced("complete", COUNTED + INDEXED)
+    api = 2 * REQUEST + parts(size) * 0.01 * GB_SECOND
+    begun = priced("PUT by parts, new", BEGUN)
+    completed = priced("complete", ENDED)
     s3, dynamodb = (sum(costs) for costs in zip(begun, completed))
     return {"API": api, "S3": s3 + parts(size) * S3_PUT, "DynamoDB": dynamodb, "events": RECONCILED + announced(2)}
 
 
 def repeated(use_case):
     """A PUT by parts that was sent before. The transaction is refused, and costs what it would have."""
-    api = GATEWAY + LAMBDA + API_SECONDS * GB_SECOND + LOGGED / GB * LOG_GB
-    return api + sum(priced(use_case, COUNTED + INDEXED + 2 * LINKS * WRITE))
+    return REQUEST + sum(priced(use_case, BEGUN))
 
 
 def read_back(size):
@@ -174,15 +177,24 @@ def per_thousand():
     return table(head, rows)
 
 
+def handed_in(size):
+    return sum((inline() if size < 4 * MIB else by_parts(size)).values())
+
+
+def of_mix(cost):
+    """A document of the mix on average, by what one of each size costs, or weighs."""
+    return sum(share * cost(size) for share, size in MIX)
+
+
 def per_month():
     rows = []
     for name, documents, hours in SCHOOLS:
-        handed_in = sum(share * sum((inline() if size < 4 * MIB else by_parts(size)).values()) for share, size in MIX)
-        grown = documents * sum(share * size for share, size in MIX)
+        handing_in = documents * of_mix(handed_in)
+        grown = documents * of_mix(lambda size: size)
         kept = (12 * grown / GB) * S3_GB + 12 * documents * ITEM_KB * KB / GB * TABLE_GB
         still = sum(standing(hours).values())
         full = sum(standing(hours, documents, full=True).values())
-        columns = [documents * handed_in, still, kept, documents * handed_in + still + kept, full]
+        columns = [handing_in, still, kept, handing_in + still + kept, full]
         rows.append([name, f"{documents:,}", f"{grown / GB:,.0f} GB", *(dollars(column) for column in columns)])
     head = ["a month, in $", "documents", "new", "handing in", "standing", "kept after a year", "together", "standing, all on"]
     return table(head, rows)
@@ -198,12 +210,12 @@ def per_part_size():
 
 
 LINE = 20e6 / 8  # bytes a second that a school's line takes up: the time for which whatever takes the bytes itself waits
-REQUEST = 6 * MB  # of a body that Lambda takes, at most
+BODY = 6 * MB  # of a request that Lambda takes, at most
 
 
 def through_lambda(size):
     """A function that takes the bytes itself, in as many requests as that takes, and waits for each as long as the line does."""
-    requests = -(-size // REQUEST)
+    requests = -(-size // BODY)
     return requests * (GATEWAY + LAMBDA + S3_PUT) + size / LINE * GB_SECOND + STORED
 
 
@@ -216,11 +228,11 @@ def container(size_of_a_month):
 def alternatives():
     rows = []
     for name, documents, hours in SCHOOLS[1:]:
-        grown = documents * sum(share * size for share, size in MIX)
-        ours = standing(hours), sum(share * sum((inline() if size < 4 * MIB else by_parts(size)).values()) for share, size in MIX)
-        ours = sum(ours[0].values()) + documents * ours[1]
-        lambdas = sum(standing(hours).values()) + documents * sum(share * through_lambda(size) for share, size in MIX)
-        rows.append([name, dollars(ours), dollars(lambdas), dollars(container(grown) + documents * (S3_PUT + STORED))])
+        still = sum(standing(hours).values())
+        ours = still + documents * of_mix(handed_in)
+        lambdas = still + documents * of_mix(through_lambda)
+        containers = container(documents * of_mix(lambda size: size)) + documents * (S3_PUT + STORED)
+        rows.append([name, dollars(ours), dollars(lambdas), dollars(containers)])
     head = ["a month without what is kept, in $", "as it is", "the bytes through Lambda", "the bytes through a container"]
     return table(head, rows)
 

@@ -14,7 +14,6 @@ use crate::{
     contenders::Contender,
     events::Requests,
     function::Function,
-    memory::body,
 };
 
 /// Makes each request once, by a function that knows its tenant already.
@@ -47,14 +46,14 @@ pub(crate) async fn count(cloud: &Cloud) -> Result<BTreeMap<String, Vec<String>>
 
     let mut crc = sample::metadata("opname.mp4", Some(5));
     crc["consumers"][0]["documentChecksum"] = json!(Checksum::crc64nvme(b"12345").to_string());
-    let upload = body(&counter.function.expect(requests.offer_of(&crc), 202).await?.answer)?["upload"].take();
+    let upload = counter.function.expect(requests.offer_of(&crc), 202).await?.body()?["upload"].take();
     send(&upload["parts"][0], b"12345").await?;
     counter.function.expect(requests.follow(&upload["complete"]), 200).await?;
     counter.count("PUT by parts, repeated when stored", requests.offer_of(&crc), 200).await?;
 
-    let unsent = body(&counter.function.expect(requests.offer(GIB), 202).await?.answer)?["upload"].take();
+    let unsent = counter.function.expect(requests.offer(GIB), 202).await?.body()?["upload"].take();
     counter.count("DELETE upload, no part sent", requests.follow(&unsent["abort"]), 204).await?;
-    let begun = body(&counter.function.expect(requests.offer(GIB), 202).await?.answer)?["upload"].take();
+    let begun = counter.function.expect(requests.offer(GIB), 202).await?.body()?["upload"].take();
     let part = &begun["parts"][63];
     let size = usize::try_from(part["size"].as_u64().unwrap_or_default())?;
     send(part, &vec![0; size]).await?;
@@ -74,7 +73,7 @@ impl Counter<'_> {
         let before = self.cloud.calls();
         let answered = self.function.expect(event, status).await?;
         self.counted.insert(what.to_owned(), self.cloud.calls_since(before));
-        if status == 204 { Ok(Value::Null) } else { body(&answered.answer) }
+        if status == 204 { Ok(Value::Null) } else { answered.body() }
     }
 }
 

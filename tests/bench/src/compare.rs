@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use okd_client::sample;
+use okd_core::parts::STANDARD_DOCUMENT;
 use okd_local::Result;
 
 use crate::{
@@ -10,12 +10,12 @@ use crate::{
     contenders::Contender,
     events::Requests,
     figures::{Compared, Spread, ms, quantile},
-    function::Function,
+    function::{Answered, Function},
     sizes,
 };
 
 /// Bytes of a file that takes 64 parts: the largest of the standard.
-pub(crate) const GIB: u64 = 1 << 30;
+pub(crate) const GIB: u64 = STANDARD_DOCUMENT;
 /// Requests that warm a function up.
 const WARM_UP: usize = 50;
 
@@ -48,7 +48,7 @@ pub(crate) async fn compare(cloud: &Cloud, effort: Effort) -> Result<BTreeMap<St
             let to_poll = contender.start(cloud, Wire::Plain, &[]).await?.to_first_poll;
             let mut function = contender.start(cloud, Wire::Tls, &[]).await?;
             let first = function.expect(requests.offer(GIB), contender.status()).await?;
-            check_work(contender, &first.answer)?;
+            check_work(contender, &first)?;
             let seen = seen.entry(contender).or_default();
             seen.to_poll.push(ms(to_poll));
             seen.to_answer.push(ms(function.to_first_poll + first.took));
@@ -83,7 +83,7 @@ async fn measure_batch(
     batch: usize,
     seen: &mut Seen,
 ) -> Result<()> {
-    let events: Vec<_> = (0..batch).map(|_| requests.offer_of(&sample::metadata("opname.mp4", Some(GIB)))).collect();
+    let events: Vec<_> = (0..batch).map(|_| requests.offer(GIB)).collect();
     let before = function.used()?;
     for event in events {
         seen.took.push(ms(function.expect(event, contender.status()).await?.took));
@@ -96,12 +96,11 @@ async fn measure_batch(
 }
 
 /// Sees to it that who is compared did the work.
-fn check_work(contender: Contender, answer: &serde_json::Value) -> Result<()> {
+fn check_work(contender: Contender, answered: &Answered) -> Result<()> {
     if contender == Contender::Bare {
         return Ok(());
     }
-    let body: serde_json::Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
-    match body["upload"]["parts"].as_array().map(Vec::len) {
+    match answered.body()?["upload"]["parts"].as_array().map(Vec::len) {
         Some(64) => Ok(()),
         parts => Err(format!("{} answered with {parts:?} parts", contender.name()).into()),
     }

@@ -77,11 +77,14 @@ impl Contender {
     /// What its environment has besides the function's.
     fn environment(self, cloud: &Cloud, wire: Wire) -> BTreeMap<String, String> {
         let given = match self {
-            // The names of its calls are counted by it.
-            Self::Ours => vec![("AWS_SDK_UA_APP_ID", "ApiFunction-bench".to_owned())]
-                .into_iter()
-                .chain((wire == Wire::Tls).then(|| ("SSL_CERT_FILE", format!("{}/amazon.pem", cloud.folder.display()))))
-                .collect(),
+            Self::Ours => {
+                // By this name its calls are counted.
+                let mut given = vec![("AWS_SDK_UA_APP_ID", "ApiFunction-bench".to_owned())];
+                if wire == Wire::Tls {
+                    given.push(("SSL_CERT_FILE", format!("{}/amazon.pem", cloud.folder.display())));
+                }
+                given
+            }
             Self::Bare => Vec::new(),
             Self::Node => vec![("BENCH_HANDLER", node_folder().join("dist/index.mjs").display().to_string())],
             Self::Python => {

@@ -26,6 +26,13 @@ struct Request<'a> {
     body: Option<(String, &'a str, bool)>,
 }
 
+impl<'a> Request<'a> {
+    /// `GET` of a path without a query.
+    fn get(path: &'a str, resource: &'a str, parameters: Value) -> Self {
+        Self { method: "GET", path, resource, parameters, query: Map::new(), body: None }
+    }
+}
+
 impl Requests<'_> {
     /// `PUT` of form B: the metadata of a file of `size` bytes that follows.
     pub(crate) fn offer(self, size: u64) -> Bytes {
@@ -69,38 +76,28 @@ impl Requests<'_> {
 
     /// `GET` of a document's metadata.
     pub(crate) fn metadata(self, id: &str) -> Bytes {
-        self.event(Request {
-            method: "GET",
-            path: &format!("/okd/v1/documents/{id}/metadata"),
-            resource: "/okd/v1/documents/{dmsDocumentId}/metadata",
-            parameters: json!({ "dmsDocumentId": id }),
-            query: Map::new(),
-            body: None,
-        })
+        self.event(Request::get(
+            &format!("/okd/v1/documents/{id}/metadata"),
+            "/okd/v1/documents/{dmsDocumentId}/metadata",
+            json!({ "dmsDocumentId": id }),
+        ))
     }
 
     /// `GET` of the documents whose retention ends before this day.
     pub(crate) fn due_before(self, day: &str) -> Bytes {
         self.event(Request {
-            method: "GET",
-            path: "/okd/v1/documents",
-            resource: "/okd/v1/documents",
-            parameters: Value::Null,
             query: Map::from_iter([("retentionDueBefore".to_owned(), json!(day))]),
-            body: None,
+            ..Request::get("/okd/v1/documents", "/okd/v1/documents", Value::Null)
         })
     }
 
     /// `GET` of the list of the association's documents.
     pub(crate) fn list(self) -> Bytes {
-        self.event(Request {
-            method: "GET",
-            path: &format!("/okd/v1/associations/{ASSOCIATION}/documents"),
-            resource: "/okd/v1/associations/{associationId}/documents",
-            parameters: json!({ "associationId": ASSOCIATION }),
-            query: Map::new(),
-            body: None,
-        })
+        self.event(Request::get(
+            &format!("/okd/v1/associations/{ASSOCIATION}/documents"),
+            "/okd/v1/associations/{associationId}/documents",
+            json!({ "associationId": ASSOCIATION }),
+        ))
     }
 
     /// One of the links of an upload's answer, such as its `complete`.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::folders::root;
 
+/// The name of the request that the goals are about.
+pub(crate) const PUT_64: &str = "PUT by parts, 64 parts";
+
 /// All that is measured. A part that was not measured this time stays as it was.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Figures {

@@ -62,6 +62,13 @@ pub(crate) struct Answered {
     pub(crate) bytes: usize,
 }
 
+impl Answered {
+    /// The JSON in the proxy answer.
+    pub(crate) fn body(&self) -> Result<Value> {
+        Ok(serde_json::from_str(self.answer["body"].as_str().unwrap_or_default())?)
+    }
+}
+
 impl Function {
     /// Starts the command in this environment and waits until it asks for work. What it prints goes to `log`.
     pub(crate) async fn start(command: &[String], environment: &BTreeMap<String, String>, log: &Path) -> Result<Self> {

@@ -16,10 +16,9 @@ use crate::{
     compare::GIB,
     contenders::{Contender, build_reconcile},
     events::{ASSOCIATION, Requests},
-    figures::{Grown, Swept, ms, quantile},
+    figures::{Grown, PUT_64, Swept, ms, quantile},
     folders::ours,
     function::Function,
-    memory::body,
 };
 
 type Item = HashMap<String, AttributeValue>;
@@ -29,6 +28,8 @@ const PERSON: &str = "5ab399b8-c499-4da8-af6d-b55e66251f31";
 /// Rounds in which both functions take turns, and requests of a kind in each.
 const ROUNDS: usize = 5;
 const EACH: usize = 20;
+/// The kinds of requests.
+const KINDS: [&str; 5] = [PUT_64, "PUT inline, 8 KiB", "GET metadata", "GET list", "GET list, by retention"];
 /// Items that one call writes, and calls at once.
 const AT_ONCE: usize = 25;
 const WRITERS: usize = 4;
@@ -64,7 +65,7 @@ impl<'a> Side<'a> {
         let mut function = Contender::Ours.start(cloud, Wire::Plain, &[]).await?;
         let requests = Requests { token: cloud.token(Wire::Plain) };
         let stored = function.expect(requests.inline(b"%PDF-1.4 one"), 200).await?;
-        let document = body(&stored.answer)?["dmsDocumentId"].as_str().unwrap_or_default().to_owned();
+        let document = stored.body()?["dmsDocumentId"].as_str().unwrap_or_default().to_owned();
         Ok(Self { cloud, function, document, took: HashMap::new(), cpu: HashMap::new() })
     }
 
@@ -79,7 +80,7 @@ impl<'a> Side<'a> {
         let requests = Requests { token: self.cloud.token(Wire::Plain) };
         let events: Vec<(Bytes, u16)> = (0..EACH)
             .map(|number| match what {
-                "PUT by parts, 64 parts" => (requests.offer(GIB), 202),
+                PUT_64 => (requests.offer(GIB), 202),
                 "PUT inline, 8 KiB" => (requests.inline(&[&number.to_le_bytes()[..], &[b'x'; 8192]].concat()), 200),
                 "GET metadata" => (requests.metadata(&self.document), 200),
                 "GET list, by retention" => (requests.due_before("2099-01-01"), 200),
@@ -95,9 +96,6 @@ impl<'a> Side<'a> {
         Ok(())
     }
 }
-
-const KINDS: [&str; 5] =
-    ["PUT by parts, 64 parts", "PUT inline, 8 KiB", "GET metadata", "GET list", "GET list, by retention"];
 
 async fn compare<'a>(empty: &mut Side<'a>, full: &mut Side<'a>, documents: u64) -> Result<Vec<Grown>> {
     for side in [&mut *empty, &mut *full] {
@@ -180,7 +178,7 @@ fn rename(value: AttributeValue, ids: &[(String, String)]) -> AttributeValue {
 async fn sweep(cloud: &Cloud, function: &mut Function) -> Result<Vec<Swept>> {
     build_reconcile()?;
     let requests = Requests { token: cloud.token(Wire::Plain) };
-    let offered = body(&function.expect(requests.offer(5), 202).await?.answer)?;
+    let offered = function.expect(requests.offer(5), 202).await?.body()?;
     // One part is there, so that it is looked at as an upload on its way.
     send(&offered["upload"]["parts"][0], b"12345").await?;
     let id = offered["dmsDocumentId"].as_str().unwrap_or_default();

@@ -15,9 +15,9 @@ use crate::{
     compare::GIB,
     contenders::Contender,
     events::Requests,
+    figures::PUT_64,
     folders::{root, target},
     function::Function,
-    memory::body,
     sizes,
 };
 
@@ -28,77 +28,58 @@ const REPEATS: usize = 10;
 /// up alike.
 pub(crate) async fn count(cloud: &Cloud) -> Result<BTreeMap<String, u64>> {
     let requests = Requests { token: cloud.token(Wire::Plain) };
+    // What is completed and read was made by another process, which counts for nothing here.
+    let mut other = Contender::Ours.start(cloud, Wire::Plain, &[]).await?;
+    let (mut completions, mut reads) = (Vec::new(), Vec::new());
+    for _ in 0..REPEATS {
+        let offered = other.expect(requests.offer(5), 202).await?.body()?;
+        send(&offered["upload"]["parts"][0], b"12345").await?;
+        completions.push(requests.follow(&offered["upload"]["complete"]));
+        reads.push(requests.metadata(offered["dmsDocumentId"].as_str().unwrap_or_default()));
+    }
+    let offers = |size| (0..REPEATS).map(|_| requests.offer(size)).collect();
+    let file = |number: usize| [number.to_le_bytes().as_slice(), &[b'x'; 8192]].concat();
+    let inline = (0..REPEATS).map(|number| requests.inline(&file(number))).collect();
+
     let start = run(cloud, "start", async |_| Ok(())).await?;
-    let warm = async |function: &mut Function| -> Result<()> {
-        for _ in 0..2 {
-            function.expect(requests.offer(5), 202).await?;
-        }
-        let stored = function.expect(requests.inline(b"%PDF-1.4 warm"), 200).await?.answer;
-        let id = body(&stored)?["dmsDocumentId"].as_str().unwrap_or_default().to_owned();
-        function.expect(requests.metadata(&id), 200).await?;
-        Ok(())
-    };
-    let base = run(cloud, "base", warm).await?;
-    let of_offer = async |name: &str, size: u64| {
+    let base = run(cloud, "base", async |function| warm_up(function, requests).await).await?;
+    let mut counted = BTreeMap::from([("start".to_owned(), start)]);
+    let kinds: [(&str, &str, u16, Vec<Bytes>); 5] = [
+        ("PUT by parts, 1 part", "put-1", 202, offers(5)),
+        (PUT_64, "put-64", 202, offers(GIB)),
+        ("PUT inline, 8 KiB", "inline", 200, inline),
+        ("complete, 1 part", "complete", 200, completions),
+        // After they were completed.
+        ("GET metadata", "metadata", 200, reads),
+    ];
+    for (what, name, status, events) in kinds {
         let total = run(cloud, name, async |function| {
-            warm(function).await?;
-            for _ in 0..REPEATS {
-                function.expect(requests.offer(size), 202).await?;
+            warm_up(function, requests).await?;
+            for event in events {
+                function.expect(event, status).await?;
             }
             Ok(())
         });
-        per_request(total.await?, base)
-    };
-    let mut counted = BTreeMap::from([("start".to_owned(), start)]);
-    counted.insert("PUT by parts, 1 part".to_owned(), of_offer("put-1", 5).await?);
-    counted.insert("PUT by parts, 64 parts".to_owned(), of_offer("put-64", GIB).await?);
-    let inline = run(cloud, "inline", async |function| {
-        warm(function).await?;
-        for number in 0..REPEATS {
-            function.expect(requests.inline(&[number.to_le_bytes().as_slice(), &[b'x'; 8192]].concat()), 200).await?;
-        }
-        Ok(())
-    });
-    counted.insert("PUT inline, 8 KiB".to_owned(), per_request(inline.await?, base)?);
-
-    // What is completed and read was made by another process, which counts for nothing here.
-    let mut other = Contender::Ours.start(cloud, Wire::Plain, &[]).await?;
-    let mut completions: Vec<Bytes> = Vec::new();
-    let mut ids = Vec::new();
-    for _ in 0..REPEATS {
-        let offered = body(&other.expect(requests.offer(5), 202).await?.answer)?;
-        send(&offered["upload"]["parts"][0], b"12345").await?;
-        completions.push(requests.follow(&offered["upload"]["complete"]));
-        ids.push(offered["dmsDocumentId"].as_str().unwrap_or_default().to_owned());
+        let more =
+            total.await?.checked_sub(base).ok_or("a run with requests took fewer instructions than one without")?;
+        counted.insert(what.to_owned(), more / REPEATS as u64);
     }
-    let complete = run(cloud, "complete", async |function| {
-        warm(function).await?;
-        for event in &completions {
-            function.expect(event.clone(), 200).await?;
-        }
-        Ok(())
-    });
-    counted.insert("complete, 1 part".to_owned(), per_request(complete.await?, base)?);
-    let metadata = run(cloud, "metadata", async |function| {
-        warm(function).await?;
-        for id in &ids {
-            function.expect(requests.metadata(id), 200).await?;
-        }
-        Ok(())
-    });
-    counted.insert("GET metadata".to_owned(), per_request(metadata.await?, base)?);
     Ok(counted)
+}
+
+async fn warm_up(function: &mut Function, requests: Requests<'_>) -> Result<()> {
+    for _ in 0..2 {
+        function.expect(requests.offer(5), 202).await?;
+    }
+    let stored = function.expect(requests.inline(b"%PDF-1.4 warm"), 200).await?.body()?;
+    function.expect(requests.metadata(stored["dmsDocumentId"].as_str().unwrap_or_default()), 200).await?;
+    Ok(())
 }
 
 /// Says what to do where callgrind is missing, before anything else is measured.
 pub(crate) fn find_callgrind() -> Result<()> {
     let found = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
     found.map(drop).map_err(|_| "valgrind is not here, which counts instructions: apt-get install valgrind".into())
-}
-
-fn per_request(total: u64, base: u64) -> Result<u64> {
-    let more = total.checked_sub(base).ok_or("a run with requests took fewer instructions than one without")?;
-    Ok(more / REPEATS as u64)
 }
 
 /// The instructions of a whole run of a function. What callgrind wrote stays in `callgrind/NAME.out` of the target folder,

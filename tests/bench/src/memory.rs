@@ -63,7 +63,7 @@ impl Mixed<'_> {
                 // No two files are alike.
                 file[..8].copy_from_slice(&number.to_le_bytes());
                 let answered = function.expect(requests.inline(&file[..size]), 200).await?;
-                stored.extend(body(&answered.answer)?["dmsDocumentId"].as_str().map(str::to_owned));
+                stored.extend(answered.body()?["dmsDocumentId"].as_str().map(str::to_owned));
             }
             30..35 => drop(function.expect(requests.broken(), 400).await?),
             35..50 if !stored.is_empty() => {
@@ -84,7 +84,7 @@ impl Mixed<'_> {
             _ => {
                 let size = FOLLOWING[random.usize(..FOLLOWING.len())];
                 let answered = function.expect(requests.offer(size), 202).await?;
-                uploads.push(body(&answered.answer)?["upload"].take());
+                uploads.push(answered.body()?["upload"].take());
                 if uploads.len() > 100 {
                     let upload = uploads.swap_remove(0);
                     function.expect(requests.follow(&upload["abort"]), 204).await?;
@@ -93,9 +93,4 @@ impl Mixed<'_> {
         }
         Ok(())
     }
-}
-
-/// The JSON in a proxy answer.
-pub(crate) fn body(answer: &Value) -> Result<Value> {
-    Ok(serde_json::from_str(answer["body"].as_str().unwrap_or_default())?)
 }

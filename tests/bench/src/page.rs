@@ -6,7 +6,7 @@ use okd_local::Result;
 
 use crate::{
     contenders::Contender,
-    figures::{ByParts, Compared, Figures, Grown, Machine, Memory, Of, Spread, Swept, Transfer},
+    figures::{ByParts, Compared, Figures, Grown, Machine, Memory, Of, PUT_64, Spread, Swept, Transfer},
     folders::root,
     plot, transfer,
 };
@@ -61,7 +61,7 @@ fn goals(figures: &Figures) -> Option<String> {
     row("the same, Python / ours", by_python, 1, "at least 16", by_python >= 16.0);
     #[expect(clippy::cast_precision_loss, reason = "bytes and instructions")]
     {
-        if let Some(put) = figures.instructions.as_ref().and_then(|of| of.figures.get("PUT by parts, 64 parts")) {
+        if let Some(put) = figures.instructions.as_ref().and_then(|of| of.figures.get(PUT_64)) {
             let put = *put as f64 / 1e6;
             row("instructions of a warm PUT of 64 parts, in millions", put, 2, "at most 8", put <= 8.0);
         }
@@ -80,15 +80,15 @@ fn goals(figures: &Figures) -> Option<String> {
             ("PUT by parts, repeated when stored", 3),
             ("DELETE upload, a part sent", 4),
         ] {
-            let count = calls.get(what).map_or(0, Vec::len);
+            let Some(count) = calls.get(what).map(Vec::len) else {
+                row(&format!("calls of {what}"), f64::NAN, 0, &format!("at most {goal}"), false);
+                continue;
+            };
             #[expect(clippy::cast_precision_loss, reason = "a handful")]
             row(&format!("calls of {what}"), count as f64, 0, &format!("at most {goal}"), count <= goal);
         }
     }
-    if let Some(grown) = figures
-        .growth
-        .as_ref()
-        .and_then(|of| of.figures.iter().rfind(|grown| grown.request == "PUT by parts, 64 parts"))
+    if let Some(grown) = figures.growth.as_ref().and_then(|of| of.figures.iter().rfind(|grown| grown.request == PUT_64))
     {
         let ratio = grown.p50 / grown.p50_empty;
         let what = format!("PUT beside {} documents / none, p50", count(grown.documents));

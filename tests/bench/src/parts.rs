@@ -14,7 +14,6 @@ use crate::{
     events::Requests,
     figures::{ByParts, UseCase, ms},
     function::Function,
-    memory::body,
 };
 
 /// Bytes of files, by the number of their parts. The largest takes a tenant that may have it; of it only the last part is
@@ -51,5 +50,5 @@ async fn one(cloud: &Cloud, function: &mut Function, event: Bytes, status: u16) 
     let cpu = function.used()?.cpu - used;
     let calls = cloud.calls_since(calls).len();
     let case = UseCase { calls, cpu, took: ms(answered.took), answer: answered.bytes };
-    Ok((case, body(&answered.answer)?))
+    Ok((case, answered.body()?))
 }

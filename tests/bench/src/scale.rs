@@ -34,7 +34,7 @@ const SECONDS_OF_CALL: f64 = 0.02;
 /// two transactions of one by parts, which count the open upload and enter the index of what is due besides.
 const WRITES_INLINE: f64 = 12.0;
 const WRITES_BY_PARTS: f64 = 24.0;
-/// Bytes of a tenant's item, of an event and of a document's items.
+/// Bytes of a tenant's item.
 const TENANT_BYTES: f64 = 1200.0;
 
 /// One thing that can give out: what a load asks of it, how much there is, and what then.
@@ -162,24 +162,24 @@ fn writes(asked: Asked) -> f64 {
 }
 
 /// What follows of this load, by the calls that were counted.
-fn asked(load: Load, calls: &BTreeMap<String, Vec<String>>) -> Asked {
-    let calls_of = |what: &str| {
-        #[expect(clippy::cast_precision_loss, reason = "a handful")]
-        let count = calls.get(what).map_or(0, Vec::len) as f64;
-        count
+fn asked(load: Load, calls: &BTreeMap<String, Vec<String>>) -> Result<Asked> {
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    let calls_of = |what: &str| -> Result<f64> {
+        let counted = calls.get(what).ok_or_else(|| format!("{what} was not counted"))?;
+        Ok(counted.len() as f64)
     };
     let share: f64 = MIX.iter().filter(|(_, parts)| *parts > 0.0).map(|(share, _)| share).sum();
     let parts: f64 = MIX.iter().map(|(share, parts)| share * parts).sum();
     let (inline, by_parts) = (load.puts * (1.0 - share), load.puts * share);
-    let of_parts = calls_of("PUT by parts, new") + calls_of("complete");
-    let repeats = REPEATED * by_parts * calls_of("PUT by parts, repeated while parts are missing");
-    Asked {
+    let of_parts = calls_of("PUT by parts, new")? + calls_of("complete")?;
+    let repeats = REPEATED * by_parts * calls_of("PUT by parts, repeated while parts are missing")?;
+    Ok(Asked {
         load,
         requests: (inline + 2.0 * by_parts) * (1.0 + REPEATED),
-        calls: inline * calls_of("PUT inline, new") * (1.0 + REPEATED) + by_parts * of_parts + repeats,
+        calls: inline * calls_of("PUT inline, new")? * (1.0 + REPEATED) + by_parts * of_parts + repeats,
         by_parts,
         parts: load.puts * parts,
-    }
+    })
 }
 
 /// Writes the tables of docs/scale.md, between its two marks.
@@ -188,27 +188,28 @@ pub(crate) fn write(calls: &BTreeMap<String, Vec<String>>) -> Result<()> {
     let page = std::fs::read_to_string(&file)?;
     let (before, rest) = page.split_once("<!-- scale -->\n").ok_or("docs/scale.md has no mark")?;
     let (_, after) = rest.split_once("<!-- /scale -->").ok_or("docs/scale.md has no second mark")?;
-    let table = table(calls);
+    let table = table(calls)?;
     Ok(std::fs::write(file, format!("{before}<!-- scale -->\n{table}<!-- /scale -->{after}"))?)
 }
 
-fn table(calls: &BTreeMap<String, Vec<String>>) -> String {
+fn table(calls: &BTreeMap<String, Vec<String>>) -> Result<String> {
     let mut text = "| what | limit | whose |".to_owned();
     for load in LOADS {
         text +=
             &format!(" {} schools, {} PUT/s, 10^{:.0} documents |", load.tenants, load.puts, load.documents.log10());
     }
     text += " mend |\n|-|-|-|-|-|-|-|\n";
+    let loads = LOADS.iter().map(|&load| asked(load, calls)).collect::<Result<Vec<Asked>>>()?;
     for Resource { what, asked: of, limit, unit, whose, mend } in RESOURCES {
         text += &format!("| {what} | {} {unit} | {whose} |", short(limit));
-        for load in LOADS {
-            let value = of(asked(load, calls));
+        for &load in &loads {
+            let value = of(load);
             let (open, close) = if value > limit { ("**", "**") } else { ("", "") };
             text += &format!(" {open}{} ({:.0} %){close} |", short(value), 100.0 * value / limit);
         }
         text += &format!(" {mend} |\n");
     }
-    text
+    Ok(text)
 }
 
 fn short(value: f64) -> String {
