@@ -48,7 +48,9 @@ pub(crate) async fn whole(body: Body) -> Result<Answer, Broken> {
     Ok(Answer { head: collected.to_bytes(), rest: None })
 }
 
-/// Reads the head of a stream, hands it over by `begin`, and passes the rest on as it comes.
+/// Reads the head of a stream, hands it over by `begin`, and passes the rest on as it comes. Where the reader goes, the rest
+/// is read all the same: Lambda does not tell the function ("Response streaming for Lambda functions"), and one whose
+/// connection broke would end.
 pub(crate) async fn stream(mut body: Body, begin: impl FnOnce(Answer)) {
     let mut head = Vec::new();
     let (sender, receiver) = mpsc::channel(AHEAD);
@@ -72,10 +74,8 @@ pub(crate) async fn stream(mut body: Body, begin: impl FnOnce(Answer)) {
         match next(&mut body).await {
             Ok(None) => return,
             Ok(Some(piece)) => {
-                // A reader that has gone wants no more.
-                if sender.send(Ok(piece)).await.is_err() {
-                    return;
-                }
+                // Fails where the reader has gone.
+                let _ = sender.send(Ok(piece)).await;
             }
             Err(broken) => {
                 let _ = sender.send(Err(broken)).await;

@@ -141,7 +141,8 @@ impl Function {
         outcome
     }
 
-    /// Waits until the process has sent the last of its answer. One that dies before breaks it off.
+    /// Waits until the process has sent the last of its answer and asks for work again: one that broke its answer off
+    /// may end instead.
     async fn see_out(self: Arc<Self>, mut process: Process, end: oneshot::Receiver<()>) {
         tokio::select! {
             _ = end => self.release(process),

@@ -41,14 +41,15 @@ pub(crate) type Outcome = std::result::Result<Answer, Failed>;
 pub(crate) struct Invocation {
     pub(crate) event: Bytes,
     pub(crate) reply: oneshot::Sender<Outcome>,
-    /// Dropped when the last of the answer has come.
+    /// Dropped when the process asks for work again.
     pub(crate) ended: oneshot::Sender<()>,
 }
 
 /// The request that a process has in hand.
 struct InHand {
-    reply: oneshot::Sender<Outcome>,
-    ended: oneshot::Sender<()>,
+    /// Taken by the answer.
+    reply: Option<oneshot::Sender<Outcome>>,
+    _ended: oneshot::Sender<()>,
 }
 
 /// The state of an endpoint: the source of work, and the receiver of the answer to what was given out.
@@ -75,11 +76,12 @@ pub(crate) fn routes(endpoint: Arc<Endpoint>) -> Router {
 
 async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, Bytes) {
     endpoint.ready.notify_one();
+    endpoint.in_hand.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(invocation) = endpoint.work.lock().await.recv().await else {
         return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
     };
     let id = uuid::Uuid::new_v4().to_string();
-    let in_hand = InHand { reply: invocation.reply, ended: invocation.ended };
+    let in_hand = InHand { reply: Some(invocation.reply), _ended: invocation.ended };
     *endpoint.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_hand);
     let deadline = (SystemTime::now() + endpoint.timeout).duration_since(UNIX_EPOCH).unwrap_or_default();
     let headers = [
@@ -109,43 +111,37 @@ async fn respond(
     body: Body,
 ) -> StatusCode {
     if headers.get(RESPONSE_MODE).is_some_and(|mode| mode == "streaming") {
-        let Some(InHand { reply, ended }) = endpoint.take() else {
-            return StatusCode::ACCEPTED;
-        };
-        // No request waits any more after a timeout.
-        answers::stream(body, |answer| drop(reply.send(Ok(answer)))).await;
-        drop(ended);
+        answers::stream(body, |answer| settle(&endpoint, Ok(answer))).await;
         return StatusCode::ACCEPTED;
     }
     let answer = answers::whole(body).await;
-    settle(&endpoint, answer.map_err(|_| Failed::Crashed))
+    settle(&endpoint, answer.map_err(|_| Failed::Crashed));
+    StatusCode::ACCEPTED
 }
 
 async fn fail(State(endpoint): State<Arc<Endpoint>>, Path(_id): Path<String>, body: Bytes) -> StatusCode {
     tracing::error!(error = %String::from_utf8_lossy(&body), "a function answered with an error");
-    settle(&endpoint, Err(Failed::Error))
+    settle(&endpoint, Err(Failed::Error));
+    StatusCode::ACCEPTED
 }
 
 async fn fail_to_start(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> StatusCode {
     tracing::error!(error = %String::from_utf8_lossy(&body), "a function failed to start");
-    settle(&endpoint, Err(Failed::Crashed))
+    settle(&endpoint, Err(Failed::Crashed));
+    StatusCode::ACCEPTED
 }
 
-fn settle(endpoint: &Endpoint, outcome: Outcome) -> StatusCode {
-    if let Some(InHand { reply, .. }) = endpoint.take() {
+fn settle(endpoint: &Endpoint, outcome: Outcome) {
+    let mut in_hand = endpoint.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(reply) = in_hand.as_mut().and_then(|in_hand| in_hand.reply.take()) {
         // No request waits any more after a timeout.
         let _ = reply.send(outcome);
     }
-    StatusCode::ACCEPTED
 }
 
 impl Endpoint {
     /// The endpoint of a process that gets its work from there and has so long for each.
     pub(crate) fn new(work: mpsc::Receiver<Invocation>, timeout: Duration) -> Self {
         Self { ready: Notify::new(), work: work.into(), in_hand: Mutex::default(), timeout }
-    }
-
-    fn take(&self) -> Option<InHand> {
-        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -105,7 +105,10 @@ async fn a_reader_that_goes_in_the_midst_leaves_the_function_to_the_next() {
         drop(answer);
     }
     let answer = get(&sender, &path).send().await.unwrap();
-    assert_eq!(answer.bytes().await.unwrap().len(), bytes.len());
+    let status = answer.status();
+    let read = answer.bytes().await.unwrap();
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&read[..read.len().min(1000)]));
+    assert_eq!(read.len(), bytes.len());
 }
 
 #[tokio::test]
