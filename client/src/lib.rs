@@ -1,10 +1,44 @@
-//! A sender of documents: hands in a file whole or by parts, asks again where there is no answer, and knows in the end that it
-//! is stored. With [samples](sample) of what a school system hands in.
+//! A sender of documents to the OKD document service: hands in a file whole or by parts, asks again where there is no answer,
+//! and knows in the end that it is stored.
+//!
+//! ```no_run
+//! use std::path::PathBuf;
+//!
+//! use okd_client::{Kind, Message, Resource, Sender, Source};
+//!
+//! # async fn example() -> okd_client::Result<()> {
+//! let sender = Sender::new("https://dms.example/live", "a token".to_owned());
+//! let resource = Resource { kind: Kind::Association, id: "123e4567-e89b-12d3-a456-426614174000".to_owned() };
+//! let json = r#"{
+//!     "associationId": "123e4567-e89b-12d3-a456-426614174000",
+//!     "consumers": [{
+//!         "consumerKey": "nl-okd", "documentType": "examination",
+//!         "documentId": "100245", "documentName": "recording.mp4"
+//!     }]
+//! }"#;
+//! let message = Message::new(resource, json.to_owned());
+//! let file = Source::File(PathBuf::from("recording.mp4"));
+//! let contents = file.contents().await?;
+//! let handed_in = sender.put(&message, &file, &contents).await?;
+//! println!("{}", handed_in.id);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With a client's id and secret instead of a token, see [`Tokens::of_client`]. What the service refused is
+//! [`Error::Refused`], with its problem document.
 
-pub mod sample;
-pub mod sender;
+mod calls;
+mod download;
+mod error;
+mod message;
+mod sender;
+mod source;
+mod tokens;
 
-/// An error that is only to be read by a person.
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
-/// A result with such an error.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub use calls::{connections, url_of};
+pub use error::{Error, Refused, Result};
+pub use message::{Kind, Message, OfFile, Resource};
+pub use sender::{End, HandedIn, INLINE, Sender};
+pub use source::{Contents, Digests, Source};
+pub use tokens::{Client, Tokens};

@@ -30,6 +30,7 @@ pub mod policies;
 pub mod runtime;
 pub mod runtime_api;
 mod s3_port;
+pub mod sample;
 pub mod scanner;
 pub mod setup;
 pub mod signed;
@@ -65,7 +66,7 @@ use stream::Stream;
 use template::Template;
 
 pub use okd_cli::{Error, Result};
-pub use okd_client::{sample, sender};
+pub use okd_client as sender;
 
 /// The functions' logs in the data folder, a JSON object a line.
 pub const FUNCTIONS_LOG: &str = "functions.log";

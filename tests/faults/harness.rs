@@ -60,7 +60,7 @@ impl Harness {
         pause_stream(cloud, true);
         let token = cloud.issuer.token("test-sis", "okd:examdocuments okd:enrollmentderollment").unwrap();
         let mut impatient = Sender::new(&cloud.url, token.clone());
-        impatient.patience = Duration::ZERO;
+        impatient.set_patience(Duration::ZERO);
         Self { cloud, sender: Sender::new(&cloud.url, token), impatient, handed_in: Mutex::default() }
     }
 

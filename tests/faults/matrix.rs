@@ -12,7 +12,7 @@ use okd_local::{
     dynamodb::TENANTS_READ,
     events::EVENT,
     invariants::{Findings, Stored},
-    sender::{Refused, Sender, Source},
+    sender::{self, Sender, Source},
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -264,7 +264,7 @@ impl<'a> Run<'a> {
     async fn ask(&self, case: Case, sender: &Sender) -> okd_local::Result<String> {
         let (harness, message) = (self.harness, &self.message);
         let (first, second) = (&self.first, &self.second);
-        let inline = async |file: &TestFile| sender.hand_in_inline(&message.0, &file.0).await;
+        let inline = async |file: &TestFile| Ok(sender.hand_in_inline(&message.0, &file.0).await?);
         let by_parts = async |message: &Message, file: &TestFile| {
             let source = Source::Bytes(file.0.clone());
             let message = message.of_size(file);
@@ -306,7 +306,7 @@ impl<'a> Run<'a> {
             // The document moves to another student, and with it the entries by which it is found.
             Case::InlineMoves => {
                 let moved = message.of_student("2");
-                sender.hand_in_inline(&moved.0, &first.0).await
+                Ok(sender.hand_in_inline(&moved.0, &first.0).await?)
             }
             Case::PartsNew | Case::PartsUnnamed | Case::PartsOverUpload => by_parts(message, first).await,
             Case::PartsVerified | Case::PartsResumed => by_parts(&message.declaring(first.sha256()), first).await,
@@ -315,8 +315,8 @@ impl<'a> Run<'a> {
             Case::PartsWrongCrc => {
                 let wrong = message.declaring(harness.file(1).crc64nvme());
                 let refused = by_parts(&wrong, second).await.unwrap_err();
-                let refused = refused.downcast::<Refused>()?;
-                assert_eq!(refused.status, 422);
+                let refused = refused.downcast::<sender::Error>()?;
+                assert_eq!(refused.refused().map(|no| no.status), Some(422), "{refused}");
                 Ok(self.id.clone())
             }
             Case::PartsWrongSha => {

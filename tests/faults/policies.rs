@@ -29,7 +29,7 @@ async fn compare(parameters: &[(&str, &str)]) {
     let cloud = start(|options| options.parameters = parameters);
     let mut harness = Harness::of(cloud);
     // What is not allowed does not become so.
-    harness.sender.patience = Duration::from_secs(2);
+    harness.sender.set_patience(Duration::from_secs(2));
     matrix::run_every_case(&harness).await;
     come_with_an_unknown_key(cloud).await;
     read_back(cloud).await;

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use okd_faults::Fault;
-use okd_local::sender::Refused;
 
 use crate::harness::{Harness, Message, call};
 
@@ -39,7 +38,7 @@ async fn a_put_says_503_when_a_store_hangs_and_stores_nothing_twice_when_it_is_r
         let began = Instant::now();
         let error = harness.impatient.hand_in_inline(&message.0, &file.0).await.unwrap_err();
         assert!(began.elapsed() < GATEWAY, "{:?}", began.elapsed());
-        assert!(error.downcast_ref::<Refused>().is_none(), "{error}");
+        assert!(error.refused().is_none(), "{error}");
         assert!(error.to_string().contains("urn:problem-type:okd:try-again"), "{error}");
         harness.cloud.faults.clear();
         let id = harness.inline(&message, &file).await;

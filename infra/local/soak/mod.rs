@@ -62,7 +62,7 @@ pub async fn run(cloud: &Cloud, arguments: &Arguments) -> Result<()> {
     let token = cloud.issuer.token("local-soak", "okd:examdocuments")?;
     let sender = Sender::new(&cloud.url, token.clone());
     let mut impatient = Sender::new(&cloud.url, token);
-    impatient.patience = Duration::ZERO;
+    impatient.set_patience(Duration::ZERO);
     let handed_in = Mutex::new(BTreeSet::new());
     let progress = ProgressBar::new(arguments.uploads);
 

@@ -11,8 +11,8 @@ use okd_core::checksum::Checksum;
 use serde_json::{Value, json};
 
 use crate::{
-    Result, sample,
-    sender::{HandedIn, Refused, Sender, Source},
+    Error, Result, sample,
+    sender::{self, HandedIn, Refused, Sender, Source},
 };
 
 /// The scenarios of senders and their documents.
@@ -105,7 +105,7 @@ impl One<'_> {
                 outcome.ids.push(self.offered(&wrong, &file).await?.0);
                 let refused = self.parts_of(&wrong, &file).await;
                 match refused {
-                    Err(error) if error.downcast_ref::<Refused>().is_some_and(|no| no.status == 422) => {}
+                    Err(error) if is_422(&error) => {}
                     Err(error) => return Err(error),
                     Ok(_) => return Err("a wrong checksum was accepted".into()),
                 }
@@ -116,9 +116,7 @@ impl One<'_> {
                 outcome.ids.push(self.offered(&wrong, &file).await?.0);
                 match self.parts_of(&wrong, &file).await {
                     // The verification may be quicker than the answer.
-                    Err(error) if error.downcast_ref::<Refused>().is_none_or(|no| no.status != 422) => {
-                        return Err(error);
-                    }
+                    Err(error) if !is_422(&error) => return Err(error),
                     Ok(handed_in) if handed_in.is_stored => {
                         return Err("bytes that nobody had compared were called stored".into());
                     }
@@ -166,7 +164,7 @@ impl One<'_> {
         if file.len() > 4 << 20 {
             return self.parts(metadata, file).await;
         }
-        self.sender.hand_in_inline(metadata, file).await
+        Ok(self.sender.hand_in_inline(metadata, file).await?)
     }
 
     async fn parts(&mut self, metadata: &Value, file: &Bytes) -> Result<String> {
@@ -180,7 +178,7 @@ impl One<'_> {
 
     async fn parts_of(&self, metadata: &Value, file: &Bytes) -> Result<HandedIn> {
         let source = Source::Bytes(file.clone());
-        self.sender.hand_in_by_parts(&sized(metadata, file), &source).await
+        Ok(self.sender.hand_in_by_parts(&sized(metadata, file), &source).await?)
     }
 
     async fn offered(&self, metadata: &Value, file: &Bytes) -> Result<(String, Value)> {
@@ -218,4 +216,9 @@ pub(super) fn label(scenario: Scenario) -> &'static str {
         Scenario::DiesAtOnce => "whose sender died before the first part: expired",
         Scenario::AsksOnce => "inline, whose sender asked once and died: stored whole, or nothing left of them",
     }
+}
+
+fn is_422(error: &Error) -> bool {
+    let refused = error.downcast_ref::<sender::Error>().and_then(sender::Error::refused);
+    refused.is_some_and(|no| no.status == 422)
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use okd_client::sample;
 use okd_core::checksum::Checksum;
 use okd_local::Result;
+use okd_local::sample;
 use serde_json::{Value, json};
 
 use crate::{

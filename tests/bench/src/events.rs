@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
-use okd_client::sample;
+use okd_local::sample;
 use serde_json::{Map, Value, json};
 
 /// The association of the standard's examples.

@@ -25,6 +25,8 @@ type Item = HashMap<String, AttributeValue>;
 
 /// The person of the sample's metadata.
 const PERSON: &str = "5ab399b8-c499-4da8-af6d-b55e66251f31";
+/// Documents stored, step by step.
+pub(crate) const STEPS: [u64; 3] = [10_000, 100_000, 1_000_000];
 /// Rounds in which both functions take turns, and requests of a kind in each.
 const ROUNDS: usize = 5;
 const EACH: usize = 20;

@@ -21,6 +21,9 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
     if let Some(compared) = &figures.compared {
         std::fs::write(root().join("docs/performance.svg"), plot::bars(&compared.figures))?;
     }
+    if let (Some(parts), Some(growth)) = (&figures.parts, &figures.growth) {
+        std::fs::write(root().join("docs/growth.svg"), plot::curves(&parts.figures, &growth.figures))?;
+    }
     Ok(())
 }
 
@@ -194,7 +197,8 @@ fn growth(Of { machine: on, figures }: &Of<Vec<Grown>>) -> String {
     };
     let head = ["documents stored", "request", "p50 there / with none, ms", "ratio", "CPU there / with none, ms"];
     let rows: Vec<_> = figures.iter().map(row).collect();
-    format!("## Beside many documents\n\n{}{}", machine(on), table(&head, &rows))
+    let curves = "![The same, and the parts above, as curves](growth.svg)";
+    format!("## Beside many documents\n\n{}{}\n{curves}\n", machine(on), table(&head, &rows))
 }
 
 fn sweeps(Of { machine: on, figures }: &Of<Vec<Swept>>) -> String {

@@ -9,11 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use okd_client::{
-    sample,
-    sender::{Sender, Source},
-};
-use okd_local::{Cloud, Options, Result};
+use okd_client::{Sender, Source};
+use okd_local::{Cloud, Options, Result, sample};
 use serde_json::Value;
 
 use crate::{
@@ -83,7 +80,7 @@ fn in_own_process(way: &str, cloud: &Cloud, file: &Path) -> Result<u64> {
 /// The other process: sends the file, or as many bytes from memory; gives its memory at most.
 pub(crate) async fn send(url: &str, file: &Path, is_raw: bool) -> Result<u64> {
     let mut sender = Sender::new(url, std::env::var("OKD_TOKEN")?);
-    sender.patience = Duration::from_secs(30);
+    sender.set_patience(Duration::from_secs(30));
     let metadata = sample::metadata("opname-100245.mp4", Some(GIB));
     if is_raw {
         let upload = sender.offer(&metadata).await?.1["upload"].take();

@@ -8,15 +8,19 @@ use aws_sdk_s3::config::{
     timeout::TimeoutConfig,
 };
 use aws_smithy_http_client::{
-    Builder,
+    Connector,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use aws_types::{
     SdkConfig, sdk_config,
     service_config::{LoadServiceConfig, ServiceConfigKey},
 };
 
 use crate::config::{AwsConfig, ConfigError};
+
+/// The time that a connection may take.
+const TO_CONNECT: Duration = Duration::from_secs(2);
 
 /// The configuration of every client in a Lambda function: with the credentials of its environment, over the same
 /// connections for all credentials. To AWS's endpoints alone, unless `SSL_CERT_FILE` or `SSL_CERT_DIR` names other roots than
@@ -41,7 +45,7 @@ pub fn connect_in_lambda() -> Result<SdkConfig, ConfigError> {
 /// must end before the function's 28 s do.
 pub fn tuned(sdk: sdk_config::Builder) -> sdk_config::Builder {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
+        .connect_timeout(TO_CONNECT)
         .operation_attempt_timeout(Duration::from_secs(3))
         .operation_timeout(Duration::from_secs(5))
         .build();
@@ -54,11 +58,18 @@ fn amazon_roots() -> TrustStore {
     TrustStore::empty().with_pem_certificate(&include_bytes!("amazon_roots.pem")[..])
 }
 
-/// An HTTP client that trusts these roots.
+/// An HTTP client that trusts these roots: one connector for all services and settings. The SDK's own builds one for each client
+/// to see whether it can, and then another for each setting of timeouts, and each reads the roots.
 fn https(roots: TrustStore) -> SharedHttpClient {
     let context = TlsContext::builder().with_trust_store(roots).build();
     let context = context.expect("a trust store is all that it needs");
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()
+    let connector = Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(context)
+        .connector_settings(HttpConnectorSettings::builder().connect_timeout(TO_CONNECT).build())
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
 }
 
 /// The settings of single services, by the SDK's own names for them: `AWS_ENDPOINT_URL_DYNAMODB`.

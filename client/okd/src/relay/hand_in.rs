@@ -1,0 +1,216 @@
+//! Takes a request with a file in it, of any size, and hands the file in by parts.
+
+use axum::{
+    Json,
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    response::IntoResponse,
+};
+use bytes::Bytes;
+use okd_client::{Contents, Error, HandedIn, Kind, Message, OfFile, Resource, Sender, Tokens};
+use serde_json::json;
+
+use super::{
+    Relay, forward,
+    problem::{Answered, Problem},
+    spool::{self, Form, Pieces, Spooled},
+};
+
+/// Bytes of a request that the service takes itself: a file of 4 MiB, 64 KiB of metadata, and the form around them.
+const SMALL: u64 = (4 << 20) + (80 << 10);
+/// A document that nobody has: to ask for it tells what the service thinks of a token.
+const NOBODYS: &str = "/okd/v1/documents/00000000-0000-4000-8000-000000000000/upload";
+/// The header in which the service names the contract's version.
+const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// What a file is for.
+pub(super) enum Target {
+    /// A document of this resource; the form's boundary.
+    Document(Resource, String),
+    /// The new bytes of this document.
+    Replacement(String),
+}
+
+impl Target {
+    /// That of a request, if a file of any size may be in it.
+    pub(super) fn of(request: &Request) -> Option<Self> {
+        let media = request.headers().get(header::CONTENT_TYPE).and_then(|media| media.to_str().ok());
+        // The deployment's base URL may have a stage in front.
+        let path = request.uri().path();
+        let path = &path[path.find("/okd/v1/")?..];
+        let mut segments = path["/okd/v1/".len()..].split('/');
+        let (collection, id) = (segments.next()?, segments.next()?);
+        if segments.next().is_some() || id.is_empty() {
+            return None;
+        }
+        let kind = match collection {
+            "associations" => Kind::Association,
+            "offering" | "offerings" => Kind::Offering,
+            "persons" => Kind::Person,
+            "documents" if [Method::PATCH, Method::PUT].contains(request.method()) => {
+                let is_json = media.is_some_and(|media| media.to_ascii_lowercase().starts_with("application/json"));
+                return (!is_json).then(|| Self::Replacement(id.to_owned()));
+            }
+            _ => return None,
+        };
+        let boundary = multer::parse_boundary(media?).ok()?;
+        let hands_in = [Method::PUT, Method::POST].contains(request.method());
+        hands_in.then(|| Self::Document(Resource { kind, id: id.to_owned() }, boundary))
+    }
+}
+
+/// Answers a request with a file in it.
+pub(super) async fn answer(relay: &Relay, target: Target, request: Request) -> Answered {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: u64| length <= SMALL) {
+        return forward::pass_on(relay, request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let waits = parts.headers.get(header::EXPECT).is_some_and(|expect| expect.as_bytes() == b"100-continue");
+    let pieces = Pieces::of(body, relay);
+    if length.is_none() {
+        match beginning(&pieces).await? {
+            Beginning::All(body) => return pass_on_whole(relay, &parts, body).await,
+            Beginning::Some(first) => pieces.put_back(first).await,
+        }
+    }
+    let admitted = match length {
+        Some(length) if length > relay.arguments.max_size => Err(Problem::too_large(relay.arguments.max_size)),
+        _ => admit(relay, &parts.headers).await,
+    };
+    let answered = match admitted {
+        // It reads the answer now, and sends nothing.
+        Err(refused) if waits && length.is_some() => return Err(refused),
+        Err(refused) => Err(refused),
+        Ok((_permit, version)) => take(relay, target, &parts, &pieces).await.map(|mut response| {
+            response.headers_mut().extend(version.map(|version| (API_VERSION, version)));
+            response
+        }),
+    };
+    if answered.is_err() {
+        pieces.drain().await;
+    }
+    answered
+}
+
+/// Takes the file in, and hands it in.
+async fn take(relay: &Relay, target: Target, parts: &Parts, pieces: &Pieces) -> Answered {
+    let sender = sender(relay, &parts.headers);
+    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    match target {
+        Target::Document(resource, boundary) => {
+            let form = spool::form(relay, &boundary, pieces).await?;
+            let key = text(IDEMPOTENCY_KEY).map(str::to_owned);
+            hand_in(&sender, resource, key, form).await
+        }
+        Target::Replacement(id) => {
+            let file = spool::file(relay, pieces).await?;
+            replace(&sender, &id, text(header::CONTENT_TYPE), file).await
+        }
+    }
+}
+
+/// The beginning of a body whose length nobody has said.
+enum Beginning {
+    /// It is no longer than that.
+    All(Bytes),
+    /// There is more.
+    Some(Vec<Bytes>),
+}
+
+async fn beginning(pieces: &Pieces) -> Answered<Beginning> {
+    let (mut first, mut length) = (Vec::new(), 0);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        length += piece.len() as u64;
+        first.push(piece);
+        if length > SMALL {
+            return Ok(Beginning::Some(first));
+        }
+    }
+    Ok(Beginning::All(first.concat().into()))
+}
+
+async fn pass_on_whole(relay: &Relay, parts: &Parts, body: Bytes) -> Answered {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let answer = forward::ask(relay, &parts.method, path, &parts.headers, Some(body.into())).await?;
+    Ok(forward::to_response(answer))
+}
+
+/// Lets a large file in, if there is room and the service knows its token. Gives the contract's version, too.
+async fn admit<'a>(
+    relay: &'a Relay,
+    headers: &HeaderMap,
+) -> Answered<(tokio::sync::SemaphorePermit<'a>, Option<HeaderValue>)> {
+    let permit = relay.files.try_acquire().map_err(|_| {
+        Problem::try_again(
+            "As many large files are on their way as this relay takes. Repeat the request when Retry-After says.",
+        )
+    })?;
+    let token = headers.iter().filter(|(name, _)| *name == header::AUTHORIZATION);
+    let token = token.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let answer = forward::ask(relay, &Method::GET, NOBODYS, &token, None).await?;
+    let version = answer.headers().get(API_VERSION).cloned();
+    if answer.status() == StatusCode::NOT_FOUND {
+        return Ok((permit, version));
+    }
+    Err(Problem::of_service(answer).await)
+}
+
+fn sender(relay: &Relay, headers: &HeaderMap) -> Sender {
+    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let token = token.split_once(' ').map_or("", |(_, token)| token.trim());
+    let tokens = Tokens::fixed(token.to_owned());
+    let mut sender = Sender::over(relay.http.clone(), &relay.arguments.service, tokens);
+    sender.set_patience(std::time::Duration::from_secs(relay.arguments.patience));
+    sender.set_longest_pause(std::time::Duration::from_secs(5));
+    sender
+}
+
+async fn hand_in(sender: &Sender, resource: Resource, key: Option<String>, form: Form) -> Answered {
+    let Form { metadata, file: Spooled { source, contents }, file_name, file_type } = form;
+    let checksum = checksum(&contents);
+    let of_file = OfFile {
+        size: contents.size,
+        checksum: &checksum,
+        name: file_name.as_deref().filter(|name| !name.is_empty()),
+        format: file_type.as_deref(),
+    };
+    let message = Message { resource, json: metadata, idempotency_key: key };
+    let message = message.with_file(of_file).map_err(refused)?;
+    match sender.put_by_parts(&message, &source).await.map_err(refused)? {
+        HandedIn { id, is_stored: true } => Ok(Json(json!({ "dmsDocumentId": id })).into_response()),
+        HandedIn { .. } => Err(Problem::try_again(
+            "Every byte has arrived and is still being compared with the checksum that was declared. Repeat the request when \
+             Retry-After says: nothing is stored twice.",
+        )),
+    }
+}
+
+async fn replace(sender: &Sender, id: &str, media: Option<&str>, Spooled { source, contents }: Spooled) -> Answered {
+    let checksum = checksum(&contents);
+    let of_file = OfFile { size: contents.size, checksum: &checksum, name: None, format: media };
+    sender.replace_by_parts(id, of_file, &source).await.map_err(refused)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn checksum(contents: &Contents) -> String {
+    format!("crc64nvme:{}", contents.crc64nvme)
+}
+
+fn refused(error: Error) -> Box<Problem> {
+    match error {
+        Error::Refused(refused) | Error::Unreachable(_, Some(refused)) => Problem::like(refused),
+        Error::Json(error) => Problem::malformed_json(&format!("The metadata are no JSON text: {error}.")),
+        Error::Usage(detail) => Problem::invalid_metadata(&detail),
+        Error::Size { declared, size } => Problem::size_mismatch(declared, size),
+        other => {
+            tracing::warn!(error = %other, "a file could not be handed in");
+            Problem::try_again(
+                "The service could not take the file in time. Repeat the request when Retry-After says: what has arrived is not \
+                 sent again.",
+            )
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The bytes of a document.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures_util::stream;
+use reqwest::Body;
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncSeekExt, SeekFrom},
+};
+use tokio_util::io::ReaderStream;
+
+use crate::{Error, Result};
+
+/// Bytes read at once of each part.
+const PIECE: usize = 1 << 18;
+/// Bytes read at once for a checksum.
+const BLOCK: usize = 1 << 20;
+
+/// The bytes of a document.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// In memory.
+    Bytes(Bytes),
+    /// In a file, which must not change while it is sent.
+    File(PathBuf),
+    /// In a file that is open, and may have no name any more.
+    Open(Arc<fs::File>),
+}
+
+/// The size of a document and its checksums.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// Bytes.
+    pub size: u64,
+    /// The SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// The CRC-64/NVME in hexadecimal.
+    pub crc64nvme: String,
+}
+
+/// Checksums in the making.
+pub struct Digests {
+    size: u64,
+    sha256: aws_lc_rs::digest::Context,
+    crc64nvme: crc_fast::Digest,
+}
+
+impl Default for Digests {
+    fn default() -> Self {
+        Self {
+            size: 0,
+            sha256: aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256),
+            crc64nvme: crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme),
+        }
+    }
+}
+
+impl Digests {
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.size += bytes.len() as u64;
+        self.sha256.update(bytes);
+        self.crc64nvme.update(bytes);
+    }
+
+    /// The checksums of all of them.
+    pub fn finish(self) -> Contents {
+        let sha256 = self.sha256.finish();
+        Contents {
+            size: self.size,
+            sha256: sha256.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            crc64nvme: format!("{:016x}", self.crc64nvme.finalize()),
+        }
+    }
+}
+
+impl Source {
+    /// Reads it once, without holding it, for its size and its checksums.
+    pub async fn contents(&self) -> Result<Contents> {
+        match self {
+            Self::Bytes(bytes) => {
+                let mut digests = Digests::default();
+                digests.update(bytes);
+                Ok(digests.finish())
+            }
+            Self::File(path) => {
+                let path = path.clone();
+                in_background(move || fs::File::open(&path).and_then(digest).map_err(|error| cannot(&path, error)))
+                    .await
+            }
+            Self::Open(file) => {
+                let file = file.clone();
+                in_background(move || digest(Slice { file, at: 0, left: u64::MAX }).map_err(cannot_spooled)).await
+            }
+        }
+    }
+
+    /// The name of its file, if it has one.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            Self::Bytes(_) | Self::Open(_) => None,
+            Self::File(path) => Some(path.file_name()?.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// All of it.
+    pub(crate) async fn whole(&self) -> Result<Bytes> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.clone()),
+            Self::File(path) => Ok(tokio::fs::read(path).await.map_err(|error| cannot(path, error))?.into()),
+            Self::Open(file) => {
+                let mut slice = Slice { file: file.clone(), at: 0, left: u64::MAX };
+                in_background(move || {
+                    let mut bytes = Vec::new();
+                    slice.read_to_end(&mut bytes).map_err(cannot_spooled)?;
+                    Ok(bytes.into())
+                })
+                .await
+            }
+        }
+    }
+
+    /// A slice of it, to be sent. Of a file no more is in memory than is on its way, and the disk does not wait for the net.
+    pub(crate) async fn slice(&self, offset: u64, size: u64) -> Result<Body> {
+        match self {
+            Self::Bytes(bytes) => {
+                let range = usize::try_from(offset).ok().zip(usize::try_from(offset + size).ok());
+                let range = range.filter(|(_, to)| *to <= bytes.len());
+                let (from, to) = range.ok_or_else(|| Error::Answer("a part ends after the file".to_owned()))?;
+                Ok(bytes.slice(from..to).into())
+            }
+            Self::File(path) => {
+                let mut file = File::open(path).await.map_err(|error| cannot(path, error))?;
+                file.seek(SeekFrom::Start(offset)).await.map_err(|error| cannot(path, error))?;
+                Ok(Body::wrap_stream(ReaderStream::with_capacity(file.take(size), PIECE)))
+            }
+            Self::Open(file) => {
+                let slice = Slice { file: file.clone(), at: offset, left: size };
+                let pieces = stream::try_unfold(slice, |mut slice| async {
+                    let read = tokio::task::spawn_blocking(move || {
+                        let mut piece = vec![0; PIECE];
+                        let length = slice.read(&mut piece)?;
+                        piece.truncate(length);
+                        Ok::<_, io::Error>((piece, slice))
+                    });
+                    let (piece, slice) = read.await.map_err(io::Error::other)??;
+                    Ok::<_, io::Error>((!piece.is_empty()).then_some((piece, slice)))
+                });
+                Ok(Body::wrap_stream(pieces))
+            }
+        }
+    }
+}
+
+/// A slice of an open file, read without moving its position: many read it at once.
+struct Slice {
+    file: Arc<fs::File>,
+    at: u64,
+    left: u64,
+}
+
+impl Read for Slice {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        use std::os::unix::fs::FileExt as _;
+        #[cfg(windows)]
+        use std::os::windows::fs::FileExt as _;
+
+        let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(into.len());
+        #[cfg(unix)]
+        let read = self.file.read_at(&mut into[..length], self.at)?;
+        #[cfg(windows)]
+        let read = self.file.seek_read(&mut into[..length], self.at)?;
+        self.at += read as u64;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+/// Hashing and reading are no work for a thread that serves connections.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Corrupt(format!("reading the file broke off: {error}")))?
+}
+
+fn digest(mut file: impl Read) -> io::Result<Contents> {
+    let mut digests = Digests::default();
+    let mut block = vec![0; BLOCK];
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(digests.finish()),
+            length => digests.update(&block[..length]),
+        }
+    }
+}
+
+pub(crate) fn cannot(path: &Path, error: io::Error) -> Error {
+    Error::File(path.display().to_string(), error)
+}
+
+fn cannot_spooled(error: io::Error) -> Error {
+    Error::File("a spooled file".to_owned(), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The check value of CRC-64/NVME, and the first of NIST's examples of SHA-256 that `sha256sum` gives too.
+    #[tokio::test]
+    async fn contents_are_known_by_their_published_checksums() {
+        let source = Source::Bytes(Bytes::from_static(b"123456789"));
+        let contents = source.contents().await.unwrap();
+        assert_eq!(contents.size, 9);
+        assert_eq!(contents.crc64nvme, "ae8b14860a799888");
+        assert_eq!(contents.sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225");
+    }
+}

@@ -1,0 +1,127 @@
+//! Where tokens come from.
+
+use std::time::{Duration, Instant};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::{Error, Refused, Result};
+
+/// A token is renewed so long before it ends: a request takes its time.
+const BEFORE_THE_END: Duration = Duration::from_mins(1);
+/// The lifetime of a token whose issuer does not say it (RFC 6749 lets it).
+const UNSAID: u64 = 300;
+/// What is encoded in a client's id and secret.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The time that an issuer may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where tokens come from.
+pub struct Tokens(Kind);
+
+enum Kind {
+    Fixed(String),
+    OfClient(Client, Mutex<Option<(String, Instant)>>),
+}
+
+/// A client at an issuer (OAuth 2.0, client credentials: RFC 6749, section 4.4).
+#[derive(Clone)]
+pub struct Client {
+    /// The URL of the token endpoint, or of the issuer, whose discovery document then names it.
+    pub issuer: String,
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// The scopes to ask for; the issuer's own choice where none are given.
+    pub scope: Option<String>,
+    /// The audience to ask for, where an issuer wants one to be named.
+    pub audience: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    expires_in: Option<u64>,
+}
+
+impl Tokens {
+    /// Always this one.
+    pub fn fixed(token: String) -> Self {
+        Self(Kind::Fixed(token))
+    }
+
+    /// The issuer's for this client, got when they are needed and renewed before they end.
+    pub fn of_client(client: Client) -> Self {
+        Self(Kind::OfClient(client, Mutex::default()))
+    }
+
+    /// One that is good still.
+    pub(crate) async fn get(&self, http: &reqwest::Client) -> Result<String> {
+        let (client, known) = match &self.0 {
+            Kind::Fixed(token) => return Ok(token.clone()),
+            Kind::OfClient(client, known) => (client, known),
+        };
+        let mut known = known.lock().await;
+        if let Some((token, end)) = &*known
+            && *end > Instant::now()
+        {
+            return Ok(token.clone());
+        }
+        let Granted { access_token, expires_in } = client.ask(http).await?;
+        let lives = Duration::from_secs(expires_in.unwrap_or(UNSAID));
+        *known = Some((access_token.clone(), Instant::now() + lives.saturating_sub(BEFORE_THE_END)));
+        Ok(access_token)
+    }
+
+    /// Forgets one that was refused. Says whether there can be another.
+    pub(crate) async fn forget(&self, refused: &str) -> bool {
+        let Kind::OfClient(_, known) = &self.0 else {
+            return false;
+        };
+        let mut known = known.lock().await;
+        known.take_if(|(token, _)| token == refused);
+        true
+    }
+}
+
+impl Client {
+    async fn ask(&self, http: &reqwest::Client) -> Result<Granted> {
+        let endpoint = self.endpoint(http).await?;
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
+        form.extend(self.audience.as_deref().map(|audience| ("audience", audience)));
+        // RFC 6749, section 2.3.1, has both encoded.
+        let [id, secret] = [&self.id, &self.secret].map(|text| utf8_percent_encode(text, ENCODED).to_string());
+        let request = http.post(&endpoint).basic_auth(id, Some(secret)).form(&form).timeout(TIMEOUT);
+        let answer = request.send().await.map_err(|error| unreachable(&endpoint, error))?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await.map_err(|error| unreachable(&endpoint, error))?;
+        if status != 200 {
+            let problem = serde_json::from_str(&text).unwrap_or_default();
+            return Err(Refused { status, problem }.into());
+        }
+        serde_json::from_str(&text).map_err(|error| Error::Answer(format!("{endpoint} gave no token: {error}")))
+    }
+
+    /// The token endpoint: what was given, unless that is an issuer with a discovery document (OpenID Connect Discovery,
+    /// section 4).
+    async fn endpoint(&self, http: &reqwest::Client) -> Result<String> {
+        #[derive(Deserialize)]
+        struct Discovery {
+            token_endpoint: String,
+        }
+        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let answer = http.get(&url).timeout(TIMEOUT).send().await.map_err(|error| unreachable(&url, error))?;
+        if !answer.status().is_success() {
+            return Ok(self.issuer.clone());
+        }
+        let text = answer.text().await.map_err(|error| unreachable(&url, error))?;
+        Ok(serde_json::from_str(&text).map_or_else(|_| self.issuer.clone(), |found: Discovery| found.token_endpoint))
+    }
+}
+
+fn unreachable(url: &str, error: reqwest::Error) -> Error {
+    Error::Unreachable(format!("{url}: {}", crate::calls::with_causes(&error.without_url())), None)
+}
