@@ -37,7 +37,7 @@ impl Sender {
         let source =
             format!("{}?version={}", document(id), described["ext"]["okd"]["version"].as_str().unwrap_or_default());
         let mut file = File::create(path).await.map_err(|error| cannot(path, error))?;
-        let (mut digests, mut read) = (Digests::default(), 0);
+        let (mut digests, mut read) = (Digests::both(), 0);
         let mut progress = Instant::now();
         loop {
             let before = read;
@@ -126,7 +126,7 @@ fn compare(described: &Value, contents: &Contents) -> Result<()> {
     let mut checksums = described["ext"]["okd"]["checksums"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let same = size.is_none_or(|size| size == contents.size)
         && checksums.all(|known| match known.split_once(':') {
-            Some(("sha-256", value)) => value == contents.sha256,
+            Some(("sha-256", value)) => contents.sha256.as_deref() == Some(value),
             Some(("crc64nvme", value)) => value == contents.crc64nvme,
             _ => true,
         });

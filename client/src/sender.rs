@@ -86,8 +86,8 @@ impl Sender {
     /// A checksum is declared, so that 200 means compared, unless the metadata has one. Up to [`INLINE`] the file goes
     /// inside the request.
     pub async fn put(&self, message: &Message, source: &Source, contents: &Contents) -> Result<HandedIn> {
-        if contents.size <= INLINE {
-            let checksum = format!("sha-256:{}", contents.sha256);
+        if let Some(sha256) = contents.sha256.as_ref().filter(|_| contents.size <= INLINE) {
+            let checksum = format!("sha-256:{sha256}");
             let message =
                 message.with_file(OfFile { size: contents.size, checksum: &checksum, ..OfFile::default() })?;
             let id = self.inline(message, source.name().as_deref().unwrap_or("file"), &source.whole().await?).await?;

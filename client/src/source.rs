@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::io::ReaderStream;
 
-use crate::{Error, Result};
+use crate::{Error, INLINE, Result};
 
 /// Bytes read at once of each part.
 const PIECE: usize = 1 << 18;
@@ -39,8 +39,9 @@ pub enum Source {
 pub struct Contents {
     /// Bytes.
     pub size: u64,
-    /// The SHA-256, in hexadecimal.
-    pub sha256: String,
+    /// The SHA-256, in hexadecimal; `None` of a file that goes by parts, for which it is not needed and would take longer
+    /// than all the rest.
+    pub sha256: Option<String>,
     /// The CRC-64/NVME in hexadecimal.
     pub crc64nvme: String,
 }
@@ -48,34 +49,42 @@ pub struct Contents {
 /// Checksums in the making.
 pub struct Digests {
     size: u64,
-    sha256: aws_lc_rs::digest::Context,
+    sha256: Option<aws_lc_rs::digest::Context>,
     crc64nvme: crc_fast::Digest,
 }
 
-impl Default for Digests {
-    fn default() -> Self {
-        Self {
-            size: 0,
-            sha256: aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256),
-            crc64nvme: crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme),
-        }
-    }
-}
-
 impl Digests {
+    /// Both.
+    pub fn both() -> Self {
+        let sha256 = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        Self { sha256: Some(sha256), ..Self::of_parts() }
+    }
+
+    /// That which S3 computes of parts.
+    pub fn of_parts() -> Self {
+        let crc64nvme = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+        Self { size: 0, sha256: None, crc64nvme }
+    }
+
+    fn of_size(size: u64) -> Self {
+        if size <= INLINE { Self::both() } else { Self::of_parts() }
+    }
+
     /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
-        self.sha256.update(bytes);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
         self.crc64nvme.update(bytes);
     }
 
     /// The checksums of all of them.
     pub fn finish(self) -> Contents {
-        let sha256 = self.sha256.finish();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Contents {
             size: self.size,
-            sha256: sha256.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: self.sha256.map(|sha256| hex(sha256.finish().as_ref())),
             crc64nvme: format!("{:016x}", self.crc64nvme.finalize()),
         }
     }
@@ -86,18 +95,17 @@ impl Source {
     pub async fn contents(&self) -> Result<Contents> {
         match self {
             Self::Bytes(bytes) => {
-                let mut digests = Digests::default();
+                let mut digests = Digests::of_size(bytes.len() as u64);
                 digests.update(bytes);
                 Ok(digests.finish())
             }
             Self::File(path) => {
                 let path = path.clone();
-                in_background(move || fs::File::open(&path).and_then(digest).map_err(|error| cannot(&path, error)))
-                    .await
+                in_background(move || digest_file(&path).map_err(|error| cannot(&path, error))).await
             }
             Self::Open(file) => {
                 let file = file.clone();
-                in_background(move || digest(Slice { file, at: 0, left: u64::MAX }).map_err(cannot_spooled)).await
+                in_background(move || digest(Slice::whole(file), Digests::both()).map_err(cannot_spooled)).await
             }
         }
     }
@@ -116,7 +124,7 @@ impl Source {
             Self::Bytes(bytes) => Ok(bytes.clone()),
             Self::File(path) => Ok(tokio::fs::read(path).await.map_err(|error| cannot(path, error))?.into()),
             Self::Open(file) => {
-                let mut slice = Slice { file: file.clone(), at: 0, left: u64::MAX };
+                let mut slice = Slice::whole(file.clone());
                 in_background(move || {
                     let mut bytes = Vec::new();
                     slice.read_to_end(&mut bytes).map_err(cannot_spooled)?;
@@ -166,6 +174,12 @@ struct Slice {
     left: u64,
 }
 
+impl Slice {
+    fn whole(file: Arc<fs::File>) -> Self {
+        Self { file, at: 0, left: u64::MAX }
+    }
+}
+
 impl Read for Slice {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         #[cfg(unix)]
@@ -190,8 +204,13 @@ async fn in_background<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Sen
     done.map_err(|error| Error::Corrupt(format!("reading the file broke off: {error}")))?
 }
 
-fn digest(mut file: impl Read) -> io::Result<Contents> {
-    let mut digests = Digests::default();
+fn digest_file(path: &Path) -> io::Result<Contents> {
+    let file = fs::File::open(path)?;
+    let digests = Digests::of_size(file.metadata()?.len());
+    digest(file, digests)
+}
+
+fn digest(mut file: impl Read, mut digests: Digests) -> io::Result<Contents> {
     let mut block = vec![0; BLOCK];
     loop {
         match file.read(&mut block)? {
@@ -220,6 +239,7 @@ mod tests {
         let contents = source.contents().await.unwrap();
         assert_eq!(contents.size, 9);
         assert_eq!(contents.crc64nvme, "ae8b14860a799888");
-        assert_eq!(contents.sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225");
+        let sha256 = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225";
+        assert_eq!(contents.sha256.as_deref(), Some(sha256));
     }
 }

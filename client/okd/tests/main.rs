@@ -120,9 +120,9 @@ pub(crate) fn metadata(document_id: &str) -> Value {
 }
 
 pub(crate) fn sha256(path: &PathBuf) -> String {
-    let mut digests = Digests::default();
+    let mut digests = Digests::both();
     digests.update(&std::fs::read(path).unwrap());
-    digests.finish().sha256
+    digests.finish().sha256.unwrap()
 }
 
 /// Runs a command to its end.

@@ -23,10 +23,7 @@ mod sizes;
 mod tls;
 mod transfer;
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use okd_local::Result;
@@ -80,19 +77,14 @@ enum Command {
         #[arg(long, value_delimiter = ',', default_values_t = growth::STEPS)]
         documents: Vec<u64>,
     },
-    /// A file of 1 GiB on its way up and down, by our sender and by others.
+    /// A file of 1 GiB on its way up and down, by okd and by others.
     Transfer {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
-    /// Send a file of 1 GiB and tell the memory that it took; `transfer` starts it.
+    /// Send 1 GiB from memory and tell the memory that it took; `transfer` starts it.
     #[command(hide = true)]
-    Send {
-        url: String,
-        file: PathBuf,
-        #[arg(long)]
-        raw: bool,
-    },
+    RawPuts { url: String },
     /// Write the page again from the figures that are kept.
     Page,
 }
@@ -119,8 +111,8 @@ async fn run(Arguments { command, as_built }: Arguments) -> Result<()> {
     if let Command::Instructions { check: true } = command {
         return instructions::check(&Cloud::start(folder.path().join("cloud"))?).await;
     }
-    if let Command::Send { url, file, raw } = command {
-        println!("{}", transfer::send(&url, &file, raw).await?);
+    if let Command::RawPuts { url } = command {
+        println!("{}", transfer::raw_puts(&url).await?);
         return Ok(());
     }
     let mut figures = Figures::read()?;
@@ -136,7 +128,7 @@ impl Command {
     fn contenders(&self) -> &'static [Contender] {
         match self {
             Self::All | Self::Compare { .. } => &Contender::ALL,
-            Self::Transfer { .. } | Self::Page | Self::Send { .. } => &[],
+            Self::Transfer { .. } | Self::Page | Self::RawPuts { .. } => &[],
             _ => &[Contender::Ours],
         }
     }
@@ -182,12 +174,14 @@ async fn measure(command: Command, figures: &mut Figures, folder: &Path) -> Resu
         Command::Growth { documents } => {
             let clouds = (cloud("empty")?, cloud("full")?);
             let (grown, swept) = growth::measure(&clouds.0, &clouds.1, &documents).await?;
+            // The disk is needed for what follows.
+            std::fs::remove_dir_all(&clouds.1.folder)?;
             (figures.growth, figures.sweeps) = (Some(Of::now(grown)), Some(Of::now(swept)));
         }
         Command::Transfer { rounds } => {
             figures.transfers = Some(Of::now(transfer::measure(folder, rounds).await?));
         }
-        Command::All | Command::Page | Command::Send { .. } => {}
+        Command::All | Command::Page | Command::RawPuts { .. } => {}
     }
     Ok(())
 }

@@ -98,7 +98,7 @@ fn goals(figures: &Figures) -> Option<String> {
         row(&what, ratio, 2, "at most 1.1", ratio <= 1.1);
     }
     if let Some(ratio) = figures.transfers.as_ref().and_then(|of| sender_beside_raw(&of.figures)) {
-        row("1 GiB by our sender / raw parallel PUT", ratio, 2, "at least 0.9", ratio >= 0.9);
+        row("1 GiB by okd put / raw parallel PUT", ratio, 2, "at least 0.9", ratio >= 0.9);
     }
     let why = "What a start and the zip spend, and what less would cost: [the decision about cold starts](decisions/cold-start.md).";
     Some(format!("## Goals\n\n{}\n{why}\n", table(&["what", "figure", "goal", "met"], &rows)))

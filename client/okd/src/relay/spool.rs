@@ -221,7 +221,7 @@ impl Spool {
         let mut file = tempfile::tempfile_in(&relay.arguments.spool).map_err(|error| cannot_spool(&error))?;
         let (pieces, mut receiver) = mpsc::channel::<Bytes>(AHEAD);
         let written = tokio::task::spawn_blocking(move || {
-            let mut digests = Digests::default();
+            let mut digests = Digests::of_parts();
             while let Some(piece) = receiver.blocking_recv() {
                 digests.update(&piece);
                 file.write_all(&piece)?;
