@@ -34,6 +34,7 @@ HOURS = 730  # of a month
 ALARM = 0.10
 DASHBOARD = 3.00
 VCPU_HOUR, GB_HOUR = 0.04656, 0.00511  # Fargate
+DISK_HOUR = 0.000111  # a GB of a task's disk beyond 20; NOT VERIFIED for this region, us-east-1's is meant
 BALANCER_HOUR, BALANCED_GB = 0.0270, 0.0080  # an Application Load Balancer, and a capacity unit: 1 GB in an hour
 TRACE = 5.00 / 1e6  # X-Ray, of an invocation, with Tracing=Active
 
@@ -219,10 +220,14 @@ def through_lambda(size):
     return requests * (GATEWAY + LAMBDA + S3_PUT) + size / LINE * GB_SECOND + STORED
 
 
+def two_tasks(vcpu, memory, disk=20):
+    """Two tasks in Fargate, so that one may fail, behind a load balancer, all month. Memory and disk in GB."""
+    task = vcpu * VCPU_HOUR + memory * GB_HOUR + (disk - 20) * DISK_HOUR
+    return (2 * task + BALANCER_HOUR) * HOURS
+
+
 def container(size_of_a_month):
-    """Two small tasks in Fargate, so that one may fail, behind a load balancer, all month."""
-    tasks = 2 * (0.25 * VCPU_HOUR + 0.5 * GB_HOUR) * HOURS
-    return tasks + BALANCER_HOUR * HOURS + size_of_a_month / GB * BALANCED_GB
+    return two_tasks(0.25, 0.5) + size_of_a_month / GB * BALANCED_GB
 
 
 def alternatives():
@@ -243,6 +248,8 @@ def text():
     return "\n".join([
         per_thousand(), "", per_month(), "",
         f"(The documents are {mix}. Standing, of one school: {still}.)", "", alternatives(), "",
+        f"(The relay as infra/relay.yaml has it, two tasks of 1 vCPU, 2 GB and a disk of 100 GB: ${two_tasks(1, 2, 100):.0f} a month, and "
+        f"${1000 * BALANCED_GB:.0f} for each TB that comes.)", "",
         f"(Of a document by parts, a repeat while parts are missing costs ${1000 * repeated('PUT by parts, repeated while parts are missing'):.3f} "
         f"for each 1,000, and one when it is stored ${1000 * repeated('PUT by parts, repeated when stored'):.3f}.)", "", per_part_size(),
     ])  # fmt: skip

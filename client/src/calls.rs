@@ -1,15 +1,11 @@
 //! Calls to the service and to S3: asked again where there is no answer, or one that says "again".
 
-use std::{
-    error::Error as StdError,
-    fmt::Write,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::Value;
 
-use crate::{Error, Refused, Result, tokens::Tokens};
+use crate::{Error, Refused, Result, error::with_causes, tokens::Tokens};
 
 /// The first pause; each is twice as long as the one before, and a part of it is drawn, so that many who failed together do
 /// not come again together.
@@ -129,18 +125,6 @@ pub fn url_of(service: &str, path: &str) -> String {
 fn named_pause(answer: &reqwest::Response) -> Option<Duration> {
     let seconds = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-/// An error with all that it came of: the first alone says only that something failed.
-pub(crate) fn with_causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Nothing fails that writes into a text.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use tokio::{fs::File, io::AsyncWriteExt};
 
 use crate::{
     Error, Refused, Result, Sender,
-    calls::{url_of, with_causes},
+    calls::url_of,
+    error::with_causes,
     sender::document,
     source::{Contents, Digests, cannot},
 };

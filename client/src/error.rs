@@ -1,6 +1,6 @@
 //! Why something did not come about.
 
-use std::fmt;
+use std::{error::Error as StdError, fmt, fmt::Write};
 
 use serde_json::Value;
 
@@ -81,4 +81,16 @@ impl fmt::Display for Refused {
     }
 }
 
-impl std::error::Error for Refused {}
+impl StdError for Refused {}
+
+/// An error with all that it came of: the first alone says only that something failed.
+pub(crate) fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Nothing fails that writes into a text.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}

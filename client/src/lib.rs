@@ -39,6 +39,6 @@ mod tokens;
 pub use calls::{connections, url_of};
 pub use error::{Error, Refused, Result};
 pub use message::{Kind, Message, OfFile, Resource};
-pub use sender::{End, HandedIn, INLINE, Sender};
-pub use source::{Contents, Digests, Source};
+pub use sender::{End, HandedIn, Sender};
+pub use source::{Contents, Digests, INLINE, Source};
 pub use tokens::{Client, Tokens};

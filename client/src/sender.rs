@@ -12,15 +12,13 @@ use crate::{
     Error, Refused, Result,
     calls::{Answer, Calls, connections},
     message::{Message, OfFile},
-    source::{Contents, Source},
+    source::{Contents, INLINE, Source},
     tokens::Tokens,
 };
 
-/// The largest file that goes inside the request (form A).
-pub const INLINE: u64 = 4 << 20;
 /// The longest pause, a part of which is drawn, before it opens an upload again that another sender has ended.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The time that a part may take whatever its size, and the slowest line on which it may take longer.
+/// The time that any part may take, and the slowest line on which a large one may take longer.
 const PART_TIMEOUT: Duration = Duration::from_mins(1);
 const SLOWEST_BYTES_PER_SECOND: u64 = 32 << 10;
 
@@ -184,7 +182,7 @@ impl Sender {
         given(self.calls.ask(Method::GET, &format!("{}/upload", document(id)), |request| request).await?)
     }
 
-    /// Ends a document's upload, whoever began it.
+    /// Ends the upload of a document.
     pub async fn abort(&self, id: &str) -> Result<()> {
         done(self.calls.ask(Method::DELETE, &format!("{}/upload", document(id)), |request| request).await?)
     }

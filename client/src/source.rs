@@ -16,8 +16,10 @@ use tokio::{
 };
 use tokio_util::io::ReaderStream;
 
-use crate::{Error, INLINE, Result};
+use crate::{Error, Result};
 
+/// The largest file that goes inside the request (form A).
+pub const INLINE: u64 = 4 << 20;
 /// Bytes read at once of each part.
 const PIECE: usize = 1 << 18;
 /// Bytes read at once for a checksum.

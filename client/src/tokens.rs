@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::{Error, Refused, Result};
+use crate::{Error, Refused, Result, error::with_causes};
 
 /// A token is renewed so long before it ends: a request takes its time.
 const BEFORE_THE_END: Duration = Duration::from_mins(1);
@@ -123,5 +123,5 @@ impl Client {
 }
 
 fn unreachable(url: &str, error: reqwest::Error) -> Error {
-    Error::Unreachable(format!("{url}: {}", crate::calls::with_causes(&error.without_url())), None)
+    Error::Unreachable(format!("{url}: {}", with_causes(&error.without_url())), None)
 }

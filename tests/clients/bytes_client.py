@@ -111,13 +111,17 @@ def put(token, media, body):
         return answer.status, answer.read().decode()
 
 
+WRITERS = [apache_4, apache_5, javax_mail, javax_mail_short, dot_net, dot_net_accents, python_email]
+
+
 def main():
     token = okd.token()
-    for write in [apache_4, apache_5, javax_mail, javax_mail_short, dot_net, dot_net_accents, python_email]:
+    for write in WRITERS:
         try:
             okd.inline(lambda message, file: put(token, *write(message, file)))
         except AssertionError as error:
             raise AssertionError(f"{write.__name__}: {error}") from error
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -24,13 +24,13 @@ FLAGS = [
 SECONDS = 60
 
 
-def serve(port):
-    """Serves the page on a port; gives the server and the queue of what pages report."""
+def serve(port, page=Path(__file__).with_name("page.html")):
+    """Serves a page on a port; gives the server and the queue of what pages report."""
     reports = queue.Queue()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.answer(Path(__file__).with_name("page.html").read_bytes())
+            self.answer(page.read_bytes())
 
         def do_POST(self):
             reports.put(self.rfile.read(int(self.headers["Content-Length"])).decode())

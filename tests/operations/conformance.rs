@@ -243,7 +243,7 @@ fn page() -> String {
     page.push_str(
         "\nFlow 6 (a DMS tells a system that it has destroyed a document) is served by the school's systems too. One message \
          of the standard, a form of up to 1 GB in one request, cannot pass API Gateway: up to 4 MiB comes so, and more \
-         [in parts](protocol.md).\n\n## Scopes\n\n| Scope | |\n|-|-|\n",
+         through [the relay](operating/relay.md) (`client/okd/tests/relay.rs`), or [in parts](protocol.md).\n\n## Scopes\n\n| Scope | |\n|-|-|\n",
     );
     for scope in scopes_for(None) {
         writeln!(page, "| `{scope}` | opens its type of document, for handing in, reading, replacing and deleting |")

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    put::{put, read_message},
+    hand_in::{put, read_message},
     settings::Settings,
 };
 
@@ -83,7 +83,7 @@ async fn hand_in(sender: &Sender, folder: &Path, row: &Row) -> Result<String> {
     put(sender, &message, &source, &contents).await
 }
 
-/// Writes down at once what became of a document: whoever kills this loses nothing of it.
+/// Writes down at once what became of a document, so that a kill loses nothing of it.
 fn note(writer: &mut csv::Writer<File>, path: &Path, row: Row, stored: &Result<String>) -> Result<()> {
     let Row { on, id, metadata, file } = row;
     let (dms_document_id, error) = match stored {

@@ -4,6 +4,8 @@
 #![expect(clippy::print_stdout, reason = "a command line talks to its user")]
 
 mod batch;
+mod hand_in;
+mod progress;
 mod put;
 mod relay;
 mod settings;
@@ -13,6 +15,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{CommandFactory, Parser, Subcommand};
 use okd_client::{End, Error, Result, Source};
 
+use progress::Bar;
 use settings::Settings;
 
 /// Exit codes. 2 is clap's, for a command line that makes no sense.
@@ -133,7 +136,7 @@ async fn run(Arguments { settings, command }: Arguments) -> Result<()> {
         Command::Abort { id } => settings.sender()?.abort(&id).await,
         Command::Get { id, output } => {
             let mut sender = settings.sender()?;
-            let bar = put::Bar::of_unknown(settings.quiet);
+            let bar = Bar::of_unknown(settings.quiet);
             sender.arrived = bar.arrived();
             sender.get(&id, &output).await?;
             bar.done();
@@ -156,7 +159,7 @@ async fn run(Arguments { settings, command }: Arguments) -> Result<()> {
 async fn resume(settings: Settings, id: &str, source: Source) -> Result<()> {
     let mut sender = settings.sender()?;
     let contents = source.contents().await?;
-    let bar = put::Bar::of(contents.size, settings.quiet);
+    let bar = Bar::of(contents.size, settings.quiet);
     sender.arrived = bar.arrived();
     let end = sender.resume(id, &source, &contents).await?;
     bar.done();

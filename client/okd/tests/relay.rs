@@ -256,8 +256,7 @@ async fn what_is_wrong_with_a_large_request_is_said_as_the_service_says_it() {
         }
     }
     for (token, expected) in [("nonsense", 401), ("", 401)] {
-        let request = relay.put(document("wrong", &file)).build().unwrap();
-        let mut request = request;
+        let mut request = relay.put(document("wrong", &file)).build().unwrap();
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         let answer = relay.http.execute(request).await.unwrap();
         assert!(answer.headers().contains_key("www-authenticate"));
@@ -268,6 +267,24 @@ async fn what_is_wrong_with_a_large_request_is_said_as_the_service_says_it() {
     request.headers_mut().insert("authorization", format!("Bearer {scopes}").parse().unwrap());
     let answer = relay.http.execute(request).await.unwrap();
     assert_eq!(problem(answer).await, (403, "missing-scope".to_owned()));
+}
+
+#[tokio::test]
+async fn what_the_relay_refuses_it_words_as_the_service_does() {
+    let relay = Relay::start(&[]);
+    let large = vec![b'x'; 5 * MIB];
+    let size = crate::metadata("wrong").to_string().replace("\"nl-okd\"", "\"nl-okd\",\"documentSize\":7");
+    let other = "name=\"other\"";
+    for (metadata, kind) in
+        [(&b"{"[..], FILE), (size.as_bytes(), FILE), (b"{}", other), (b"{}", METADATA), (b"{}", "name*=\"file\"")]
+    {
+        let answered = async |file: &[u8]| {
+            let answer = relay.put(form(&[(METADATA, metadata), (kind, file)])).send().await.unwrap();
+            let problem: Value = answer.json().await.unwrap();
+            [problem["type"].clone(), problem["title"].clone(), problem["status"].clone()]
+        };
+        assert_eq!(answered(&large).await, answered(b"small").await, "{kind}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
-use okd_core::{Stores, association::Report, caller::Caller, metadata::Subject, parameters::essence, use_cases};
+use okd_core::{Stores, association::Report, caller::Caller, metadata::Subject, use_cases};
+use okd_form::parameters::essence;
 
 use crate::{
     body,

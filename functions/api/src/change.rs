@@ -7,10 +7,10 @@ use okd_core::{
     caller::Caller,
     ids::DocumentId,
     metadata::{MediaType, Replacement},
-    parameters::essence,
     parts::MAX_INLINE_FILE,
     use_cases::{self, Replaced},
 };
+use okd_form::parameters::essence;
 
 use crate::{
     body,

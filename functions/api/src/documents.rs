@@ -11,9 +11,9 @@ use okd_core::{
     class::SubjectKind,
     metadata::{Message, Metadata, OfferedFile, Subject},
     name::IdempotencyKey,
-    parameters::essence,
     use_cases::{self, Begun},
 };
+use okd_form::parameters::essence;
 
 use crate::{
     associations::{self, MERGE_PATCH},

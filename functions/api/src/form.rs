@@ -3,24 +3,16 @@
 
 use bytes::Bytes;
 use okd_core::{metadata::SentFile, parts::MAX_INLINE_FILE};
+use okd_form::{
+    fault::{Kind, Seen},
+    multipart::{self, Part, Parts},
+};
 
-use crate::multipart::{self, Malformed, Part, Parts};
-
-/// Reasons why a form is not one of metadata and a file.
+/// Reasons why a form is not one of metadata and a file that may come inside a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FormFault {
-    /// It cannot be read.
-    Malformed(Malformed),
-    /// It has no part of this name.
-    MissingPart(&'static str),
-    /// It has two parts of this name.
-    RepeatedPart(&'static str),
-    /// It has a part of a name that is none of ours.
-    UnknownPart(String),
-    /// It has a part without a name.
-    UnnamedPart,
-    /// The part of this name says that it is encoded.
-    EncodedPart(&'static str),
+    /// It is no such form.
+    Form(okd_form::fault::FormFault),
     /// The file has no bytes.
     EmptyFile,
     /// The file has more bytes than may come inline.
@@ -28,7 +20,7 @@ pub(crate) enum FormFault {
 }
 
 /// Both parts, unread.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Form {
     pub(crate) metadata: Bytes,
     pub(crate) file: Bytes,
@@ -41,36 +33,17 @@ impl Form {
     pub(crate) fn read(content_type: &str, body: Bytes) -> Result<Self, FormFault> {
         let boundary = multipart::boundary(content_type)?;
         let mut parts = Parts::of(body, &boundary)?;
-        let (mut metadata, mut file) = (None, None);
-        while let Some(part) = parts.next()? {
-            let disposition = part.valued("content-disposition")?;
-            let disposition = disposition.filter(|valued| valued.value == "form-data");
-            let disposition = disposition.ok_or(FormFault::UnnamedPart)?;
-            if disposition.is_extended("name") {
-                return Err(Malformed::ExtendedName.into());
+        let (mut seen, mut form) = (Seen::default(), Self::default());
+        while let Some(Part { head, bytes }) = parts.next_part()? {
+            match seen.kind_of(&head)? {
+                Kind::Metadata => form.metadata = bytes,
+                Kind::File { name, media } => (form.file, form.file_name, form.file_type) = (bytes, name, media),
             }
-            let (name, place) = match disposition.get("name") {
-                Some("metadata") => ("metadata", &mut metadata),
-                Some("file") => ("file", &mut file),
-                Some(other) => return Err(FormFault::UnknownPart(other.chars().take(64).collect())),
-                None => return Err(FormFault::UnnamedPart),
-            };
-            if place.is_some() {
-                return Err(FormFault::RepeatedPart(name));
-            }
-            check_heads(&part, name)?;
-            *place = Some((part, disposition.get_extended("filename")));
         }
-        let (metadata, _) = metadata.ok_or(FormFault::MissingPart("metadata"))?;
-        let (file, file_name) = file.ok_or(FormFault::MissingPart("file"))?;
-        match file.bytes.len() {
+        seen.both()?;
+        match form.file.len() {
             0 => Err(FormFault::EmptyFile),
-            1..=MAX_INLINE_FILE => Ok(Self {
-                metadata: metadata.bytes,
-                file_name: file_name.filter(|name| !name.is_empty()),
-                file_type: file.header("content-type").map(str::to_owned),
-                file: file.bytes,
-            }),
+            1..=MAX_INLINE_FILE => Ok(form),
             size => Err(FormFault::FileTooLarge { size }),
         }
     }
@@ -81,24 +54,9 @@ impl Form {
     }
 }
 
-impl From<Malformed> for FormFault {
-    fn from(malformed: Malformed) -> Self {
-        Self::Malformed(malformed)
-    }
-}
-
-/// Refuses a part that says it is encoded, since its bytes are stored as they are, and a Content-Type that readers
-/// could take for different ones. A charset label has no effect on JSON (RFC 8259, section 11): the bytes are what
-/// counts.
-fn check_heads(part: &Part, name: &'static str) -> Result<(), FormFault> {
-    let encoding = part.header("content-transfer-encoding").map(str::to_ascii_lowercase);
-    if encoding.is_some_and(|encoding| !["binary", "8bit", "7bit"].contains(&encoding.as_str())) {
-        return Err(FormFault::EncodedPart(name));
-    }
-    match part.valued("content-type") {
-        Err(Malformed::Twice) => Err(Malformed::Twice.into()),
-        // One that cannot be read is ignored.
-        _ => Ok(()),
+impl<T: Into<okd_form::fault::FormFault>> From<T> for FormFault {
+    fn from(fault: T) -> Self {
+        Self::Form(fault.into())
     }
 }
 

@@ -16,7 +16,6 @@ mod form;
 mod kinds;
 mod links;
 mod lists;
-mod multipart;
 mod problem;
 mod refusal;
 mod reply;

@@ -5,6 +5,8 @@ use jiff::civil::Date;
 use okd_core::{Error, MetadataFault, document::EndReason, parts::MAX_INLINE_FILE, use_cases::Standing};
 use serde_json::{Value, json};
 
+use okd_form::fault::FormFault as NoForm;
+
 use crate::{
     form::FormFault,
     kinds::Kind,
@@ -190,32 +192,9 @@ fn problem_of_body(fault: &BodyFault) -> Problem {
 
 /// Words what is wrong with a form.
 fn problem_of_form(fault: &FormFault) -> Problem {
-    let invalid = |detail: String| Problem::new(Kind::InvalidForm, detail);
     match fault {
-        FormFault::Malformed(malformed) => Problem::new(
-            Kind::MalformedForm,
-            format!(
-                "The multipart/form-data body cannot be read: {malformed}. Let an HTTP library build it, or see RFC \
-                 7578."
-            ),
-        ),
-        FormFault::MissingPart(name) => {
-            invalid(format!("The form has no part named {name}. Send one part metadata and one part file."))
-        }
-        FormFault::RepeatedPart(name) => {
-            invalid(format!("The form has two parts named {name}. Hand in one document a request."))
-        }
-        FormFault::UnknownPart(name) => invalid(format!(
-            "The form has a part named {name:?}. Send one part metadata and one part file, and nothing else."
-        )),
-        FormFault::UnnamedPart => invalid(
-            "The form has a part without a name. Each part has a Content-Disposition such as form-data; name=\"file\"."
-                .to_owned(),
-        ),
-        FormFault::EncodedPart(name) => invalid(format!(
-            "The part {name} is encoded. Send the file's bytes as they are, without Content-Transfer-Encoding, and the \
-             metadata in UTF-8."
-        )),
+        FormFault::Form(fault @ NoForm::Malformed(_)) => Problem::new(Kind::MalformedForm, fault.to_string()),
+        FormFault::Form(fault) => Problem::new(Kind::InvalidForm, fault.to_string()),
         FormFault::EmptyFile => Problem::new(Kind::EmptyFile, "The file is empty: a document has at least one byte."),
         FormFault::FileTooLarge { size } => Problem::new(
             Kind::FileTooLargeInline,

@@ -16,7 +16,6 @@ pub mod listing;
 pub mod metadata;
 pub mod metrics;
 pub mod name;
-pub mod parameters;
 pub mod parts;
 pub mod quota;
 pub mod range;

@@ -1,4 +1,4 @@
-//! `okd`: the operator's commands for a deployed stack, or for the cloud on this machine.
+//! The operator's commands for a deployed stack, or for the cloud on this machine.
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, Method, header},
+    http::{HeaderMap, Method, header},
     response::Response,
 };
 
@@ -11,21 +11,9 @@ use okd_client::url_of;
 
 use super::{
     Relay,
+    headers::end_to_end,
     problem::{Answered, Problem},
 };
-
-/// Headers of one connection, which end at it (RFC 9110, section 7.6.1), and those that the next connection sets itself.
-const OF_THE_CONNECTION: [HeaderName; 9] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::HOST,
-    header::EXPECT,
-];
 
 /// Passes a request on, and its answer back, each as it comes.
 pub(super) async fn pass_on(relay: &Relay, request: Request) -> Answered {
@@ -64,18 +52,4 @@ pub(super) fn to_response(answer: reqwest::Response) -> Response {
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-/// The headers that go on to the other side.
-pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
-    // What `Connection` names is of the connection too.
-    let named: Vec<String> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
-        .collect();
-    let of_connection =
-        |name: &HeaderName| OF_THE_CONNECTION.contains(name) || named.iter().any(|other| other == name.as_str());
-    headers.iter().filter(|(name, _)| !of_connection(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }

@@ -8,6 +8,7 @@ use axum::{
 };
 use bytes::Bytes;
 use okd_client::{Contents, Error, HandedIn, Kind, Message, OfFile, Resource, Sender, Tokens};
+use okd_form::{fault::FormFault, multipart, parameters::essence};
 use serde_json::json;
 
 use super::{
@@ -18,15 +19,15 @@ use super::{
 
 /// Bytes of a request that the service takes itself: a file of 4 MiB, 64 KiB of metadata, and the form around them.
 const SMALL: u64 = (4 << 20) + (80 << 10);
-/// A document that nobody has: to ask for it tells what the service thinks of a token.
-const NOBODYS: &str = "/okd/v1/documents/00000000-0000-4000-8000-000000000000/upload";
+/// A document that does not exist: the answer to a request for it tells a good token from a bad one.
+const NO_DOCUMENT: &str = "/okd/v1/documents/00000000-0000-4000-8000-000000000000/upload";
 /// The header in which the service names the contract's version.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What a file is for.
 pub(super) enum Target {
-    /// A document of this resource; the form's boundary.
+    /// A document of this resource; the form's Content-Type.
     Document(Resource, String),
     /// The new bytes of this document.
     Replacement(String),
@@ -49,14 +50,14 @@ impl Target {
             "offering" | "offerings" => Kind::Offering,
             "persons" => Kind::Person,
             "documents" if [Method::PATCH, Method::PUT].contains(request.method()) => {
-                let is_json = media.is_some_and(|media| media.to_ascii_lowercase().starts_with("application/json"));
+                let is_json = media.is_some_and(|media| essence(media) == "application/json");
                 return (!is_json).then(|| Self::Replacement(id.to_owned()));
             }
             _ => return None,
         };
-        let boundary = multer::parse_boundary(media?).ok()?;
+        let media = media.filter(|media| essence(media) == "multipart/form-data")?;
         let hands_in = [Method::PUT, Method::POST].contains(request.method());
-        hands_in.then(|| Self::Document(Resource { kind, id: id.to_owned() }, boundary))
+        hands_in.then(|| Self::Document(Resource { kind, id: id.to_owned() }, media.to_owned()))
     }
 }
 
@@ -99,7 +100,8 @@ async fn take(relay: &Relay, target: Target, parts: &Parts, pieces: &Pieces) -> 
     let sender = sender(relay, &parts.headers);
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     match target {
-        Target::Document(resource, boundary) => {
+        Target::Document(resource, media) => {
+            let boundary = multipart::boundary(&media).map_err(FormFault::from)?;
             let form = spool::form(relay, &boundary, pieces).await?;
             let key = text(IDEMPOTENCY_KEY).map(str::to_owned);
             hand_in(&sender, resource, key, form).await
@@ -111,7 +113,7 @@ async fn take(relay: &Relay, target: Target, parts: &Parts, pieces: &Pieces) -> 
     }
 }
 
-/// The beginning of a body whose length nobody has said.
+/// The beginning of a body of unknown length.
 enum Beginning {
     /// It is no longer than that.
     All(Bytes),
@@ -150,7 +152,7 @@ async fn admit<'a>(
     })?;
     let token = headers.iter().filter(|(name, _)| *name == header::AUTHORIZATION);
     let token = token.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let answer = forward::ask(relay, &Method::GET, NOBODYS, &token, None).await?;
+    let answer = forward::ask(relay, &Method::GET, NO_DOCUMENT, &token, None).await?;
     let version = answer.headers().get(API_VERSION).cloned();
     if answer.status() == StatusCode::NOT_FOUND {
         return Ok((permit, version));

@@ -6,6 +6,7 @@
 
 mod forward;
 mod hand_in;
+mod headers;
 mod problem;
 mod spool;
 mod watch;

@@ -6,9 +6,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use okd_client::Refused;
+use okd_form::fault::FormFault;
 use serde_json::{Value, json};
 
-use super::forward;
+use super::headers::end_to_end;
 
 /// A refusal.
 #[derive(Debug)]
@@ -37,24 +38,19 @@ impl Problem {
         Box::new(Self::of(status, body))
     }
 
-    /// The form is none.
+    /// The request is none.
     pub(super) fn malformed_form(detail: &str) -> Box<Self> {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-form", "Not a form", detail)
+        Self::new(StatusCode::BAD_REQUEST, "malformed-form", "The form cannot be read", detail)
     }
 
     /// The metadata are no JSON.
     pub(super) fn malformed_json(detail: &str) -> Box<Self> {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-json", "Not JSON", detail)
-    }
-
-    /// The form has not the parts that it needs.
-    pub(super) fn invalid_form(detail: &str) -> Box<Self> {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-form", "Form with other parts", detail)
+        Self::new(StatusCode::BAD_REQUEST, "malformed-json", "The metadata is not JSON", detail)
     }
 
     /// The metadata are none that OKD knows.
     pub(super) fn invalid_metadata(detail: &str) -> Box<Self> {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-metadata", "Metadata not understood", detail)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-metadata", "The metadata breaks a rule", detail)
     }
 
     /// The file has another size than declared.
@@ -63,20 +59,20 @@ impl Problem {
             "documentSize says {declared} bytes, but the file has {size}. Nothing was stored: find out which is right and send \
              it again."
         );
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "size-mismatch", "Another size than declared", &detail)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "size-mismatch", "Not the size declared", &detail)
     }
 
     /// There is more metadata than any tenant may have.
     pub(super) fn metadata_too_large(limit: usize) -> Box<Self> {
         let detail = format!("The metadata has more than {limit} bytes. Send ids instead of expanded objects.");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "metadata-too-large", "Metadata too large", &detail)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "metadata-too-large", "The metadata is too large", &detail)
     }
 
     /// The request is larger than this relay takes.
     pub(super) fn too_large(limit: u64) -> Box<Self> {
         let detail =
             format!("The request has more than the {limit} bytes that this relay takes in one. Nothing was stored.");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "document-too-large", "Document too large", &detail)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "document-too-large", "The document is too large", &detail)
     }
 
     /// The sender has been silent for too long.
@@ -102,13 +98,28 @@ impl Problem {
 
     /// The same, with the headers that it came with.
     pub(super) async fn of_service(answer: reqwest::Response) -> Box<Self> {
-        let (status, headers) = (answer.status(), forward::end_to_end(answer.headers()));
+        let (status, headers) = (answer.status(), end_to_end(answer.headers()));
         let body = answer.text().await.unwrap_or_default();
         Box::new(Self { headers, ..Self::of(status, serde_json::from_str(&body).unwrap_or_default()) })
     }
 
     fn of(status: StatusCode, body: Value) -> Self {
         Self { status, body, headers: HeaderMap::new(), retry_after: None }
+    }
+}
+
+impl From<FormFault> for Box<Problem> {
+    fn from(fault: FormFault) -> Self {
+        let detail = fault.to_string();
+        match fault {
+            FormFault::Malformed(_) => Problem::malformed_form(&detail),
+            _ => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid-form",
+                "The form is not one metadata and one file",
+                &detail,
+            ),
+        }
     }
 }
 

@@ -10,9 +10,12 @@ use std::{
 
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
-use multer::{Field, Multipart};
+use futures_util::StreamExt;
 use okd_client::{Contents, Digests, Source};
+use okd_form::{
+    fault::{FormFault, Kind, Seen},
+    incoming::{Event, Incoming},
+};
 use tokio::{
     sync::{Mutex, mpsc},
     task::JoinHandle,
@@ -31,11 +34,11 @@ const AHEAD: usize = 8;
 /// Bytes that are read and forgotten beyond the limit, so that a sender sees why it was refused.
 const BEYOND: u64 = 64 << 20;
 
-/// The body of a request as it comes, within the relay's limits. Whoever reads it holds a part of it.
+/// The body of a request as it comes, within the relay's limits; each of its readers holds it.
 #[derive(Clone)]
-pub(super) struct Pieces(Arc<Mutex<Incoming>>);
+pub(super) struct Pieces(Arc<Mutex<Unread>>);
 
-struct Incoming {
+struct Unread {
     /// What was read of it before, to find out how long it is.
     read: VecDeque<Bytes>,
     body: BodyDataStream,
@@ -94,7 +97,7 @@ impl Pieces {
     pub(super) fn of(body: Body, relay: &Relay) -> Self {
         let (limit, idle) = (relay.arguments.max_size, relay.arguments.idle);
         let body = body.into_data_stream();
-        Self(Arc::new(Mutex::new(Incoming { read: VecDeque::new(), body, came: 0, limit, idle })))
+        Self(Arc::new(Mutex::new(Unread { read: VecDeque::new(), body, came: 0, limit, idle })))
     }
 
     /// The next one.
@@ -107,20 +110,15 @@ impl Pieces {
         self.0.lock().await.read = pieces.into();
     }
 
-    fn stream(&self) -> impl Stream<Item = Result<Bytes, Broken>> + Send + 'static {
-        let pieces = self.clone();
-        stream::unfold(pieces, async |pieces| Some((pieces.next().await?, pieces)))
-    }
-
     /// Reads the rest and forgets it: a sender that is still sending would see its connection break instead of the answer.
     pub(super) async fn drain(&self) {
-        let mut incoming = self.0.lock().await;
-        incoming.limit = incoming.limit.max(incoming.came).saturating_add(BEYOND);
-        while let Some(Ok(_)) = incoming.next().await {}
+        let mut unread = self.0.lock().await;
+        unread.limit = unread.limit.max(unread.came).saturating_add(BEYOND);
+        while let Some(Ok(_)) = unread.next().await {}
     }
 }
 
-impl Incoming {
+impl Unread {
     async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
         if let Some(piece) = self.read.pop_front() {
             return Some(Ok(piece));
@@ -136,33 +134,39 @@ impl Incoming {
     }
 }
 
-/// Reads a form (RFC 7578) with one part `metadata` and one part `file`, in either order.
+/// Reads a form with one part `metadata` and one part `file`, in either order, as the service would.
 pub(super) async fn form(relay: &Relay, boundary: &str, pieces: &Pieces) -> Answered<Form> {
-    let mut parts = Multipart::new(pieces.stream(), boundary);
-    let (mut metadata, mut file) = (None, None);
-    while let Some(mut part) = parts.next_field().await.map_err(|error| unreadable(&error))? {
-        check_encoding(&part)?;
-        match part.name() {
-            Some("metadata") if metadata.is_none() => metadata = Some(text(&mut part).await?),
-            Some("file") if file.is_none() => {
-                let names = (part.file_name().map(str::to_owned), part.content_type().map(ToString::to_string));
-                file = Some((spool_part(relay, &mut part).await?, names));
+    let mut incoming = Incoming::of(boundary);
+    let mut seen = Seen::default();
+    let (mut metadata, mut file) = (Vec::new(), None);
+    let (spool, mut in_file) = (Spool::open(relay)?, false);
+    loop {
+        match incoming.next_event().map_err(FormFault::from)? {
+            Event::Part(head) => match seen.kind_of(&head)? {
+                Kind::Metadata => in_file = false,
+                Kind::File { name, media } => (in_file, file) = (true, Some((name, media))),
+            },
+            Event::Bytes(bytes) if in_file => spool.write(relay, bytes).await?,
+            Event::Bytes(bytes) => {
+                metadata.extend_from_slice(&bytes);
+                if metadata.len() > MAX_METADATA {
+                    return Err(Problem::metadata_too_large(MAX_METADATA));
+                }
             }
-            Some("metadata" | "file") => {
-                return Err(Problem::invalid_form("A part is there twice: send one `metadata` and one `file`."));
-            }
-            _ => {
-                return Err(Problem::invalid_form(
-                    "A part has another name than `metadata` and `file`: send one of each.",
-                ));
-            }
+            Event::More => match pieces.next().await {
+                Some(piece) => incoming.push(&piece?),
+                None => incoming.end(),
+            },
+            Event::End => break,
         }
     }
-    let missing =
-        |name| Problem::invalid_form(&format!("The part `{name}` is missing: send one `metadata` and one `file`."));
-    let metadata = metadata.ok_or_else(|| missing("metadata"))?;
-    let (file, (file_name, file_type)) = file.ok_or_else(|| missing("file"))?;
-    Ok(Form { metadata, file, file_name, file_type })
+    seen.both()?;
+    // The mark of UTF-8 says nothing, and is left out by the service too.
+    let metadata = String::from_utf8(metadata.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&metadata).to_vec());
+    let metadata =
+        metadata.map_err(|_| Problem::malformed_json("The metadata are not UTF-8 (RFC 8259, section 8.1)."))?;
+    let (file_name, file_type) = file.unwrap_or_default();
+    Ok(Form { metadata, file: spool.finish().await?, file_name, file_type })
 }
 
 /// Writes a body to disk.
@@ -172,42 +176,6 @@ pub(super) async fn file(relay: &Relay, pieces: &Pieces) -> Answered<Spooled> {
         spool.write(relay, piece?).await?;
     }
     spool.finish().await
-}
-
-async fn spool_part(relay: &Relay, part: &mut Field<'_>) -> Answered<Spooled> {
-    let spool = Spool::open(relay)?;
-    while let Some(piece) = part.chunk().await.map_err(|error| unreadable(&error))? {
-        spool.write(relay, piece).await?;
-    }
-    spool.finish().await
-}
-
-async fn text(part: &mut Field<'_>) -> Answered<String> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = part.chunk().await.map_err(|error| unreadable(&error))? {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > MAX_METADATA {
-            return Err(Problem::metadata_too_large(MAX_METADATA));
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| Problem::malformed_json("The metadata are not UTF-8 (RFC 8259, section 8.1)."))
-}
-
-/// Refuses a part that says it is encoded: its bytes are stored as they are.
-fn check_encoding(part: &Field<'_>) -> Answered<()> {
-    let encoding = part.headers().get("content-transfer-encoding").map(|value| value.as_bytes().to_ascii_lowercase());
-    let is_plain = encoding.is_none_or(|encoding| [&b"binary"[..], b"8bit", b"7bit"].contains(&encoding.as_slice()));
-    let words = "A part has a Content-Transfer-Encoding: send its bytes as they are.";
-    if is_plain { Ok(()) } else { Err(Problem::invalid_form(words)) }
-}
-
-fn unreadable(error: &multer::Error) -> Box<Problem> {
-    if let multer::Error::StreamReadFailed(cause) = error
-        && let Some(broken) = cause.downcast_ref::<Broken>()
-    {
-        return (*broken).into();
-    }
-    Problem::malformed_form(&format!("The form breaks RFC 7578: {error}. Let an HTTP library build it."))
 }
 
 /// A file that is being written, by a thread that may wait for the disk.

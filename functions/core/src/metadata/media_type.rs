@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::parameters::{Valued, essence, is_token};
+use okd_form::parameters::{Valued, essence, is_token};
 
 /// A media type (RFC 9110, section 8.3.1): the type itself in lower case and, where it came with one, its charset. At
 /// most 255 ASCII characters.

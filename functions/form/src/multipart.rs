@@ -5,14 +5,16 @@
 
 use bytes::Bytes;
 use memchr::memmem;
-use okd_core::parameters::{Fault, Valued, is_token};
+
+use crate::parameters::{Fault, Valued, is_token};
 
 /// Bytes of headers that a part may have; real ones have some hundred.
-const MAX_HEAD: usize = 8 * 1024;
+pub(crate) const MAX_HEAD: usize = 8 * 1024;
 
 /// Reasons why a body is no form. The texts follow "The multipart/form-data body cannot be read: ".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Malformed {
+#[expect(missing_docs, reason = "each says it in its text")]
+pub enum Malformed {
     #[error("its Content-Type names no boundary")]
     NoBoundary,
     #[error("its Content-Type gives a parameter twice")]
@@ -36,7 +38,7 @@ pub(crate) enum Malformed {
 }
 
 /// The boundary that a request's Content-Type names.
-pub(crate) fn boundary(content_type: &str) -> Result<String, Malformed> {
+pub fn boundary(content_type: &str) -> Result<String, Malformed> {
     let valued = Valued::parse(content_type).map_err(|fault| match fault {
         Fault::Unreadable => Malformed::NoBoundary,
         Fault::Twice => Malformed::AmbiguousType,
@@ -47,22 +49,26 @@ pub(crate) fn boundary(content_type: &str) -> Result<String, Malformed> {
 
 /// A part: its headers and its bytes.
 #[derive(Debug)]
-pub(crate) struct Part {
-    /// Pairs of a name in lower case and the value as sent.
-    headers: Vec<(String, String)>,
+pub struct Part {
+    /// Its headers.
+    pub head: Head,
     /// The bytes between the head and the next delimiter.
-    pub(crate) bytes: Bytes,
+    pub bytes: Bytes,
 }
 
-impl Part {
+/// The headers of a part: pairs of a name in lower case and the value as sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Head(Vec<(String, String)>);
+
+impl Head {
     /// Returns a header's value as sent.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(known, _)| known == name);
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// Returns a header's value with its parameters.
-    pub(crate) fn valued(&self, name: &str) -> Result<Option<Valued>, Malformed> {
+    pub fn valued(&self, name: &str) -> Result<Option<Valued>, Malformed> {
         let valued = self.header(name).map(Valued::parse).transpose();
         valued.map_err(|fault| match fault {
             Fault::Unreadable => Malformed::Head,
@@ -72,7 +78,7 @@ impl Part {
 }
 
 /// The parts of a body, one after the other. Bytes before the first delimiter and behind the last are ignored.
-pub(crate) struct Parts {
+pub struct Parts {
     body: Bytes,
     /// CRLF, two hyphens and the boundary.
     delimiter: Vec<u8>,
@@ -90,7 +96,7 @@ struct Delimiter {
 
 impl Parts {
     /// The parts of `body` between lines of this boundary.
-    pub(crate) fn of(body: Bytes, boundary: &str) -> Result<Self, Malformed> {
+    pub fn of(body: Bytes, boundary: &str) -> Result<Self, Malformed> {
         let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
         let mut parts = Self { body, delimiter, next: None };
         let first = parts.delimiter_at_the_start().or_else(|| parts.find(0));
@@ -113,36 +119,22 @@ impl Parts {
     }
 
     /// The next part.
-    pub(crate) fn next(&mut self) -> Result<Option<Part>, Malformed> {
+    pub fn next_part(&mut self) -> Result<Option<Part>, Malformed> {
         let Some(start) = self.next else {
             return Ok(None);
         };
-        let (headers, content) = self.head(start)?;
+        let (head, content) = head(&self.body[start..])?;
+        let content = start + content;
         // In a part without a body the empty line's CRLF is the delimiter's too.
         let end = self.find(content - 2).ok_or_else(|| self.explain_end(content))?;
         self.next = end.next;
-        Ok(Some(Part { headers, bytes: self.body.slice(content..end.start.max(content)) }))
+        Ok(Some(Part { head, bytes: self.body.slice(content..end.start.max(content)) }))
     }
 
     /// Finds the reason why the content that begins at `content` has no end.
     fn explain_end(&self, content: usize) -> Malformed {
         let bare = [b"\n", &self.delimiter[2..], b"--"].concat();
         if memmem::find(&self.body[content..], &bare).is_some() { Malformed::BareLf } else { Malformed::CutShort }
-    }
-
-    /// The headers that begin at `start`, and where what they describe begins.
-    fn head(&self, start: usize) -> Result<(Vec<(String, String)>, usize), Malformed> {
-        let rest = &self.body[start..];
-        if rest.starts_with(b"\r\n") {
-            return Ok((Vec::new(), start + 2));
-        }
-        let within = &rest[..rest.len().min(MAX_HEAD + 4)];
-        let end = memmem::find(within, b"\r\n\r\n");
-        if memmem::find(&within[..end.unwrap_or(within.len())], b"\n\n").is_some() {
-            return Err(Malformed::BareLf);
-        }
-        let end = end.ok_or(if within.len() < rest.len() { Malformed::LongHead } else { Malformed::CutShort })?;
-        Ok((headers(&rest[..end])?, start + end + 4))
     }
 
     /// Returns the delimiter that a body may begin with: the first one, without a CRLF before it.
@@ -160,16 +152,55 @@ impl Parts {
     /// Returns the delimiter that begins at `start` and whose boundary ends at `end`. There is none where the line goes
     /// on: that is content.
     fn delimiter(&self, start: usize, end: usize) -> Option<Delimiter> {
-        let rest = &self.body[end..];
-        let (is_last, rest) = rest.strip_prefix(b"--").map_or((false, rest), |rest| (true, rest));
-        let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let next = match (is_last, &rest[padding..]) {
-            (true, [] | [b'\n'] | [b'\r', b'\n', ..]) => None,
-            (false, [b'\r', b'\n', ..]) => Some(end + padding + 2),
-            _ => return None,
-        };
-        Some(Delimiter { start, next })
+        match judge(&self.body[end..], true) {
+            Judged::Next(length) => Some(Delimiter { start, next: Some(end + length) }),
+            Judged::Last => Some(Delimiter { start, next: None }),
+            Judged::Content | Judged::TooShort => None,
+        }
     }
+}
+
+/// What follows a boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// So many bytes end its line, and a part follows.
+    Next(usize),
+    /// It was the last one.
+    Last,
+    /// The line goes on: it is content.
+    Content,
+    /// More has to come before that can be told.
+    TooShort,
+}
+
+/// Judges what follows a boundary; `is_all` where nothing comes behind it.
+pub(crate) fn judge(rest: &[u8], is_all: bool) -> Judged {
+    let (is_last, line) = rest.strip_prefix(b"--").map_or((false, rest), |line| (true, line));
+    let padding = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    match (is_last, &line[padding..]) {
+        (true, [b'\r', b'\n', ..]) => Judged::Last,
+        (true, [] | [b'\n']) if is_all => Judged::Last,
+        (false, [b'\r', b'\n', ..]) => Judged::Next(padding + 2),
+        (_, [] | [b'\r']) | (true, [b'\n']) if !is_all => Judged::TooShort,
+        (false, [b'-']) if !is_all && padding == 0 => Judged::TooShort,
+        _ => Judged::Content,
+    }
+}
+
+/// Reads the headers that `rest` begins with; returns them and where what they describe begins.
+///
+/// Errors: [`Malformed::CutShort`] where `rest` ends too soon.
+pub(crate) fn head(rest: &[u8]) -> Result<(Head, usize), Malformed> {
+    if rest.starts_with(b"\r\n") {
+        return Ok((Head::default(), 2));
+    }
+    let within = &rest[..rest.len().min(MAX_HEAD + 4)];
+    let end = memmem::find(within, b"\r\n\r\n");
+    if memmem::find(&within[..end.unwrap_or(within.len())], b"\n\n").is_some() {
+        return Err(Malformed::BareLf);
+    }
+    let end = end.ok_or(if within.len() < rest.len() { Malformed::LongHead } else { Malformed::CutShort })?;
+    Ok((Head(headers(&rest[..end])?), end + 4))
 }
 
 /// The headers of a head, folded lines put together (RFC 5322, section 2.2.3, as mail libraries write them).
