@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     Result,
     aws_json::{self, Answer, Call, Described, Port, answer},
+    console::Feed,
     delivery::event,
     policies::Need,
     template::arn,
@@ -35,14 +36,15 @@ pub struct Bus {
     file: Mutex<File>,
     durable: bool,
     webhook: Option<Url>,
+    feed: Option<Arc<Feed>>,
     /// True if the webhook did not accept what it was last told.
     silent: AtomicBool,
     http: reqwest::Client,
 }
 
 impl Bus {
-    /// The bus that writes to this data folder; with `durable`, to the disk before it answers.
-    pub fn open(folder: &Path, durable: bool, webhook: Option<String>) -> Result<Self> {
+    /// The bus that writes to this data folder; with `durable`, to the disk before it answers. It tells the console, too.
+    pub(crate) fn open(folder: &Path, durable: bool, webhook: Option<String>, feed: Option<Arc<Feed>>) -> Result<Self> {
         let url = |webhook: String| {
             let url = webhook.parse::<Url>();
             url.map_err(|error| format!("--webhook {webhook} is no URL: {error}"))
@@ -54,6 +56,7 @@ impl Bus {
             file: file.into(),
             durable,
             webhook,
+            feed,
             silent: AtomicBool::new(false),
             http: reqwest::Client::builder()
                 .user_agent(okd_core::USER_AGENT)
@@ -113,6 +116,9 @@ impl Bus {
         file.write_all(format!("{event}\n").as_bytes())?;
         if self.durable {
             file.sync_data()?;
+        }
+        if let Some(feed) = &self.feed {
+            feed.event(&event);
         }
         Ok(event["id"].as_str().unwrap_or_default().to_owned())
     }

@@ -23,6 +23,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Result,
     answers::{Answer, Rest},
+    console::Feed,
     runtime::Function,
     template::{Route, Template, word},
 };
@@ -45,6 +46,8 @@ pub struct Gateway {
     binary: Vec<String>,
     responses: Map<String, Value>,
     throttle: Option<Throttle>,
+    /// Told of each request.
+    feed: Option<Arc<Feed>>,
 }
 
 /// The requests that are let through: a bucket of tokens for each method of the API, as API Gateway's are.
@@ -86,7 +89,11 @@ impl Throttle {
 
 impl Gateway {
     /// The gateway that the template describes, in front of the functions by their logical ids.
-    pub fn new(template: &Template, functions: &BTreeMap<String, Arc<Function>>) -> Result<Self> {
+    pub(crate) fn new(
+        template: &Template,
+        functions: &BTreeMap<String, Arc<Function>>,
+        feed: Option<Arc<Feed>>,
+    ) -> Result<Self> {
         let api = template.resources("AWS::Serverless::Api").next().map(|(_, api)| api.clone()).unwrap_or_default();
         let routes = template.routes().into_iter().filter_map(|route| {
             let function = functions.get(&route.function)?.clone();
@@ -100,6 +107,7 @@ impl Gateway {
             binary: binary.filter_map(Value::as_str).map(|media| media.replace("~1", "/")).collect(),
             responses: api["GatewayResponses"].as_object().cloned().unwrap_or_default(),
             throttle,
+            feed,
         })
     }
 
@@ -158,7 +166,11 @@ impl Ids {
 
 async fn front(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let ids = Ids::of(request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = answer(&gateway, request, &ids).await;
+    if let Some(feed) = &gateway.feed {
+        response = feed.request(&method, &path, response).await;
+    }
     append(response.headers_mut(), REQUEST_ID, &ids.request);
     append(response.headers_mut(), "x-amz-apigw-id", &ids.extended);
     response

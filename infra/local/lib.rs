@@ -12,6 +12,7 @@ pub mod answers;
 pub mod aws_json;
 pub mod bus;
 mod caller;
+mod console;
 pub mod contract_page;
 mod delivery;
 pub mod demo;
@@ -72,6 +73,8 @@ pub use okd_client as sender;
 pub const FUNCTIONS_LOG: &str = "functions.log";
 /// The template's parameter that has new files screened.
 pub const SCREENING: &str = "Screening";
+/// The template's parameter that names the pages which may upload.
+pub const UPLOAD_ORIGINS: &str = "UploadOrigins";
 /// The tenant that is there from the start.
 pub const OWN_TENANT: &str = "local-school";
 
@@ -102,6 +105,8 @@ pub struct Options {
     pub access_key: Option<AccessKey>,
     /// The URL to send announcements to, besides to the file.
     pub webhook: Option<String>,
+    /// True if the gateway has the page of the console at `/`, which may then upload.
+    pub console: bool,
 }
 
 impl Options {
@@ -120,7 +125,16 @@ impl Options {
             dynamodb_endpoint: None,
             access_key: None,
             webhook: None,
+            console: false,
         }
+    }
+
+    /// Lets a page of the gateway put parts into the bucket, which is at another port.
+    fn let_page_upload(&mut self, url: &str) {
+        let origins = self.parameters.entry(UPLOAD_ORIGINS.to_owned()).or_default();
+        let pages = [url.to_owned(), url.replace(&self.host, "localhost")];
+        let known = origins.split(',').filter(|origin| !origin.is_empty()).map(str::to_owned);
+        *origins = known.chain(pages).collect::<Vec<_>>().join(",");
     }
 }
 
@@ -175,22 +189,26 @@ pub struct Cloud {
 
 impl Cloud {
     /// Starts everything and returns when it answers.
-    pub async fn start(options: Options) -> Result<Self> {
+    pub async fn start(mut options: Options) -> Result<Self> {
         make_private(&options.data)?;
         let given = options.access_key.clone().map(Ok);
         let access_key = given.unwrap_or_else(|| AccessKey::open(&options.data, || (random_word(), random_word())))?;
+        let (gateway, url) = Host { name: &options.host, port: options.port }.bind(0).await?;
+        let feed = options.console.then(Arc::default);
+        if feed.is_some() {
+            options.let_page_upload(&url);
+        }
         let template = read_template(&options)?;
         let front = Front::new(&template, &options.host, access_key.clone())?;
         let Front { guard, policies, faults, .. } = front.clone();
         let host = Host { name: &options.host, port: options.port };
-        let (gateway, url) = host.bind(0).await?;
         let (issuer_listener, issuer_url) = host.bind(1).await?;
         let issuer = Arc::new(Issuer::open(&options.data, issuer_url.clone())?);
         serve(issuer_listener, issuer.clone().router(), &guard);
 
         let Stores { s3_url, dynamodb_url, s3_client, dynamodb_client, s3, tables, written } =
             Stores::start(&template, &options, &front).await?;
-        let bus = Bus::open(&options.data, options.durable, options.webhook.clone())?;
+        let bus = Bus::open(&options.data, options.durable, options.webhook.clone(), feed.clone())?;
         let (listener, bus_url) = host.bind(4).await?;
         tokio::spawn(bus.serve(Port::json(listener, &front)));
 
@@ -242,8 +260,9 @@ impl Cloud {
             environments,
             functions,
         };
-        let api = gateway::Gateway::new(&template, &cloud.functions)?.router();
-        serve(gateway, api.merge(contract_page::routes()), &guard);
+        let api = gateway::Gateway::new(&template, &cloud.functions, feed.clone())?.router();
+        let pages = feed.map(|feed| console::routes(feed, cloud.issuer.clone())).unwrap_or_default();
+        serve(gateway, api.merge(contract_page::routes()).merge(pages), &guard);
         Ok(cloud)
     }
 

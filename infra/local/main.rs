@@ -147,6 +147,7 @@ fn run(arguments: Arguments) -> Result<()> {
             dynamodb_endpoint: arguments.dynamodb_endpoint,
             access_key: None,
             webhook: arguments.webhook,
+            console: arguments.command.is_none(),
         })
         .await?;
         match arguments.command {
@@ -165,7 +166,7 @@ fn run(arguments: Arguments) -> Result<()> {
 fn parameters(upload_origins: &[Origin], screening: bool) -> BTreeMap<String, String> {
     let origins = upload_origins.iter().map(|origin| origin.0.as_str());
     let origins = origins.collect::<Vec<_>>().join(",");
-    let given = (!origins.is_empty()).then(|| ("UploadOrigins".to_owned(), origins));
+    let given = (!origins.is_empty()).then(|| (okd_local::UPLOAD_ORIGINS.to_owned(), origins));
     let screening = screening.then(|| (okd_local::SCREENING.to_owned(), "on".to_owned()));
     given.into_iter().chain(screening).collect()
 }

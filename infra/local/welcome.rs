@@ -42,6 +42,7 @@ pub fn text(cloud: &Cloud) -> Result<String> {
     Ok(format!(
         "\
 The OKD document service runs at {url} (Ctrl-C stops it; documents stay in the data folder).
+What happens in it, to have open beside your work: {url}/
 Its contract, to read and to try: {url}{docs}
 Its logs go to {log}, what is announced of documents to {announced}.
 
