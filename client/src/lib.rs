@@ -35,6 +35,7 @@ mod message;
 mod sender;
 mod source;
 mod tokens;
+mod webhook;
 
 pub use calls::{connections, url_of};
 pub use error::{Error, Refused, Result};
@@ -42,3 +43,4 @@ pub use message::{Kind, Message, OfFile, Resource};
 pub use sender::{End, HandedIn, Sender};
 pub use source::{Contents, Digests, INLINE, Source};
 pub use tokens::{Client, Tokens};
+pub use webhook::{Signing, secret};

@@ -14,6 +14,7 @@ use std::{
 
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use okd_client::Signing;
 use reqwest::Url;
 use serde_json::{Value, json};
 
@@ -31,11 +32,20 @@ pub const ANNOUNCED: &str = "announced.jsonl";
 /// The time that a webhook may take: an SDK waits for 3 s.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Where to send announcements to, besides to the file.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// The URL.
+    pub url: String,
+    /// The secrets to sign with, by Standard Webhooks; without any it has no signature.
+    pub secrets: Vec<String>,
+}
+
 /// The bus.
 pub struct Bus {
     file: Mutex<File>,
     durable: bool,
-    webhook: Option<Url>,
+    webhook: Option<(Url, Option<Signing>)>,
     feed: Option<Arc<Feed>>,
     /// True if the webhook did not accept what it was last told.
     silent: AtomicBool,
@@ -44,12 +54,18 @@ pub struct Bus {
 
 impl Bus {
     /// The bus that writes to this data folder; with `durable`, to the disk before it answers. It tells the console, too.
-    pub(crate) fn open(folder: &Path, durable: bool, webhook: Option<String>, feed: Option<Arc<Feed>>) -> Result<Self> {
-        let url = |webhook: String| {
-            let url = webhook.parse::<Url>();
-            url.map_err(|error| format!("--webhook {webhook} is no URL: {error}"))
+    pub(crate) fn open(
+        folder: &Path,
+        durable: bool,
+        webhook: Option<Webhook>,
+        feed: Option<Arc<Feed>>,
+    ) -> Result<Self> {
+        let parsed = |Webhook { url, secrets }: Webhook| -> Result<_> {
+            let parsed = url.parse::<Url>().map_err(|error| format!("--webhook {url} is no URL: {error}"))?;
+            let signing = (!secrets.is_empty()).then(|| Signing::with(&secrets)).transpose()?;
+            Ok((parsed, signing))
         };
-        let webhook = webhook.map(url).transpose()?;
+        let webhook = webhook.map(parsed).transpose()?;
         let path = folder.join(ANNOUNCED);
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self {
@@ -101,8 +117,15 @@ impl Bus {
         let seconds = entry["Time"].as_f64().unwrap_or_default();
         let time = jiff::Timestamp::UNIX_EPOCH + Duration::try_from_secs_f64(seconds)?;
         let event = event(text("Source"), text("DetailType"), time, &detail);
-        if let Some(webhook) = &self.webhook {
-            let sent = self.http.post(webhook.clone()).json(&event).send().await;
+        if let Some((webhook, signing)) = &self.webhook {
+            let body = event.to_string();
+            let mut request = self.http.post(webhook.clone()).header(header::CONTENT_TYPE, "application/json");
+            // An announcement's id is the same when it is put on the bus again.
+            let id = detail["id"].as_str().unwrap_or_default();
+            for (name, value) in signing.iter().flat_map(|signing| signing.headers(id, &body)) {
+                request = request.header(name, value);
+            }
+            let sent = request.body(body).send().await;
             let heard = sent.and_then(reqwest::Response::error_for_status);
             let silent = heard.as_ref().err().map(reqwest::Error::to_string);
             let was_silent = self.silent.swap(silent.is_some(), Ordering::Relaxed);

@@ -45,7 +45,7 @@ pub mod welcome;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_json::Port;
-use bus::Bus;
+use bus::{Bus, Webhook};
 use dynamodb::Tables;
 use events::Events;
 use front::Front;
@@ -103,8 +103,8 @@ pub struct Options {
     pub dynamodb_endpoint: Option<String>,
     /// The key to these other stores. Without it: the data folder's own.
     pub access_key: Option<AccessKey>,
-    /// The URL to send announcements to, besides to the file.
-    pub webhook: Option<String>,
+    /// Where to send announcements to, besides to the file.
+    pub webhook: Option<Webhook>,
     /// True if the gateway has the page of the console at `/`, which may then upload.
     pub console: bool,
 }

@@ -14,7 +14,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use okd_cli::tenant;
-use okd_local::{Cloud, Options, Result, demo, runtime::clock, soak, welcome};
+use okd_local::{Cloud, Options, Result, bus::Webhook, demo, runtime::clock, soak, welcome};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -46,6 +46,9 @@ struct Arguments {
     /// Send what is announced of documents to this URL too, as JSON; until it answers 2xx it gets it again.
     #[arg(long)]
     webhook: Option<String>,
+    /// Sign what the webhook is told with this secret (`whsec_...`), by Standard Webhooks; twice while it is changed.
+    #[arg(long, env = "OKD_WEBHOOK_SECRET", hide_env_values = true, value_delimiter = ',', requires = "webhook")]
+    webhook_secret: Vec<String>,
     /// Let pages of this origin, such as <https://dms.example>, call the API and send parts from a browser; may be
     /// repeated. (The template's parameter `UploadOrigins`.)
     #[arg(long, value_name = "URL")]
@@ -146,7 +149,7 @@ fn run(arguments: Arguments) -> Result<()> {
             s3_endpoint: arguments.s3_endpoint,
             dynamodb_endpoint: arguments.dynamodb_endpoint,
             access_key: None,
-            webhook: arguments.webhook,
+            webhook: arguments.webhook.map(|url| Webhook { url, secrets: arguments.webhook_secret }),
             console: arguments.command.is_none(),
         })
         .await?;

@@ -17,7 +17,11 @@ use axum::{
 };
 use jiff::Timestamp;
 use okd_faults::{Call, Fault};
-use okd_local::{Cloud, bus::ANNOUNCED};
+use okd_local::{
+    Cloud,
+    bus::{ANNOUNCED, Webhook},
+    sender::secret,
+};
 use serde_json::{Value, json};
 
 use support::{
@@ -28,7 +32,7 @@ use support::{
 /// A webhook that answers with what `answer` gives for each event; 403 to a stranger.
 async fn webhook<F: Future<Output = StatusCode> + Send + 'static>(
     answer: impl Fn(Value) -> F + Clone + Send + Sync + 'static,
-) -> String {
+) -> Webhook {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/okd", listener.local_addr().unwrap());
     let hook = post(move |headers: HeaderMap, Json(event): Json<Value>| {
@@ -44,7 +48,7 @@ async fn webhook<F: Future<Output = StatusCode> + Send + 'static>(
     });
     let router = Router::new().route("/okd", hook);
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    url
+    Webhook { url, secrets: Vec::new() }
 }
 
 /// Everything that has been announced, when everything has been that is to be.
@@ -272,7 +276,7 @@ async fn a_webhook_is_told_again_until_it_accepts() {
     let asked = Arc::new(AtomicUsize::new(0));
     let heard = Arc::new(Mutex::new(Vec::new()));
     let (counted, told) = (asked.clone(), heard.clone());
-    let url = webhook(move |event| {
+    let webhook = webhook(move |event| {
         let (counted, told) = (counted.clone(), told.clone());
         async move {
             if counted.fetch_add(1, Ordering::SeqCst) < 2 {
@@ -283,7 +287,7 @@ async fn a_webhook_is_told_again_until_it_accepts() {
         }
     })
     .await;
-    let cloud = start(|options| options.webhook = Some(url));
+    let cloud = start(|options| options.webhook = Some(webhook));
     let sender = Sender::to(cloud);
     let message = metadata();
     for file in [b"first", b"other"] {
@@ -299,13 +303,42 @@ async fn a_webhook_is_told_again_until_it_accepts() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_told_by_standard_webhooks_and_may_know_either_secret_while_they_are_changed() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/okd", listener.local_addr().unwrap());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let told = heard.clone();
+    let hook = post(async move |headers: HeaderMap, body: String| {
+        told.lock().unwrap().push((headers, body));
+        // The first time it is not heard.
+        if told.lock().unwrap().len() == 1 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+    });
+    let router = Router::new().route("/okd", hook);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let secrets = vec![secret(), secret()];
+    let known = secrets.clone();
+    let cloud = start(|options| options.webhook = Some(Webhook { url, secrets }));
+    Sender::to(cloud).hand_in(&metadata(), b"file").await.ok();
+    let events = announced(cloud).await;
+    let heard = heard.lock().unwrap().clone();
+    assert!(heard.len() >= 2);
+    for (headers, body) in &heard {
+        for secret in &known {
+            standardwebhooks::Webhook::new(secret).unwrap().verify(body.as_bytes(), headers).unwrap();
+        }
+        let id = events[0]["detail"]["id"].as_str().unwrap();
+        assert_eq!(headers["webhook-id"], id, "a message that comes again has the same id");
+    }
+}
+
+#[tokio::test]
 async fn a_webhook_that_takes_its_time_is_told_everything_all_the_same() {
-    let url = webhook(async |_| {
+    let webhook = webhook(async |_| {
         tokio::time::sleep(Duration::from_millis(600)).await;
         StatusCode::OK
     })
     .await;
-    let cloud = start(|options| options.webhook = Some(url));
+    let cloud = start(|options| options.webhook = Some(webhook));
     cloud.stream.as_ref().unwrap().pause(true);
     let sender = Sender::to(cloud);
     for _ in 0..25 {

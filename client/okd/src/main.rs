@@ -5,6 +5,7 @@
 
 mod batch;
 mod hand_in;
+mod listen;
 mod progress;
 mod put;
 mod relay;
@@ -92,6 +93,13 @@ enum Command {
     },
     /// Serve the standard's own requests, of files of any size, in front of a service that takes at most 4 MiB in one.
     Relay(relay::Arguments),
+    /// Forward the events of the cloud on this machine to a URL, signed by Standard Webhooks.
+    Listen(listen::Arguments),
+    /// Bring an event about in the cloud on this machine.
+    Trigger {
+        /// The event.
+        event: listen::EventType,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -145,6 +153,8 @@ async fn run(Arguments { settings, command }: Arguments) -> Result<()> {
         Command::Meta { id } => settings.sender()?.metadata(&id).await.map(|answer| println!("{answer:#}")),
         Command::Delete { id } => settings.sender()?.delete(&id).await,
         Command::Relay(arguments) => relay::run(arguments).await,
+        Command::Listen(arguments) => listen::listen(&settings, arguments).await,
+        Command::Trigger { event } => listen::trigger(&settings, event).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "okd", &mut std::io::stdout());
             Ok(())

@@ -76,7 +76,7 @@ impl Settings {
     /// A sender as they say.
     pub(crate) fn sender(&self) -> Result<Sender> {
         let file = self.file()?;
-        let url = self.url.clone().or(file.url.clone()).ok_or_else(|| missing("--url"))?;
+        let url = self.url()?;
         if !self.allow_http && !is_private_enough(&url) {
             let words = format!("{url} is no https: a token would be read on the way; --allow-http allows it");
             return Err(Error::Usage(words));
@@ -88,6 +88,12 @@ impl Settings {
         sender.set_patience(Duration::from_secs(self.patience.or(file.patience).unwrap_or(300)));
         sender.set_longest_pause(Duration::from_secs(30));
         Ok(sender)
+    }
+
+    /// The base URL of the service.
+    pub(crate) fn url(&self) -> Result<String> {
+        let url = self.url.clone().or(self.file()?.url).ok_or_else(|| missing("--url"))?;
+        Ok(url.trim_end_matches('/').to_owned())
     }
 
     /// Files of a batch sent at once.

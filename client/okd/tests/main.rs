@@ -5,6 +5,7 @@
 mod batch;
 mod commands;
 mod killed;
+mod listen;
 mod relay;
 mod relay_faults;
 
@@ -39,7 +40,15 @@ pub(crate) struct Ended {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let cloud = support::cloud::own_cloud();
+        Self::of(support::cloud::own_cloud())
+    }
+
+    /// With the page that tells what happens.
+    pub(crate) fn with_console() -> Self {
+        Self::of(support::cloud::start(|options| options.console = true))
+    }
+
+    fn of(cloud: &'static Cloud) -> Self {
         let token = cloud.issuer.token("my-sis", "okd:alldocuments").unwrap();
         Self { cloud, folder: tempfile::tempdir_in(support::temporary()).unwrap(), token }
     }

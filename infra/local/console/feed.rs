@@ -32,10 +32,10 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// What happened lately, and then what happens.
-    pub(super) fn read(&self) -> impl Stream<Item = String> + use<> {
+    /// What happened lately, unless `only_new` is asked for, and then what happens.
+    pub(super) fn read(&self, only_new: bool) -> impl Stream<Item = String> + use<> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let (earlier, later) = (recent.clone(), self.told.subscribe());
+        let (earlier, later) = (if only_new { VecDeque::new() } else { recent.clone() }, self.told.subscribe());
         drop(recent);
         let later = stream::unfold(later, async |mut later| {
             loop {
@@ -67,10 +67,7 @@ impl Feed {
 
     /// Tells of an event as its receivers get it.
     pub(crate) fn event(&self, event: &Value) {
-        self.tell(&json!({
-            "kind": "event", "time": event["time"], "type": event["detail-type"],
-            "document": event["detail"]["dmsDocumentId"], "detail": event["detail"],
-        }));
+        self.tell(&json!({ "event": event }));
     }
 
     fn tell(&self, message: &Value) {
@@ -93,7 +90,7 @@ fn described(method: &Method, path: &str, status: u16, answer: &Value) -> Value 
     let problem = (status >= 400)
         .then(|| json!({ "title": answer["title"], "detail": answer["detail"], "type": answer["type"] }));
     json!({
-        "kind": "request", "time": jiff::Timestamp::now(), "method": method.as_str(), "path": path, "status": status,
+        "time": jiff::Timestamp::now(), "method": method.as_str(), "path": path, "status": status,
         "document": document, "state": upload["state"], "received": upload["partsReceived"], "parts": upload["partCount"],
         "size": upload["documentSize"], "problem": problem,
     })

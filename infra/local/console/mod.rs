@@ -8,7 +8,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{RawQuery, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::map_response,
     response::{
@@ -57,8 +57,11 @@ async fn token(State(console): State<Arc<Console>>) -> Result<Json<Value>, Statu
     token.map(|token| Json(json!({ "token": token }))).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// What happened lately, and then what happens (server-sent events).
-async fn tell(State(console): State<Arc<Console>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let told = console.feed.read().map(|text| Ok(Event::default().data(text)));
+/// What happened lately, and then what happens (server-sent events); with `?new`, the latter alone.
+async fn tell(
+    State(console): State<Arc<Console>>,
+    RawQuery(query): RawQuery,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let told = console.feed.read(query.as_deref() == Some("new")).map(|text| Ok(Event::default().data(text)));
     Sse::new(told).keep_alive(KeepAlive::default())
 }
