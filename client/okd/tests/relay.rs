@@ -262,6 +262,19 @@ async fn what_is_wrong_with_a_large_request_is_said_as_the_service_says_it() {
         assert!(answer.headers().contains_key("www-authenticate"));
         assert_eq!(problem(answer).await, (expected, "unauthenticated".to_owned()));
     }
+    for (name, value, expected) in [
+        ("content-encoding", "gzip", (415, "unsupported-media-type")),
+        ("idempotency-key", "é", (400, "invalid-idempotency-key")),
+    ] {
+        let answer = relay.put(document("wrong", &file)).header(name, value.as_bytes()).send().await.unwrap();
+        assert_eq!(problem(answer).await, (expected.0, expected.1.to_owned()), "{name}");
+    }
+    let path = "/okd/v1/associations/nonsense";
+    let answer = relay.request("PUT", path, document("wrong", &file)).send().await.unwrap();
+    assert_eq!(problem(answer).await, (400, "invalid-id".to_owned()));
+    let path = "/okd/v1/documents/00000000-0000-4000-8000-000000000000";
+    let answer = relay.request("PATCH", path, document("wrong", &file)).send().await.unwrap();
+    assert_eq!(problem(answer).await, (415, "unsupported-media-type".to_owned()), "a form is no document's bytes");
     let scopes = relay.cloud.issuer.token("my-sis", "okd:bpvdocuments").unwrap();
     let mut request = relay.put(document("wrong", &file)).build().unwrap();
     request.headers_mut().insert("authorization", format!("Bearer {scopes}").parse().unwrap());

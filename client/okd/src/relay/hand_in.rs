@@ -10,6 +10,7 @@ use bytes::Bytes;
 use okd_client::{Contents, Error, HandedIn, Kind, Message, OfFile, Resource, Sender, Tokens};
 use okd_form::{fault::FormFault, multipart, parameters::essence};
 use serde_json::json;
+use tokio::sync::SemaphorePermit;
 
 use super::{
     Relay, forward,
@@ -19,8 +20,8 @@ use super::{
 
 /// Bytes of a request that the service takes itself: a file of 4 MiB, 64 KiB of metadata, and the form around them.
 const SMALL: u64 = (4 << 20) + (80 << 10);
-/// A document that does not exist: the answer to a request for it tells a good token from a bad one.
-const NO_DOCUMENT: &str = "/okd/v1/documents/00000000-0000-4000-8000-000000000000/upload";
+/// The ends of the types of problems by which the service says that it misses the body, and nothing else.
+const MISSES_BODY: [&str; 2] = ["malformed-form", "empty-file"];
 /// The header in which the service names the contract's version.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -68,9 +69,12 @@ pub(super) async fn answer(relay: &Relay, target: Target, request: Request) -> A
         return forward::pass_on(relay, request).await;
     }
     let (parts, body) = request.into_parts();
-    let waits = parts.headers.get(header::EXPECT).is_some_and(|expect| expect.as_bytes() == b"100-continue");
+    let waits =
+        parts.headers.get(header::EXPECT).is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let pieces = Pieces::of(body, relay);
     if length.is_none() {
+        // So many such beginnings are in memory at most; others wait to be read.
+        let _turn = relay.beginnings.acquire().await;
         match beginning(&pieces).await? {
             Beginning::All(body) => return pass_on_whole(relay, &parts, body).await,
             Beginning::Some(first) => pieces.put_back(first).await,
@@ -78,7 +82,7 @@ pub(super) async fn answer(relay: &Relay, target: Target, request: Request) -> A
     }
     let admitted = match length {
         Some(length) if length > relay.arguments.max_size => Err(Problem::too_large(relay.arguments.max_size)),
-        _ => admit(relay, &parts.headers).await,
+        _ => admit(relay, &parts).await,
     };
     let answered = match admitted {
         // It reads the answer now, and sends nothing.
@@ -103,7 +107,10 @@ async fn take(relay: &Relay, target: Target, parts: &Parts, pieces: &Pieces) -> 
         Target::Document(resource, media) => {
             let boundary = multipart::boundary(&media).map_err(FormFault::from)?;
             let form = spool::form(relay, &boundary, pieces).await?;
-            let key = text(IDEMPOTENCY_KEY).map(str::to_owned);
+            let key = match parts.headers.get(IDEMPOTENCY_KEY).map(HeaderValue::to_str) {
+                Some(Err(_)) => return Err(Problem::invalid_idempotency_key()),
+                key => key.and_then(Result::ok).map(str::to_owned),
+            };
             hand_in(&sender, resource, key, form).await
         }
         Target::Replacement(id) => {
@@ -140,24 +147,21 @@ async fn pass_on_whole(relay: &Relay, parts: &Parts, body: Bytes) -> Answered {
     Ok(forward::to_response(answer))
 }
 
-/// Lets a large file in, if there is room and the service knows its token. Gives the contract's version, too.
-async fn admit<'a>(
-    relay: &'a Relay,
-    headers: &HeaderMap,
-) -> Answered<(tokio::sync::SemaphorePermit<'a>, Option<HeaderValue>)> {
+/// Lets a large file in, if there is room and the service would take it: it is asked with the same request, and no bytes. Gives
+/// the contract's version, too.
+async fn admit<'a>(relay: &'a Relay, parts: &Parts) -> Answered<(SemaphorePermit<'a>, Option<HeaderValue>)> {
     let permit = relay.files.try_acquire().map_err(|_| {
         Problem::try_again(
             "As many large files are on their way as this relay takes. Repeat the request when Retry-After says.",
         )
     })?;
-    let token = headers.iter().filter(|(name, _)| *name == header::AUTHORIZATION);
-    let token = token.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let answer = forward::ask(relay, &Method::GET, NO_DOCUMENT, &token, None).await?;
+    let mut headers = parts.headers.clone();
+    headers.remove(header::CONTENT_LENGTH);
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let answer = forward::ask(relay, &parts.method, path, &headers, Some(Bytes::new().into())).await?;
     let version = answer.headers().get(API_VERSION).cloned();
-    if answer.status() == StatusCode::NOT_FOUND {
-        return Ok((permit, version));
-    }
-    Err(Problem::of_service(answer).await)
+    let problem = Problem::of_service(answer).await;
+    if MISSES_BODY.contains(&problem.kind()) { Ok((permit, version)) } else { Err(problem) }
 }
 
 fn sender(relay: &Relay, headers: &HeaderMap) -> Sender {

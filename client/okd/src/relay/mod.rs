@@ -21,15 +21,20 @@ use std::{
 use axum::{
     Router,
     extract::{Request, State},
-    http::StatusCode,
+    http::{Method, StatusCode},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 use axum_server::{Handle, tls_rustls::RustlsConfig};
+use hyper_util::{
+    rt::{TokioExecutor, TokioTimer},
+    server::conn::auto::Builder,
+};
 use okd_client::{Error, Result, connections};
 use tokio::sync::Semaphore;
 
 use crate::settings::is_private_enough;
+use problem::Problem;
 use watch::Watch;
 
 /// Where it listens, and how much it takes.
@@ -67,6 +72,11 @@ pub(crate) struct Arguments {
     grace: u64,
 }
 
+/// Beginnings of requests of unknown length that are held at once, of 4 MiB each.
+const BEGINNINGS: usize = 16;
+/// The time that the head of a request may take.
+const HEAD: Duration = Duration::from_secs(30);
+
 /// What every request shares.
 struct Relay {
     arguments: Arguments,
@@ -74,6 +84,8 @@ struct Relay {
     http: reqwest::Client,
     /// The permits of large files.
     files: Semaphore,
+    /// The permits to hold the beginning of a request of unknown length.
+    beginnings: Semaphore,
     watch: Watch,
 }
 
@@ -90,7 +102,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let tls = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
     let grace = Duration::from_secs(arguments.grace);
     let files = Semaphore::new(arguments.max_files);
-    let routes = routes(Arc::new(Relay { arguments, http: connections(), files, watch: Watch::default() }));
+    let routes = routes(Arc::new(Relay {
+        arguments,
+        http: connections(),
+        files,
+        beginnings: Semaphore::new(BEGINNINGS),
+        watch: Watch::default(),
+    }));
 
     let listener = std::net::TcpListener::bind(listen).map_err(|error| Error::File(listen.to_string(), error))?;
     listener.set_nonblocking(true).map_err(|error| Error::File(listen.to_string(), error))?;
@@ -106,18 +124,29 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     tracing::info!(url = format!("{scheme}://{address}"), "the relay listens");
     let served = match tls {
         None => match axum_server::from_tcp(listener) {
-            Ok(server) => server.handle(handle).serve(routes.into_make_service()).await,
+            Ok(mut server) => {
+                patient(server.http_builder());
+                server.handle(handle).serve(routes.into_make_service()).await
+            }
             Err(error) => Err(error),
         },
         Some((certificate, key)) => {
             let tls = tls_of(&certificate, &key).await?;
             match axum_server::from_tcp_rustls(listener, tls) {
-                Ok(server) => server.handle(handle).serve(routes.into_make_service()).await,
+                Ok(mut server) => {
+                    patient(server.http_builder());
+                    server.handle(handle).serve(routes.into_make_service()).await
+                }
                 Err(error) => Err(error),
             }
         }
     };
     served.map_err(|error| Error::File(address.to_string(), error))
+}
+
+/// Gives the head of a request its time, and no more.
+fn patient(http: &mut Builder<TokioExecutor>) {
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
 }
 
 async fn tls_of(certificate: &Path, key: &Path) -> Result<RustlsConfig> {
@@ -144,6 +173,7 @@ async fn answer(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     // Without the query, which may hold a secret.
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let (kind, answered) = match hand_in::Target::of(&request) {
+        None if [Method::CONNECT, Method::TRACE].contains(&method) => ("passed on", Err(Problem::no_such_method())),
         Some(target) => ("file", hand_in::answer(&relay, target, request).await),
         None => ("passed on", forward::pass_on(&relay, request).await),
     };

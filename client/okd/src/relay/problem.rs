@@ -68,6 +68,22 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "metadata-too-large", "The metadata is too large", &detail)
     }
 
+    /// The header is none.
+    pub(super) fn invalid_idempotency_key() -> Box<Self> {
+        let detail = "The Idempotency-Key is not visible ASCII. Send a UUID.";
+        Self::new(StatusCode::BAD_REQUEST, "invalid-idempotency-key", "The Idempotency-Key cannot be used", detail)
+    }
+
+    /// The method is for other servers.
+    pub(super) fn no_such_method() -> Box<Self> {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "Method not served here",
+            "CONNECT and TRACE are not served.",
+        )
+    }
+
     /// The request is larger than this relay takes.
     pub(super) fn too_large(limit: u64) -> Box<Self> {
         let detail =
@@ -101,6 +117,11 @@ impl Problem {
         let (status, headers) = (answer.status(), end_to_end(answer.headers()));
         let body = answer.text().await.unwrap_or_default();
         Box::new(Self { headers, ..Self::of(status, serde_json::from_str(&body).unwrap_or_default()) })
+    }
+
+    /// The last word of its type.
+    pub(super) fn kind(&self) -> &str {
+        self.body["type"].as_str().and_then(|kind| kind.rsplit(':').next()).unwrap_or_default()
     }
 
     fn of(status: StatusCode, body: Value) -> Self {
