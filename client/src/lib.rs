@@ -42,5 +42,5 @@ pub use error::{Error, Refused, Result};
 pub use message::{Kind, Message, OfFile, Resource};
 pub use sender::{End, HandedIn, Sender};
 pub use source::{Contents, Digests, INLINE, Source};
-pub use tokens::{Client, Tokens};
+pub use tokens::{Client, Credential, Tokens};
 pub use webhook::{Signing, secret};

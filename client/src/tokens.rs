@@ -1,9 +1,11 @@
 //! Where tokens come from.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::{Error, Refused, Result, error::with_causes};
@@ -14,6 +16,9 @@ const BEFORE_THE_END: Duration = Duration::from_mins(1);
 const UNSAID: u64 = 300;
 /// What is encoded in a client's id and secret.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The type of a client's assertion, and the seconds that it lives.
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const ASSERTION_LIVES: u64 = 60;
 /// The time that an issuer may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -32,12 +37,26 @@ pub struct Client {
     pub issuer: String,
     /// Its id.
     pub id: String,
-    /// Its secret.
-    pub secret: String,
+    /// What proves that it is it.
+    pub credential: Credential,
     /// The scopes to ask for; the issuer's own choice where none are given.
     pub scope: Option<String>,
     /// The audience to ask for, where an issuer wants one to be named.
     pub audience: Option<String>,
+}
+
+/// What proves to an issuer that a client is it.
+#[derive(Clone)]
+pub enum Credential {
+    /// A secret, by HTTP Basic (RFC 6749, section 2.3.1).
+    Secret(String),
+    /// A private key, by an assertion signed with it (RFC 7523; `private_key_jwt` of OpenID Connect).
+    Key {
+        /// The key in PEM: RSA, P-256 or Ed25519.
+        pem: String,
+        /// Its id at the issuer, where that wants one.
+        id: Option<String>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -92,9 +111,20 @@ impl Client {
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
         form.extend(self.audience.as_deref().map(|audience| ("audience", audience)));
-        // RFC 6749, section 2.3.1, has both encoded.
-        let [id, secret] = [&self.id, &self.secret].map(|text| utf8_percent_encode(text, ENCODED).to_string());
-        let request = http.post(&endpoint).basic_auth(id, Some(secret)).form(&form).timeout(TIMEOUT);
+        let request = http.post(&endpoint).timeout(TIMEOUT);
+        let request = match &self.credential {
+            Credential::Secret(secret) => {
+                // Both are encoded.
+                let [id, secret] = [&self.id, secret].map(|text| utf8_percent_encode(text, ENCODED).to_string());
+                request.basic_auth(id, Some(secret)).form(&form)
+            }
+            Credential::Key { pem, id } => {
+                let assertion = self.assertion(&endpoint, pem, id.as_deref())?;
+                form.extend([("client_id", self.id.as_str()), ("client_assertion_type", ASSERTION)]);
+                form.push(("client_assertion", &assertion));
+                request.form(&form)
+            }
+        };
         let answer = request.send().await.map_err(|error| unreachable(&endpoint, error))?;
         let status = answer.status().as_u16();
         let text = answer.text().await.map_err(|error| unreachable(&endpoint, error))?;
@@ -103,6 +133,25 @@ impl Client {
             return Err(Refused { status, problem }.into());
         }
         serde_json::from_str(&text).map_err(|error| Error::Answer(format!("{endpoint} gave no token: {error}")))
+    }
+
+    /// An assertion that this client made for the endpoint, signed with its key (RFC 7523, section 3).
+    fn assertion(&self, endpoint: &str, pem: &str, key_id: Option<&str>) -> Result<String> {
+        let keys = [
+            (Algorithm::RS256, EncodingKey::from_rsa_pem(pem.as_bytes())),
+            (Algorithm::ES256, EncodingKey::from_ec_pem(pem.as_bytes())),
+            (Algorithm::EdDSA, EncodingKey::from_ed_pem(pem.as_bytes())),
+        ];
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let claims = json!({
+            "iss": self.id, "sub": self.id, "aud": endpoint, "iat": now, "exp": now + ASSERTION_LIVES,
+            "jti": uuid::Uuid::new_v4(),
+        });
+        let signed = keys.into_iter().find_map(|(algorithm, key)| {
+            let header = Header { kid: key_id.map(str::to_owned), ..Header::new(algorithm) };
+            encode(&header, &claims, &key.ok()?).ok()
+        });
+        signed.ok_or_else(|| Error::Usage("the client's key is no PEM of an RSA, P-256 or Ed25519 key".to_owned()))
     }
 
     /// The token endpoint: what was given, unless that is an issuer with a discovery document (OpenID Connect Discovery,

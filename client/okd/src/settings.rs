@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use okd_client::{Client, Error, Result, Sender, Tokens};
+use okd_client::{Client, Credential, Error, Result, Sender, Tokens};
 use serde::Deserialize;
 
 /// Where the service is and who calls it.
@@ -31,6 +31,12 @@ pub(crate) struct Settings {
     /// A file with the client's secret; - is the standard input. In the environment it is `OKD_CLIENT_SECRET`.
     #[arg(long, value_name = "FILE", global = true)]
     client_secret_file: Option<PathBuf>,
+    /// A file with the client's private key (PEM), where it proves itself by one instead of a secret (`private_key_jwt`).
+    #[arg(long, env = "OKD_CLIENT_KEY_FILE", value_name = "FILE", global = true)]
+    client_key_file: Option<PathBuf>,
+    /// The id of that key at the issuer.
+    #[arg(long, env = "OKD_CLIENT_KEY_ID", global = true)]
+    client_key_id: Option<String>,
     /// The scopes to ask the issuer for.
     #[arg(long, env = "OKD_SCOPE", global = true)]
     scope: Option<String>,
@@ -66,6 +72,8 @@ struct InFile {
     issuer: Option<String>,
     client_id: Option<String>,
     client_secret_file: Option<PathBuf>,
+    client_key_file: Option<PathBuf>,
+    client_key_id: Option<String>,
     scope: Option<String>,
     audience: Option<String>,
     parallel: Option<usize>,
@@ -113,19 +121,27 @@ impl Settings {
             let path = file.token_file.as_deref().ok_or_else(|| missing("--token-file or --client-id"))?;
             return Ok(Tokens::fixed(secret(path)?));
         };
+        Ok(Tokens::of_client(Client {
+            issuer: or(&self.issuer, &file.issuer).ok_or_else(|| missing("--issuer"))?,
+            id,
+            credential: self.credential(file)?,
+            scope: or(&self.scope, &file.scope),
+            audience: or(&self.audience, &file.audience),
+        }))
+    }
+
+    fn credential(&self, file: &InFile) -> Result<Credential> {
+        if let Some(path) = self.client_key_file.as_ref().or(file.client_key_file.as_ref()) {
+            let id = self.client_key_id.clone().or_else(|| file.client_key_id.clone());
+            return Ok(Credential::Key { pem: secret(path)?, id });
+        }
         let in_environment = std::env::var("OKD_CLIENT_SECRET").ok();
         let secret = match (&self.client_secret_file, in_environment, &file.client_secret_file) {
             (Some(path), _, _) | (None, None, Some(path)) => secret(path)?,
             (None, Some(secret), _) => secret,
-            (None, None, None) => return Err(missing("--client-secret-file")),
+            (None, None, None) => return Err(missing("--client-secret-file or --client-key-file")),
         };
-        Ok(Tokens::of_client(Client {
-            issuer: or(&self.issuer, &file.issuer).ok_or_else(|| missing("--issuer"))?,
-            id,
-            secret,
-            scope: or(&self.scope, &file.scope),
-            audience: or(&self.audience, &file.audience),
-        }))
+        Ok(Credential::Secret(secret))
     }
 
     fn file(&self) -> Result<InFile> {

@@ -1,7 +1,21 @@
 //! Each command once, and how each fails.
 
-use std::process::Stdio;
+use std::{collections::BTreeMap, process::Stdio};
 
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
+use axum::{
+    Form, Json, Router,
+    routing::{get, post},
+};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL},
+};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use serde_json::{Value, json};
 use support::sender::ASSOCIATION;
 use tokio::io::AsyncWriteExt;
 
@@ -75,6 +89,53 @@ async fn a_client_gets_its_tokens_from_its_issuer_and_its_secret_stands_on_no_co
         let output = put.wait_with_output().await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[tokio::test]
+async fn a_client_may_prove_itself_to_its_issuer_by_a_key() {
+    let scene = Scene::new();
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
+    // An uncompressed point: 4, x, y.
+    let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+    let known = DecodingKey::from_ec_components(&BASE64URL.encode(x), &BASE64URL.encode(y)).unwrap();
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64.encode(pkcs8));
+    scene.written("key.pem", pem.as_bytes());
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let endpoint = format!("{issuer}/oauth/token");
+    let discovery = json!({ "issuer": issuer, "token_endpoint": endpoint });
+    let token = scene.token.clone();
+    let grant = post(async move |Form(form): Form<BTreeMap<String, String>>| {
+        assert_eq!(form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_audience(&[&endpoint]);
+        validation.set_required_spec_claims(&["iss", "sub", "aud", "exp"]);
+        let assertion = decode::<Value>(&form["client_assertion"], &known, &validation).unwrap();
+        assert_eq!(assertion.header.kid.as_deref(), Some("key-1"));
+        assert_eq!((&assertion.claims["iss"], &assertion.claims["sub"]), (&json!("my-sis"), &json!("my-sis")));
+        assert!(assertion.claims["jti"].is_string());
+        Json(json!({ "access_token": token, "expires_in": 300 }))
+    });
+    let router = Router::new()
+        .route("/.well-known/openid-configuration", get(async move || Json(discovery)))
+        .route("/oauth/token", grant);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+
+    let mut put = scene.put(&scene.metadata("by-key"), &scene.file("exam.pdf", 100));
+    put.env_remove("OKD_TOKEN").env("OKD_ISSUER", &issuer).args([
+        "--client-id",
+        "my-sis",
+        "--client-key-file",
+        "key.pem",
+    ]);
+    let ended = end({
+        put.args(["--client-key-id", "key-1"]);
+        put
+    })
+    .await;
+    assert_eq!(ended.code, 0, "{ended:?}");
 }
 
 #[tokio::test]
