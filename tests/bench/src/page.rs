@@ -97,16 +97,18 @@ fn goals(figures: &Figures) -> Option<String> {
         let what = format!("PUT beside {} documents / none, p50", count(grown.documents));
         row(&what, ratio, 2, "at most 1.1", ratio <= 1.1);
     }
-    if let Some(ratio) = figures.transfers.as_ref().and_then(|of| sender_beside_raw(&of.figures)) {
-        row("1 GiB by okd put / raw parallel PUT", ratio, 2, "at least 0.9", ratio >= 0.9);
+    for (way, beside, goal) in transfer::GOALS {
+        if let Some(ratio) = figures.transfers.as_ref().and_then(|of| rate_beside(&of.figures, way, beside)) {
+            row(&format!("1 GiB by {way} / {beside}"), ratio, 2, &format!("at least {goal}"), ratio >= goal);
+        }
     }
     let why = "What a start and the zip spend, and what less would cost: [the decision about cold starts](decisions/cold-start.md).";
     Some(format!("## Goals\n\n{}\n{why}\n", table(&["what", "figure", "goal", "met"], &rows)))
 }
 
-fn sender_beside_raw(transfers: &[Transfer]) -> Option<f64> {
-    let of = |way: &str| transfers.iter().find(|transfer| transfer.way == way);
-    Some(of(transfer::OURS)?.mib_per_second.median / of(transfer::RAW)?.mib_per_second.median)
+fn rate_beside(transfers: &[Transfer], way: &str, beside: &str) -> Option<f64> {
+    let rate = |way: &str| Some(transfers.iter().find(|transfer| transfer.way == way)?.mib_per_second.median);
+    Some(rate(way)? / rate(beside)?)
 }
 
 fn compared(of: &Of<BTreeMap<String, Compared>>) -> String {
