@@ -1,6 +1,9 @@
 //! Reads a document back.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use futures_util::StreamExt;
 use reqwest::{Method, Response, StatusCode, header};
@@ -14,6 +17,11 @@ use crate::{
     sender::document,
     source::{Contents, Digests, cannot},
 };
+
+/// The time for which a connection may be silent.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The time for an answer of the service's own, its body included: 4 MiB, or a redirect. It may stream 200 MB.
+const ANSWER: Duration = Duration::from_mins(30);
 
 impl Sender {
     /// Writes the bytes of a stored document into a new file, and compares them with the checksums that the service has of
@@ -70,7 +78,7 @@ impl Sender {
             _ => request.header(header::RANGE, &range),
         };
         let request = self.calls.http.request(Method::GET, url_of(&self.calls.url, source)).bearer_auth(token);
-        let mut answer = match with_range(request).send().await {
+        let mut answer = match with_range(request).timeout(ANSWER).send().await {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(with_causes(&error.without_url()))),
         };
@@ -78,9 +86,11 @@ impl Sender {
             let location = answer.headers().get(header::LOCATION).and_then(|url| url.to_str().ok());
             let url = location.ok_or_else(|| Error::Answer("a redirect leads nowhere".to_owned()))?;
             // Without the token: the URL is the permission.
-            answer = match with_range(self.calls.http.get(url)).send().await {
-                Ok(answer) => answer,
-                Err(error) => return Ok(Err(with_causes(&error.without_url()))),
+            let sent = tokio::time::timeout(SILENCE, with_range(self.calls.http.get(url)).send()).await;
+            answer = match sent {
+                Err(silent) => return Ok(Err(silent.to_string())),
+                Ok(Ok(answer)) => answer,
+                Ok(Err(error)) => return Ok(Err(with_causes(&error.without_url()))),
             };
         }
         match answer.status() {
@@ -107,17 +117,18 @@ impl Sender {
         path: &Path,
     ) -> Result<Option<String>> {
         let mut pieces = answer.bytes_stream();
-        while let Some(piece) = pieces.next().await {
-            let piece = match piece {
-                Ok(piece) => piece,
-                Err(error) => return Ok(Some(with_causes(&error.without_url()))),
+        loop {
+            let piece = match tokio::time::timeout(SILENCE, pieces.next()).await {
+                Err(silent) => return Ok(Some(silent.to_string())),
+                Ok(None) => return Ok(None),
+                Ok(Some(Ok(piece))) => piece,
+                Ok(Some(Err(error))) => return Ok(Some(with_causes(&error.without_url()))),
             };
             digests.update(&piece);
             file.write_all(&piece).await.map_err(|error| cannot(path, error))?;
             *read += piece.len() as u64;
             (self.arrived)(piece.len() as u64);
         }
-        Ok(None)
     }
 }
 

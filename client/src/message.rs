@@ -1,6 +1,6 @@
 //! The metadata of a document, and the resource that it hangs on.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
 
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -94,23 +94,19 @@ struct Consumers<'a> {
     consumer: Option<&'a RawValue>,
 }
 
-/// What is read of a consumer.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Consumer {
-    #[serde(rename = "consumerKey")]
-    key: Option<Value>,
-    document_type: Option<Value>,
-    document_size: Option<u64>,
-    document_checksum: Option<Value>,
-    document_name: Option<Value>,
-    format: Option<Value>,
+/// The members of a consumer, as they are written.
+type Consumer<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
+fn is_about_a_document(consumer: &Consumer<'_>) -> bool {
+    let is_okd = consumer
+        .get("consumerKey")
+        .is_some_and(|key| serde_json::from_str(key.get()).is_ok_and(|key: String| key == NL_OKD));
+    is_okd && consumer.contains_key("documentType")
 }
 
-impl Consumer {
-    fn is_about_a_document(&self) -> bool {
-        self.key.as_ref().is_some_and(|key| key == NL_OKD) && self.document_type.is_some()
-    }
+/// A member that says nothing is as good as absent for the service.
+fn says_nothing(value: &RawValue) -> bool {
+    matches!(value.get(), "null" | "\"\"")
 }
 
 impl Message {
@@ -128,35 +124,47 @@ impl Message {
             if error.is_data() { Error::Usage(words) } else { Error::Json(error) }
         };
         let Consumers { consumers, consumer } = serde_json::from_str(&self.json).map_err(no_json)?;
-        let mut json = String::new();
-        let mut copied = 0;
+        // A raw value is a slice of the text that it was read from: so far from its beginning is this one.
+        let place = |raw: &RawValue| raw.get().as_ptr() as usize - self.json.as_ptr() as usize;
+        let fields = [
+            ("documentSize", Some(Value::from(size))),
+            ("documentChecksum", Some(Value::from(checksum))),
+            ("documentName", name.map(Value::from)),
+            ("format", format.map(Value::from)),
+        ];
+        // Where something is to be written, over so many bytes.
+        let mut changes: Vec<(usize, usize, String)> = Vec::new();
         for raw in consumers.into_iter().chain(consumer) {
-            let text = raw.get();
-            let read: Consumer = serde_json::from_str(text).map_err(no_json)?;
-            if !read.is_about_a_document() {
+            let members: Consumer<'_> = serde_json::from_str(raw.get()).map_err(no_json)?;
+            if !is_about_a_document(&members) {
                 continue;
             }
-            if let Some(declared) = read.document_size.filter(|declared| *declared != size) {
+            let declared = members.get("documentSize").and_then(|declared| declared.get().parse().ok());
+            if let Some(declared) = declared.filter(|declared: &u64| *declared != size) {
                 return Err(Error::Size { declared, size });
             }
-            // A raw value is a slice of the text that it was read from: so far from its beginning is this one.
-            let inside = text.as_ptr() as usize - self.json.as_ptr() as usize + 1;
-            json += &self.json[copied..inside];
-            copied = inside;
-            for (field, known, value) in [
-                ("documentSize", read.document_size.is_some(), Some(Value::from(size))),
-                ("documentChecksum", read.document_checksum.is_some(), Some(Value::from(checksum))),
-                ("documentName", read.document_name.is_some(), name.map(Value::from)),
-                ("format", read.format.is_some(), format.map(Value::from)),
-            ] {
-                if let (false, Some(value)) = (known, value) {
-                    json += &format!("\"{field}\": {value}, ");
+            let mut added = String::new();
+            for (field, value) in &fields {
+                match (members.get(*field), value) {
+                    (None, Some(value)) => added += &format!("\"{field}\": {value}, "),
+                    (Some(said), Some(value)) if says_nothing(said) => {
+                        changes.push((place(said), said.get().len(), value.to_string()));
+                    }
+                    _ => {}
                 }
             }
+            changes.push((place(raw) + 1, 0, added));
         }
-        if copied == 0 {
+        if changes.is_empty() {
             let words = "the metadata has no consumer with \"consumerKey\": \"nl-okd\" and a documentType";
             return Err(Error::Usage(words.to_owned()));
+        }
+        changes.sort_unstable();
+        let (mut json, mut copied) = (String::new(), 0);
+        for (from, length, text) in changes {
+            json += &self.json[copied..from];
+            json += &text;
+            copied = from + length;
         }
         json += &self.json[copied..];
         Ok(Self { json, ..self.clone() })
@@ -219,14 +227,22 @@ mod tests {
     }
 
     #[test]
+    fn members_that_say_nothing_are_written_over_wherever_the_consumers_stand() {
+        let okd = |size: &str| {
+            format!(r#"{{"consumerKey":"nl-okd","documentName":"","documentType":"bpv","documentSize":{size}}}"#)
+        };
+        let file = OfFile { name: Some("a"), ..FILE };
+        let filled = r#"{"documentChecksum": "c", "consumerKey":"nl-okd","documentName":"a","documentType":"bpv","documentSize":5}"#;
+        for order in [r#"{"consumer":ONE,"consumers":[OTHER]}"#, r#"{"consumers":[OTHER],"consumer":ONE}"#] {
+            let before = order.replace("ONE", &okd("null")).replace("OTHER", &okd("5"));
+            let after = order.replace("ONE", filled).replace("OTHER", filled);
+            assert_eq!(message(&before).with_file(file).unwrap().json, after);
+        }
+    }
+
+    #[test]
     fn a_message_of_another_size_or_of_no_document_is_refused() {
-        for wrong in [
-            "",
-            "[]",
-            r#"{"consumers":[]}"#,
-            r#"{"consumers":[{"consumerKey":"nl-okd"}]}"#,
-            r#"{"consumers":[{"consumerKey":"nl-okd","documentType":"bpv","documentSize":"5"}]}"#,
-        ] {
+        for wrong in ["", "[]", r#"{"consumers":[]}"#, r#"{"consumers":[{"consumerKey":"nl-okd"}]}"#] {
             let refused = message(wrong).with_file(FILE);
             assert!(matches!(refused, Err(Error::Usage(_) | Error::Json(_))), "{wrong}");
         }

@@ -19,6 +19,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// The type of a client's assertion, and the seconds that it lives.
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const ASSERTION_LIVES: u64 = 60;
+/// The first pause before an issuer is asked again; each is four times as long, and none longer than the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LAST_PAUSE: Duration = Duration::from_mins(1);
 /// The time that an issuer may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -106,7 +109,20 @@ impl Tokens {
 }
 
 impl Client {
+    /// Asks for a token, a few times where the issuer does not answer.
     async fn ask(&self, http: &reqwest::Client) -> Result<Granted> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let asked = self.ask_once(http).await;
+            match asked {
+                Err(Error::Unreachable(..)) if pause < LAST_PAUSE => tokio::time::sleep(pause).await,
+                asked => return asked,
+            }
+            pause *= 4;
+        }
+    }
+
+    async fn ask_once(&self, http: &reqwest::Client) -> Result<Granted> {
         let endpoint = self.endpoint(http).await?;
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
@@ -125,9 +141,7 @@ impl Client {
                 request.form(&form)
             }
         };
-        let answer = request.send().await.map_err(|error| unreachable(&endpoint, error))?;
-        let status = answer.status().as_u16();
-        let text = answer.text().await.map_err(|error| unreachable(&endpoint, error))?;
+        let (status, text) = answer(&endpoint, request).await?;
         if status != 200 {
             let problem = serde_json::from_str(&text).unwrap_or_default();
             return Err(Refused { status, problem }.into());
@@ -162,13 +176,31 @@ impl Client {
             token_endpoint: String,
         }
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let answer = http.get(&url).timeout(TIMEOUT).send().await.map_err(|error| unreachable(&url, error))?;
-        if !answer.status().is_success() {
+        let (status, text) = answer(&url, http.get(&url).timeout(TIMEOUT)).await?;
+        if status != 200 {
+            // It has no such document: what was given is the endpoint itself.
             return Ok(self.issuer.clone());
         }
-        let text = answer.text().await.map_err(|error| unreachable(&url, error))?;
-        Ok(serde_json::from_str(&text).map_or_else(|_| self.issuer.clone(), |found: Discovery| found.token_endpoint))
+        let Ok(Discovery { token_endpoint }) = serde_json::from_str(&text) else {
+            return Ok(self.issuer.clone());
+        };
+        if self.issuer.starts_with("https:") && !token_endpoint.starts_with("https:") {
+            let words = format!("{url} names {token_endpoint}, where a secret would be read on the way");
+            return Err(Error::Answer(words));
+        }
+        Ok(token_endpoint)
     }
+}
+
+/// The status and the body of an answer; one that says "again" is none.
+async fn answer(url: &str, request: reqwest::RequestBuilder) -> Result<(u16, String)> {
+    let answer = request.send().await.map_err(|error| unreachable(url, error))?;
+    let status = answer.status();
+    let text = answer.text().await.map_err(|error| unreachable(url, error))?;
+    if status.is_server_error() || status == reqwest::StatusCode::TOO_MANY_REQUESTS {
+        return Err(Error::Unreachable(format!("{url}: {status}"), None));
+    }
+    Ok((status.as_u16(), text))
 }
 
 fn unreachable(url: &str, error: reqwest::Error) -> Error {

@@ -122,10 +122,14 @@ class Page:
 
 async def check_page(port, file, digest):
     token = okd.token()
-    server, _ = chromium.serve(port, RECIPES / "put.html")
+    page = (RECIPES / "put.html").read_text()
+    assert len(page.splitlines()) < 60, "put.html is too long"
+    set_up = file.with_name("put.html")
+    set_up.write_text(page.replace('name="okd-url" content=""', f'name="okd-url" content="{okd.API}"'))
+    server, _ = chromium.serve(port, set_up)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = ["chromium", *chromium.FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0"]
-        command += ["--window-size=800,500", f"http://127.0.0.1:{port}/?url={okd.API}"]
+        command += ["--window-size=800,500", f"http://127.0.0.1:{port}/"]
         browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             endpoint = Path(profile) / "DevToolsActivePort"

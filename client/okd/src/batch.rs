@@ -42,13 +42,14 @@ struct Outcome {
 /// Hands in what the results do not name as stored. Fails where any document fails, after all were tried.
 pub(crate) async fn run(settings: &Settings, list: &Path, results: Option<PathBuf>) -> Result<()> {
     let results = results.unwrap_or_else(|| list.with_extension("results.csv"));
+    mend(&results)?;
     let done = read_done(&results)?;
     let rows = read::<Row>(list)?;
     let there = rows.len();
     let missing: Vec<Row> = rows.into_iter().filter(|row| !done.contains(row)).collect();
     let (sender, folder) = (settings.sender()?, list.parent().unwrap_or(Path::new("")));
-    let is_new = !results.exists();
     let file = OpenOptions::new().create(true).append(true).open(&results).map_err(|error| at(&results, error))?;
+    let is_new = file.metadata().map_err(|error| at(&results, error))?.len() == 0;
     let mut writer = csv::WriterBuilder::new().has_headers(is_new).from_writer(file);
 
     let mut outcomes = stream::iter(missing)
@@ -93,6 +94,19 @@ fn note(writer: &mut csv::Writer<File>, path: &Path, row: Row, stored: &Result<S
     let outcome = Outcome { on, id, metadata, file, dms_document_id, error };
     writer.serialize(outcome).map_err(|error| unreadable(path, &error))?;
     writer.flush().map_err(|error| at(path, error))
+}
+
+/// Cuts off the half of a line that a kill may have left.
+fn mend(results: &Path) -> Result<()> {
+    let Ok(text) = std::fs::read(results) else {
+        return Ok(());
+    };
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    if whole < text.len() {
+        let file = OpenOptions::new().write(true).open(results).map_err(|error| at(results, error))?;
+        file.set_len(whole as u64).map_err(|error| at(results, error))?;
+    }
+    Ok(())
 }
 
 /// The rows that are stored.

@@ -14,7 +14,8 @@ mod settings;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use okd_client::{End, Error, Result, Source};
+use okd_client::{End, Error, Refused, Result, Source};
+use serde_json::json;
 
 use progress::Bar;
 use settings::Settings;
@@ -174,9 +175,17 @@ async fn resume(settings: Settings, id: &str, source: Source) -> Result<()> {
     let end = sender.resume(id, &source, &contents).await?;
     bar.done();
     match end {
-        End::Stored => println!("{id}"),
-        End::Verifying => eprintln!("every byte is there, and they are being compared; okd status {id} says the end"),
-        End::Gone => return Err(Error::Usage("the upload has ended; hand the document in again".to_owned())),
+        End::Stored => {
+            println!("{id}");
+            Ok(())
+        }
+        End::Verifying => {
+            let words = "every byte is there, and they are still being compared: repeat the command";
+            Err(Error::Unreachable(words.to_owned(), None))
+        }
+        End::Gone => {
+            let problem = json!({ "title": "The upload has ended", "detail": "Hand the document in again." });
+            Err(Refused { status: 410, problem }.into())
+        }
     }
-    Ok(())
 }

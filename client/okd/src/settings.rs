@@ -85,10 +85,7 @@ impl Settings {
     pub(crate) fn sender(&self) -> Result<Sender> {
         let file = self.file()?;
         let url = self.url()?;
-        if !self.allow_http && !is_private_enough(&url) {
-            let words = format!("{url} is no https: a token would be read on the way; --allow-http allows it");
-            return Err(Error::Usage(words));
-        }
+        self.check_scheme(&url)?;
         let mut sender = Sender::with_tokens(&url, self.tokens(&file)?);
         if let Some(parallel) = self.parallel.or(file.parallel) {
             sender.parallel = parallel;
@@ -102,6 +99,14 @@ impl Settings {
     pub(crate) fn url(&self) -> Result<String> {
         let url = self.url.clone().or(self.file()?.url).ok_or_else(|| missing("--url"))?;
         Ok(url.trim_end_matches('/').to_owned())
+    }
+
+    /// Refuses a URL to which a token or a secret would go in the open.
+    fn check_scheme(&self, url: &str) -> Result<()> {
+        if self.allow_http || is_private_enough(url) {
+            return Ok(());
+        }
+        Err(Error::Usage(format!("{url} is no https: a token would be read on the way; --allow-http allows it")))
     }
 
     /// Files of a batch sent at once.
@@ -121,8 +126,10 @@ impl Settings {
             let path = file.token_file.as_deref().ok_or_else(|| missing("--token-file or --client-id"))?;
             return Ok(Tokens::fixed(secret(path)?));
         };
+        let issuer = or(&self.issuer, &file.issuer).ok_or_else(|| missing("--issuer"))?;
+        self.check_scheme(&issuer)?;
         Ok(Tokens::of_client(Client {
-            issuer: or(&self.issuer, &file.issuer).ok_or_else(|| missing("--issuer"))?,
+            issuer,
             id,
             credential: self.credential(file)?,
             scope: or(&self.scope, &file.scope),

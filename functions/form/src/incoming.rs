@@ -275,6 +275,25 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_blanks_behind_a_boundary_is_content_before_it_is_held() {
+        let mut incoming = Incoming::of("X");
+        incoming.push(b"--X\r\n\r\n\r\n--X");
+        let mut given = 0;
+        for _ in 0..1000 {
+            incoming.push(&[b' '; 100]);
+            loop {
+                match incoming.next_event().unwrap() {
+                    Event::Bytes(bytes) => given += bytes.len(),
+                    Event::More => break,
+                    Event::Part(_) | Event::End => {}
+                }
+            }
+            assert!(incoming.buffer.len() < 1000, "{}", incoming.buffer.len());
+        }
+        assert!(given > 99_000, "{given}");
+    }
+
+    #[test]
     fn a_preamble_and_a_head_without_end_are_refused_before_they_are_held() {
         for (begin, error) in [("", Malformed::OtherBoundary), ("--X\r\na: ", Malformed::LongHead)] {
             let mut incoming = Incoming::of("X");

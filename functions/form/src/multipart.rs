@@ -11,6 +11,9 @@ use crate::parameters::{Fault, Valued, is_token};
 /// Bytes of headers that a part may have; real ones have some hundred.
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 
+/// Blanks behind a boundary, at most (RFC 2046 lets transports add some).
+const MAX_PADDING: usize = 256;
+
 /// Reasons why a body is no form. The texts follow "The multipart/form-data body cannot be read: ".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each says it in its text")]
@@ -176,7 +179,10 @@ pub(crate) enum Judged {
 /// Judges what follows a boundary; `is_all` where nothing comes behind it.
 pub(crate) fn judge(rest: &[u8], is_all: bool) -> Judged {
     let (is_last, line) = rest.strip_prefix(b"--").map_or((false, rest), |line| (true, line));
-    let padding = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let padding = line.iter().take(MAX_PADDING + 1).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    if padding > MAX_PADDING {
+        return Judged::Content;
+    }
     match (is_last, &line[padding..]) {
         (true, [b'\r', b'\n', ..]) => Judged::Last,
         (true, [] | [b'\n']) if is_all => Judged::Last,

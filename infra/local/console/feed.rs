@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, HttpBody, to_bytes},
     http::{Method, header},
     response::Response,
 };
@@ -17,7 +17,7 @@ use tokio::sync::broadcast;
 /// Messages that a page gets which is opened later.
 const RECENT: usize = 300;
 /// The largest answer that is looked into: one of 1,000 parts has less.
-const MAX_ANSWER: usize = 2 << 20;
+const MAX_ANSWER: u64 = 2 << 20;
 
 /// What happens, for all pages that are open.
 pub(crate) struct Feed {
@@ -55,11 +55,11 @@ impl Feed {
         let (parts, body) = response.into_parts();
         let media = parts.headers.get(header::CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
         let is_json = media.starts_with("application/json") || media.starts_with("application/problem+json");
-        if !is_json {
+        if !is_json || body.size_hint().upper().is_none_or(|size| size > MAX_ANSWER) {
             self.tell(&described(method, path, parts.status.as_u16(), &Value::Null));
             return Response::from_parts(parts, body);
         }
-        let body = to_bytes(body, MAX_ANSWER).await.unwrap_or_default();
+        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
         let answer = serde_json::from_slice(&body).unwrap_or_default();
         self.tell(&described(method, path, parts.status.as_u16(), &answer));
         Response::from_parts(parts, Body::from(body))

@@ -46,6 +46,13 @@ pub(crate) enum Wire {
     Tls,
 }
 
+impl Wire {
+    /// The tenant whose issuer is on this wire.
+    pub(crate) fn tenant(self) -> &'static str {
+        ["plain", "tls"][self as usize]
+    }
+}
+
 /// A tenant that no limit stops in a bench.
 fn tenant(name: &str, issuer: &str) -> Result<Tenant> {
     let id = TenantId::try_from(name.to_owned())?;
@@ -88,8 +95,8 @@ impl Cloud {
         };
         let urls = [plain, secure];
         let tenants = Tenants::of(stores.dynamodb_client.clone(), physical_name(TENANTS));
-        for (name, Urls { issuer: url, .. }) in ["plain", "tls"].iter().zip(&urls) {
-            put_tenant(&tenants, tenant(name, url)?, issuer.jwks().to_string()).await?;
+        for (wire, Urls { issuer: url, .. }) in [Wire::Plain, Wire::Tls].into_iter().zip(&urls) {
+            put_tenant(&tenants, tenant(wire.tenant(), url)?, issuer.jwks().to_string()).await?;
         }
         let tokens = [issuer.token(&urls[0].issuer)?, issuer.token(&urls[1].issuer)?];
         Ok(Self { folder, stores, tokens, urls, front, template })

@@ -1,9 +1,11 @@
 //! Passes requests on as they are.
 
+use std::time::Duration;
+
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::Request,
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, Method},
     response::Response,
 };
 
@@ -15,11 +17,13 @@ use super::{
     problem::{Answered, Problem},
 };
 
+/// The time until an answer begins, that of a small body on a slow line included.
+const TO_ANSWER: Duration = Duration::from_mins(3);
+
 /// Passes a request on, and its answer back, each as it comes.
 pub(super) async fn pass_on(relay: &Relay, request: Request) -> Answered {
     let (parts, body) = request.into_parts();
-    let has_body =
-        parts.headers.contains_key(header::CONTENT_LENGTH) || parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let has_body = !body.is_end_stream();
     let body = has_body.then(|| reqwest::Body::wrap_stream(body.into_data_stream()));
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let answer = ask(relay, &parts.method, path, &parts.headers, body).await?;
@@ -39,9 +43,12 @@ pub(super) async fn ask(
     if let Some(body) = body {
         request = request.body(body);
     }
-    request.send().await.map_err(|error| {
+    let silent =
+        || Problem::try_again("The service does not answer at this moment. Repeat the request when Retry-After says.");
+    let answer = tokio::time::timeout(TO_ANSWER, request.send()).await.map_err(|_| silent())?;
+    answer.map_err(|error| {
         tracing::warn!(error = %error.without_url(), "the service does not answer");
-        Problem::try_again("The service does not answer at this moment. Repeat the request when Retry-After says.")
+        silent()
     })
 }
 

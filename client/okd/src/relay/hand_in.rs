@@ -1,5 +1,7 @@
 //! Takes a request with a file in it, of any size, and hands the file in by parts.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::Request,
@@ -10,7 +12,6 @@ use bytes::Bytes;
 use okd_client::{Contents, Error, HandedIn, Kind, Message, OfFile, Resource, Sender, Tokens};
 use okd_form::{fault::FormFault, multipart, parameters::essence};
 use serde_json::json;
-use tokio::sync::SemaphorePermit;
 
 use super::{
     Relay, forward,
@@ -20,6 +21,8 @@ use super::{
 
 /// Bytes of a request that the service takes itself: a file of 4 MiB, 64 KiB of metadata, and the form around them.
 const SMALL: u64 = (4 << 20) + (80 << 10);
+/// The time in which a request of unknown length has to show whether it is a large one.
+const TO_BEGIN: Duration = Duration::from_mins(1);
 /// The ends of the types of problems by which the service says that it misses the body, and nothing else.
 const MISSES_BODY: [&str; 2] = ["malformed-form", "empty-file"];
 /// The header in which the service names the contract's version.
@@ -72,23 +75,15 @@ pub(super) async fn answer(relay: &Relay, target: Target, request: Request) -> A
     let waits =
         parts.headers.get(header::EXPECT).is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let pieces = Pieces::of(body, relay);
-    if length.is_none() {
-        // So many such beginnings are in memory at most; others wait to be read.
-        let _turn = relay.beginnings.acquire().await;
-        match beginning(&pieces).await? {
-            Beginning::All(body) => return pass_on_whole(relay, &parts, body).await,
-            Beginning::Some(first) => pieces.put_back(first).await,
-        }
-    }
-    let admitted = match length {
+    let judged = match length {
         Some(length) if length > relay.arguments.max_size => Err(Problem::too_large(relay.arguments.max_size)),
-        _ => admit(relay, &parts).await,
+        _ => judge_head(relay, &parts).await,
     };
-    let answered = match admitted {
+    let answered = match judged {
         // It reads the answer now, and sends nothing.
         Err(refused) if waits && length.is_some() => return Err(refused),
         Err(refused) => Err(refused),
-        Ok((_permit, version)) => take(relay, target, &parts, &pieces).await.map(|mut response| {
+        Ok(version) => take(relay, target, &parts, &pieces, length.is_some()).await.map(|mut response| {
             response.headers_mut().extend(version.map(|version| (API_VERSION, version)));
             response
         }),
@@ -100,7 +95,16 @@ pub(super) async fn answer(relay: &Relay, target: Target, request: Request) -> A
 }
 
 /// Takes the file in, and hands it in.
-async fn take(relay: &Relay, target: Target, parts: &Parts, pieces: &Pieces) -> Answered {
+async fn take(relay: &Relay, target: Target, parts: &Parts, pieces: &Pieces, is_large: bool) -> Answered {
+    if !is_large {
+        let _place = relay.beginnings.try_acquire().map_err(|_| full())?;
+        let began = tokio::time::timeout(TO_BEGIN, beginning(pieces)).await;
+        match began.map_err(|_| Problem::silent(TO_BEGIN.as_secs()))?? {
+            Beginning::All(body) => return pass_on_whole(relay, parts, body).await,
+            Beginning::Some(first) => pieces.put_back(first).await,
+        }
+    }
+    let _place = relay.files.try_acquire().map_err(|_| full())?;
     let sender = sender(relay, &parts.headers);
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     match target {
@@ -147,21 +151,21 @@ async fn pass_on_whole(relay: &Relay, parts: &Parts, body: Bytes) -> Answered {
     Ok(forward::to_response(answer))
 }
 
-/// Lets a large file in, if there is room and the service would take it: it is asked with the same request, and no bytes. Gives
-/// the contract's version, too.
-async fn admit<'a>(relay: &'a Relay, parts: &Parts) -> Answered<(SemaphorePermit<'a>, Option<HeaderValue>)> {
-    let permit = relay.files.try_acquire().map_err(|_| {
-        Problem::try_again(
-            "As many large files are on their way as this relay takes. Repeat the request when Retry-After says.",
-        )
-    })?;
+/// Asks the service with the same request, and no bytes, whether it would take it. Gives the contract's version.
+async fn judge_head(relay: &Relay, parts: &Parts) -> Answered<Option<HeaderValue>> {
     let mut headers = parts.headers.clone();
     headers.remove(header::CONTENT_LENGTH);
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let answer = forward::ask(relay, &parts.method, path, &headers, Some(Bytes::new().into())).await?;
     let version = answer.headers().get(API_VERSION).cloned();
     let problem = Problem::of_service(answer).await;
-    if MISSES_BODY.contains(&problem.kind()) { Ok((permit, version)) } else { Err(problem) }
+    if MISSES_BODY.contains(&problem.kind()) { Ok(version) } else { Err(problem) }
+}
+
+fn full() -> Box<Problem> {
+    Problem::try_again(
+        "As many large files are on their way as this relay takes. Repeat the request when Retry-After says.",
+    )
 }
 
 fn sender(relay: &Relay, headers: &HeaderMap) -> Sender {
@@ -169,8 +173,8 @@ fn sender(relay: &Relay, headers: &HeaderMap) -> Sender {
     let token = token.split_once(' ').map_or("", |(_, token)| token.trim());
     let tokens = Tokens::fixed(token.to_owned());
     let mut sender = Sender::over(relay.http.clone(), &relay.arguments.service, tokens);
-    sender.set_patience(std::time::Duration::from_secs(relay.arguments.patience));
-    sender.set_longest_pause(std::time::Duration::from_secs(5));
+    sender.set_patience(Duration::from_secs(relay.arguments.patience));
+    sender.set_longest_pause(Duration::from_secs(5));
     sender
 }
 

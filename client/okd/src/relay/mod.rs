@@ -64,6 +64,9 @@ pub(crate) struct Arguments {
     /// Seconds for which a sender may be silent in the middle of its request.
     #[arg(long, env = "OKD_RELAY_IDLE", default_value_t = 30)]
     idle: u64,
+    /// Seconds for the head of a request, also of the next one on a connection: more than a load balancer in front keeps one.
+    #[arg(long, env = "OKD_RELAY_HEAD", default_value_t = 75)]
+    head: u64,
     /// Seconds for which it goes on asking a service that does not answer, once a file is here whole.
     #[arg(long, env = "OKD_RELAY_PATIENCE", default_value_t = 60)]
     patience: u64,
@@ -74,9 +77,6 @@ pub(crate) struct Arguments {
 
 /// Beginnings of requests of unknown length that are held at once, of 4 MiB each.
 const BEGINNINGS: usize = 16;
-/// The time that the head of a request may take.
-const HEAD: Duration = Duration::from_secs(30);
-
 /// What every request shares.
 struct Relay {
     arguments: Arguments,
@@ -100,7 +100,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     tempfile::tempfile_in(&arguments.spool).map_err(in_spool)?;
     let listen = arguments.listen;
     let tls = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
-    let grace = Duration::from_secs(arguments.grace);
+    let (grace, head) = (Duration::from_secs(arguments.grace), Duration::from_secs(arguments.head));
     let files = Semaphore::new(arguments.max_files);
     let routes = routes(Arc::new(Relay {
         arguments,
@@ -125,7 +125,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let served = match tls {
         None => match axum_server::from_tcp(listener) {
             Ok(mut server) => {
-                patient(server.http_builder());
+                patient(server.http_builder(), head);
                 server.handle(handle).serve(routes.into_make_service()).await
             }
             Err(error) => Err(error),
@@ -134,7 +134,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             let tls = tls_of(&certificate, &key).await?;
             match axum_server::from_tcp_rustls(listener, tls) {
                 Ok(mut server) => {
-                    patient(server.http_builder());
+                    patient(server.http_builder(), head);
                     server.handle(handle).serve(routes.into_make_service()).await
                 }
                 Err(error) => Err(error),
@@ -145,8 +145,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// Gives the head of a request its time, and no more.
-fn patient(http: &mut Builder<TokioExecutor>) {
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+fn patient(http: &mut Builder<TokioExecutor>, head: Duration) {
+    http.http1().timer(TokioTimer::new()).header_read_timeout(head);
 }
 
 async fn tls_of(certificate: &Path, key: &Path) -> Result<RustlsConfig> {
