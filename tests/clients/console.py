@@ -5,14 +5,9 @@ Screenshots of it, light, dark and on a phone, go to target/console.
 
 import asyncio
 import base64
-import subprocess
-import tempfile
-from pathlib import Path
 
-import aiohttp
-import chromium
 import okd
-from recipes import ROOT, Page
+from recipes import ROOT, in_browser
 
 SCREENS = {
     "light": (1280, 900, "light"),
@@ -62,23 +57,4 @@ async def look(page):
     assert reached, "something is not reached by the keyboard"
 
 
-async def main():
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = ["chromium", *chromium.FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0", f"{okd.API}/"]
-        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            endpoint = Path(profile) / "DevToolsActivePort"
-            while not endpoint.exists() or not endpoint.read_text().strip():
-                await asyncio.sleep(0.05)
-            devtools = f"http://127.0.0.1:{endpoint.read_text().splitlines()[0]}"
-            async with aiohttp.ClientSession() as http:
-                pages = await (await http.get(f"{devtools}/json/list")).json(content_type=None)
-                target = next(page for page in pages if page["type"] == "page")
-                async with http.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                    await look(Page(socket))
-        finally:
-            browser.kill()
-            browser.wait()
-
-
-asyncio.run(main())
+asyncio.run(in_browser(f"{okd.API}/", look))

@@ -120,16 +120,10 @@ class Page:
         await self.call("DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(file)])
 
 
-async def check_page(port, file, digest):
-    token = okd.token()
-    page = (RECIPES / "put.html").read_text()
-    assert len(page.splitlines()) < 60, "put.html is too long"
-    set_up = file.with_name("put.html")
-    set_up.write_text(page.replace('name="okd-url" content=""', f'name="okd-url" content="{okd.API}"'))
-    server, _ = chromium.serve(port, set_up)
+async def in_browser(url, look, *flags):
+    """Opens the URL in Chromium, and gives what `look` gives of the page."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = ["chromium", *chromium.FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0"]
-        command += ["--window-size=800,500", f"http://127.0.0.1:{port}/"]
+        command = ["chromium", *chromium.FLAGS, *flags, f"--user-data-dir={profile}", "--remote-debugging-port=0", url]
         browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             endpoint = Path(profile) / "DevToolsActivePort"
@@ -140,18 +134,33 @@ async def check_page(port, file, digest):
                 pages = await (await http.get(f"{devtools}/json/list")).json(content_type=None)
                 target = next(page for page in pages if page["type"] == "page")
                 async with http.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                    page = Page(socket)
-                    await page.choose(file, token)
-                    await page.until("document.getElementById('progress').value > 0")
-                    await page.call("Page.reload")
-                    await page.choose(file, token)
-                    said = await page.until("document.getElementById('said').textContent")
-                    assert said.startswith("stored: "), said
-                    shot = await page.call("Page.captureScreenshot")
+                    return await look(Page(socket))
         finally:
             browser.kill()
             browser.wait()
-            server.shutdown()
+
+
+async def check_page(port, file, digest):
+    token = okd.token()
+    page = (RECIPES / "put.html").read_text()
+    assert len(page.splitlines()) < 60, "put.html is too long"
+    set_up = file.with_name("put.html")
+    set_up.write_text(page.replace('name="okd-url" content=""', f'name="okd-url" content="{okd.API}"'))
+    server, _ = chromium.serve(port, set_up)
+
+    async def hand_in(page):
+        await page.choose(file, token)
+        await page.until("document.getElementById('progress').value > 0")
+        await page.call("Page.reload")
+        await page.choose(file, token)
+        said = await page.until("document.getElementById('said').textContent")
+        assert said.startswith("stored: "), said
+        return said, await page.call("Page.captureScreenshot")
+
+    try:
+        said, shot = await in_browser(f"http://127.0.0.1:{port}/", hand_in, "--window-size=800,500")
+    finally:
+        server.shutdown()
     target = ROOT / "target" / "recipes"
     target.mkdir(parents=True, exist_ok=True)
     (target / "page.png").write_bytes(base64.b64decode(shot["data"]))
