@@ -92,7 +92,7 @@ impl Sender {
             (self.arrived)(contents.size);
             return Ok(HandedIn { id, is_stored: true });
         }
-        let checksum = format!("crc64nvme:{}", contents.crc64nvme);
+        let checksum = contents.checksum_of_parts();
         let name = source.name();
         let of_file = OfFile { size: contents.size, checksum: &checksum, name: name.as_deref(), format: None };
         self.put_by_parts(&message.with_file(of_file)?, source).await

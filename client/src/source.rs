@@ -10,11 +10,6 @@ use std::{
 use bytes::Bytes;
 use futures_util::stream;
 use reqwest::Body;
-use tokio::{
-    fs::File,
-    io::{AsyncReadExt, AsyncSeekExt, SeekFrom},
-};
-use tokio_util::io::ReaderStream;
 
 use crate::{Error, Result};
 
@@ -46,6 +41,13 @@ pub struct Contents {
     pub sha256: Option<String>,
     /// The CRC-64/NVME in hexadecimal.
     pub crc64nvme: String,
+}
+
+impl Contents {
+    /// The checksum that S3 computes of parts too, as OKD writes it.
+    pub fn checksum_of_parts(&self) -> String {
+        format!("crc64nvme:{}", self.crc64nvme)
+    }
 }
 
 /// Checksums in the making.
@@ -95,20 +97,13 @@ impl Digests {
 impl Source {
     /// Reads it once, without holding it, for its size and its checksums.
     pub async fn contents(&self) -> Result<Contents> {
-        match self {
-            Self::Bytes(bytes) => {
+        match self.bytes_or_file().await? {
+            Stored::Bytes(bytes) => {
                 let mut digests = Digests::of_size(bytes.len() as u64);
-                digests.update(bytes);
+                digests.update(&bytes);
                 Ok(digests.finish())
             }
-            Self::File(path) => {
-                let path = path.clone();
-                in_background(move || digest_file(&path).map_err(|error| cannot(&path, error))).await
-            }
-            Self::Open(file) => {
-                let file = file.clone();
-                in_background(move || digest(Slice::whole(file), Digests::both()).map_err(cannot_spooled)).await
-            }
+            Stored::File(file) => self.read(move || digest(Slice::whole(file))).await,
         }
     }
 
@@ -122,37 +117,26 @@ impl Source {
 
     /// All of it.
     pub(crate) async fn whole(&self) -> Result<Bytes> {
-        match self {
-            Self::Bytes(bytes) => Ok(bytes.clone()),
-            Self::File(path) => Ok(tokio::fs::read(path).await.map_err(|error| cannot(path, error))?.into()),
-            Self::Open(file) => {
-                let mut slice = Slice::whole(file.clone());
-                in_background(move || {
-                    let mut bytes = Vec::new();
-                    slice.read_to_end(&mut bytes).map_err(cannot_spooled)?;
-                    Ok(bytes.into())
-                })
-                .await
+        match self.bytes_or_file().await? {
+            Stored::Bytes(bytes) => Ok(bytes),
+            Stored::File(file) => {
+                let mut bytes = Vec::new();
+                self.read(move || Slice::whole(file).read_to_end(&mut bytes).map(|_| bytes.into())).await
             }
         }
     }
 
     /// A slice of it, to be sent. Of a file no more is in memory than is on its way, and the disk does not wait for the net.
     pub(crate) async fn slice(&self, offset: u64, size: u64) -> Result<Body> {
-        match self {
-            Self::Bytes(bytes) => {
+        match self.bytes_or_file().await? {
+            Stored::Bytes(bytes) => {
                 let range = usize::try_from(offset).ok().zip(usize::try_from(offset + size).ok());
                 let range = range.filter(|(_, to)| *to <= bytes.len());
                 let (from, to) = range.ok_or_else(|| Error::Answer("a part ends after the file".to_owned()))?;
                 Ok(bytes.slice(from..to).into())
             }
-            Self::File(path) => {
-                let mut file = File::open(path).await.map_err(|error| cannot(path, error))?;
-                file.seek(SeekFrom::Start(offset)).await.map_err(|error| cannot(path, error))?;
-                Ok(Body::wrap_stream(ReaderStream::with_capacity(file.take(size), PIECE)))
-            }
-            Self::Open(file) => {
-                let slice = Slice { file: file.clone(), at: offset, left: size };
+            Stored::File(file) => {
+                let slice = Slice { file, at: offset, left: size };
                 let pieces = stream::try_unfold(slice, |mut slice| async {
                     let read = tokio::task::spawn_blocking(move || {
                         let mut piece = vec![0; PIECE];
@@ -167,6 +151,32 @@ impl Source {
             }
         }
     }
+
+    async fn bytes_or_file(&self) -> Result<Stored> {
+        match self {
+            Self::Bytes(bytes) => Ok(Stored::Bytes(bytes.clone())),
+            Self::Open(file) => Ok(Stored::File(file.clone())),
+            Self::File(path) => {
+                let path = path.clone();
+                Ok(Stored::File(self.read(move || fs::File::open(path).map(Arc::new)).await?))
+            }
+        }
+    }
+
+    /// Reads on a thread that may wait for the disk: hashing and reading are no work for one that serves connections.
+    async fn read<T: Send + 'static>(&self, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
+        let read = tokio::task::spawn_blocking(work).await.unwrap_or_else(|broken| Err(io::Error::other(broken)));
+        read.map_err(|error| match self {
+            Self::File(path) => cannot(path, error),
+            Self::Bytes(_) | Self::Open(_) => Error::File("an open file".to_owned(), error),
+        })
+    }
+}
+
+/// The bytes of a source, or the file that they are in.
+enum Stored {
+    Bytes(Bytes),
+    File(Arc<fs::File>),
 }
 
 /// A slice of an open file, read without moving its position: many read it at once.
@@ -200,22 +210,11 @@ impl Read for Slice {
     }
 }
 
-/// Hashing and reading are no work for a thread that serves connections.
-async fn in_background<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::Corrupt(format!("reading the file broke off: {error}")))?
-}
-
-fn digest_file(path: &Path) -> io::Result<Contents> {
-    let file = fs::File::open(path)?;
-    let digests = Digests::of_size(file.metadata()?.len());
-    digest(file, digests)
-}
-
-fn digest(mut file: impl Read, mut digests: Digests) -> io::Result<Contents> {
+fn digest(mut slice: Slice) -> io::Result<Contents> {
+    let mut digests = Digests::of_size(slice.file.metadata()?.len());
     let mut block = vec![0; BLOCK];
     loop {
-        match file.read(&mut block)? {
+        match slice.read(&mut block)? {
             0 => return Ok(digests.finish()),
             length => digests.update(&block[..length]),
         }
@@ -224,10 +223,6 @@ fn digest(mut file: impl Read, mut digests: Digests) -> io::Result<Contents> {
 
 pub(crate) fn cannot(path: &Path, error: io::Error) -> Error {
     Error::File(path.display().to_string(), error)
-}
-
-fn cannot_spooled(error: io::Error) -> Error {
-    Error::File("a spooled file".to_owned(), error)
 }
 
 #[cfg(test)]

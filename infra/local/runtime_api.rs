@@ -1,7 +1,7 @@
 //! The Lambda Runtime API, as one process asks it for work and answers.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -76,13 +76,13 @@ pub(crate) fn routes(endpoint: Arc<Endpoint>) -> Router {
 
 async fn next(State(endpoint): State<Arc<Endpoint>>) -> (StatusCode, HeaderMap, Bytes) {
     endpoint.ready.notify_one();
-    endpoint.in_hand.lock().unwrap_or_else(PoisonError::into_inner).take();
+    endpoint.in_hand().take();
     let Some(invocation) = endpoint.work.lock().await.recv().await else {
         return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
     };
     let id = uuid::Uuid::new_v4().to_string();
     let in_hand = InHand { reply: Some(invocation.reply), _ended: invocation.ended };
-    *endpoint.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_hand);
+    *endpoint.in_hand() = Some(in_hand);
     let deadline = (SystemTime::now() + endpoint.timeout).duration_since(UNIX_EPOCH).unwrap_or_default();
     let headers = [
         ("lambda-runtime-aws-request-id", id),
@@ -132,8 +132,7 @@ async fn fail_to_start(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> St
 }
 
 fn settle(endpoint: &Endpoint, outcome: Outcome) {
-    let mut in_hand = endpoint.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(reply) = in_hand.as_mut().and_then(|in_hand| in_hand.reply.take()) {
+    if let Some(reply) = endpoint.in_hand().as_mut().and_then(|in_hand| in_hand.reply.take()) {
         // No request waits any more after a timeout.
         let _ = reply.send(outcome);
     }
@@ -143,5 +142,8 @@ impl Endpoint {
     /// The endpoint of a process that gets its work from there and has so long for each.
     pub(crate) fn new(work: mpsc::Receiver<Invocation>, timeout: Duration) -> Self {
         Self { ready: Notify::new(), work: work.into(), in_hand: Mutex::default(), timeout }
+    }
+    fn in_hand(&self) -> MutexGuard<'_, Option<InHand>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -84,7 +84,7 @@ impl Settings {
     /// A sender as they say.
     pub(crate) fn sender(&self) -> Result<Sender> {
         let file = self.file()?;
-        let url = self.url()?;
+        let url = self.url_or(&file)?;
         self.check_scheme(&url)?;
         let mut sender = Sender::with_tokens(&url, self.tokens(&file)?);
         if let Some(parallel) = self.parallel.or(file.parallel) {
@@ -97,7 +97,11 @@ impl Settings {
 
     /// The base URL of the service.
     pub(crate) fn url(&self) -> Result<String> {
-        let url = self.url.clone().or(self.file()?.url).ok_or_else(|| missing("--url"))?;
+        self.url_or(&self.file()?)
+    }
+
+    fn url_or(&self, file: &InFile) -> Result<String> {
+        let url = self.url.as_ref().or(file.url.as_ref()).ok_or_else(|| missing("--url"))?;
         Ok(url.trim_end_matches('/').to_owned())
     }
 

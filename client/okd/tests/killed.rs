@@ -19,7 +19,7 @@ async fn a_large_file_killed_three_times_is_one_document_and_no_part_that_was_th
         let mut put = scene.put(&metadata, &file).arg("--parallel=1").spawn().unwrap();
         let more = fastrand::usize(1..=2);
         until("some parts have arrived", async || scene.parts_sent().len() >= before + more).await;
-        peak = peak.max(peak_memory(&put));
+        peak = peak.max(peak_memory(put.id().unwrap()));
         put.kill().await.unwrap();
         assert!(scene.parts_sent().len() < size() / (16 * MIB), "kill {kill} came too late");
         // A part that S3 has been sent whole arrives, though its sender is gone.

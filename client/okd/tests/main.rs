@@ -19,7 +19,7 @@ use okd_local::{Cloud, sender::Digests};
 use serde_json::{Value, json};
 use support::sender::ASSOCIATION;
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 pub(crate) const MIB: usize = 1 << 20;
 
@@ -151,8 +151,13 @@ pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 }
 
 /// The most memory that a running process has held, in MiB; 0 where the system does not tell.
-pub(crate) fn peak_memory(process: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id().unwrap())).unwrap_or_default();
+pub(crate) fn peak_memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
+}
+
+#[test]
+fn a_file_goes_inside_the_request_up_to_what_the_service_takes() {
+    assert_eq!(okd_local::sender::INLINE, okd_core::parts::MAX_INLINE_FILE as u64);
 }

@@ -21,7 +21,7 @@ pub struct Incoming {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Before the first delimiter; true until more than a line of the body has come.
+    /// Before the first delimiter.
     Preamble,
     /// A part begins.
     Head,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     body::{Body, HttpBody},
     extract::Request,
-    http::{HeaderMap, Method},
+    http::request::Parts,
     response::Response,
 };
 
@@ -25,21 +25,14 @@ pub(super) async fn pass_on(relay: &Relay, request: Request) -> Answered {
     let (parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     let body = has_body.then(|| reqwest::Body::wrap_stream(body.into_data_stream()));
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let answer = ask(relay, &parts.method, path, &parts.headers, body).await?;
-    Ok(to_response(answer))
+    Ok(to_response(ask(relay, &parts, body).await?))
 }
 
-/// Asks the service at this path, with these headers.
-pub(super) async fn ask(
-    relay: &Relay,
-    method: &Method,
-    path: &str,
-    headers: &HeaderMap,
-    body: Option<reqwest::Body>,
-) -> Answered<reqwest::Response> {
+/// Asks the service with this head and this body.
+pub(super) async fn ask(relay: &Relay, parts: &Parts, body: Option<reqwest::Body>) -> Answered<reqwest::Response> {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let url = url_of(&relay.arguments.service, path);
-    let mut request = relay.http.request(method.clone(), url).headers(end_to_end(headers));
+    let mut request = relay.http.request(parts.method.clone(), url).headers(end_to_end(&parts.headers));
     if let Some(body) = body {
         request = request.body(body);
     }

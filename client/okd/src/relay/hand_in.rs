@@ -9,7 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 use bytes::Bytes;
-use okd_client::{Contents, Error, HandedIn, Kind, Message, OfFile, Resource, Sender, Tokens};
+use okd_client::{Error, HandedIn, INLINE, Kind, Message, OfFile, Resource, Sender, Tokens};
 use okd_form::{fault::FormFault, multipart, parameters::essence};
 use serde_json::json;
 
@@ -19,8 +19,8 @@ use super::{
     spool::{self, Form, Pieces, Spooled},
 };
 
-/// Bytes of a request that the service takes itself: a file of 4 MiB, 64 KiB of metadata, and the form around them.
-const SMALL: u64 = (4 << 20) + (80 << 10);
+/// Bytes of a request that the service takes itself: a file, metadata, and the form around them.
+const SMALL: u64 = INLINE + spool::MAX_METADATA as u64 + (16 << 10);
 /// The time in which a request of unknown length has to show whether it is a large one.
 const TO_BEGIN: Duration = Duration::from_mins(1);
 /// The ends of the types of problems by which the service says that it misses the body, and nothing else.
@@ -100,13 +100,15 @@ async fn take(relay: &Relay, target: Target, parts: &Parts, pieces: &Pieces, is_
         let _place = relay.beginnings.try_acquire().map_err(|_| full())?;
         let began = tokio::time::timeout(TO_BEGIN, beginning(pieces)).await;
         match began.map_err(|_| Problem::silent(TO_BEGIN.as_secs()))?? {
-            Beginning::All(body) => return pass_on_whole(relay, parts, body).await,
+            Beginning::All(body) => {
+                let answer = forward::ask(relay, parts, Some(body.into())).await?;
+                return Ok(forward::to_response(answer));
+            }
             Beginning::Some(first) => pieces.put_back(first).await,
         }
     }
     let _place = relay.files.try_acquire().map_err(|_| full())?;
     let sender = sender(relay, &parts.headers);
-    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     match target {
         Target::Document(resource, media) => {
             let boundary = multipart::boundary(&media).map_err(FormFault::from)?;
@@ -119,7 +121,8 @@ async fn take(relay: &Relay, target: Target, parts: &Parts, pieces: &Pieces, is_
         }
         Target::Replacement(id) => {
             let file = spool::file(relay, pieces).await?;
-            replace(&sender, &id, text(header::CONTENT_TYPE), file).await
+            let media = parts.headers.get(header::CONTENT_TYPE).and_then(|media| media.to_str().ok());
+            replace(&sender, &id, media, file).await
         }
     }
 }
@@ -145,18 +148,11 @@ async fn beginning(pieces: &Pieces) -> Answered<Beginning> {
     Ok(Beginning::All(first.concat().into()))
 }
 
-async fn pass_on_whole(relay: &Relay, parts: &Parts, body: Bytes) -> Answered {
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let answer = forward::ask(relay, &parts.method, path, &parts.headers, Some(body.into())).await?;
-    Ok(forward::to_response(answer))
-}
-
 /// Asks the service with the same request, and no bytes, whether it would take it. Gives the contract's version.
 async fn judge_head(relay: &Relay, parts: &Parts) -> Answered<Option<HeaderValue>> {
-    let mut headers = parts.headers.clone();
-    headers.remove(header::CONTENT_LENGTH);
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let answer = forward::ask(relay, &parts.method, path, &headers, Some(Bytes::new().into())).await?;
+    let mut parts = parts.clone();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let answer = forward::ask(relay, &parts, Some(Bytes::new().into())).await?;
     let version = answer.headers().get(API_VERSION).cloned();
     let problem = Problem::of_service(answer).await;
     if MISSES_BODY.contains(&problem.kind()) { Ok(version) } else { Err(problem) }
@@ -180,7 +176,7 @@ fn sender(relay: &Relay, headers: &HeaderMap) -> Sender {
 
 async fn hand_in(sender: &Sender, resource: Resource, key: Option<String>, form: Form) -> Answered {
     let Form { metadata, file: Spooled { source, contents }, file_name, file_type } = form;
-    let checksum = checksum(&contents);
+    let checksum = contents.checksum_of_parts();
     let of_file = OfFile {
         size: contents.size,
         checksum: &checksum,
@@ -199,14 +195,10 @@ async fn hand_in(sender: &Sender, resource: Resource, key: Option<String>, form:
 }
 
 async fn replace(sender: &Sender, id: &str, media: Option<&str>, Spooled { source, contents }: Spooled) -> Answered {
-    let checksum = checksum(&contents);
+    let checksum = contents.checksum_of_parts();
     let of_file = OfFile { size: contents.size, checksum: &checksum, name: None, format: media };
     sender.replace_by_parts(id, of_file, &source).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-fn checksum(contents: &Contents) -> String {
-    format!("crc64nvme:{}", contents.crc64nvme)
 }
 
 fn refused(error: Error) -> Box<Problem> {

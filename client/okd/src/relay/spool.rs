@@ -27,7 +27,7 @@ use super::{
 };
 
 /// Bytes of metadata that any tenant may send, at most.
-const MAX_METADATA: usize = 64 << 10;
+pub(super) const MAX_METADATA: usize = 64 << 10;
 /// Pieces that wait for the disk.
 const AHEAD: usize = 8;
 
